@@ -1,0 +1,47 @@
+# One command per habit; `just` alone lists them. Without an activated environment: `uv run just <habit>`.
+
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+[private]
+default:
+    @just --list --unsorted
+
+# run the tests, two at a time; arguments go to pytest
+test *args:
+    uv run pytest -n 2 --dist loadgroup {{ args }}
+
+# everything that reads the code without running it
+check:
+    uv run ruff check .
+    uv run ruff format --check .
+    uv run mypy
+    if [ -d tests/typing ]; then uv run mypy tests/typing; fi
+    uv run lint-imports
+
+# fix what can be fixed mechanically
+fmt:
+    uv run ruff check --fix .
+    uv run ruff format .
+
+# run every benchmark, one after the other
+bench *args:
+    shopt -s nullglob; for script in benchmarks/[a-z]*.py; do echo "== $script"; uv run python "$script" {{ args }}; done
+
+# the main job on real data, end to end
+demo *args:
+    uv run headrace demo {{ args }}
+
+# pin the newest versions our bounds allow, in deploy/requirements.lock and as uv's constraints
+lock:
+    #!/usr/bin/env python3
+    import pathlib, re, subprocess, tempfile
+    pyproject, lock = pathlib.Path("pyproject.toml"), pathlib.Path("deploy/requirements.lock")
+    block = re.compile(r"(?<=    # lock: begin\n).*?(?=    # lock: end\n)", re.DOTALL)
+    with tempfile.TemporaryDirectory() as unpinned:  # the old pins must not hold the new ones back
+        pathlib.Path(unpinned, "pyproject.toml").write_text(block.sub("", pyproject.read_text()))
+        command = "uv pip compile --quiet --python-version 3.11 --all-extras --group dev pyproject.toml"
+        found = subprocess.run(command.split(), cwd=unpinned, check=True, stdout=subprocess.PIPE, text=True).stdout
+    pins = sorted(re.findall(r"^[a-z0-9-]+==[^\s;]+", found, re.MULTILINE))
+    lock.write_text("".join(pin + "\n" for pin in pins))
+    pyproject.write_text(block.sub("".join(f'    "{pin}",\n' for pin in pins), pyproject.read_text()))
+    print(len(pins), "packages pinned")

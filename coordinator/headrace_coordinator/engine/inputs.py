@@ -1,0 +1,52 @@
+"""Everything that can happen to a run. `StartRun` and `CancelRun` come straight from the protocol."""
+
+from __future__ import annotations
+
+import msgspec
+
+from headrace_coordinator.engine.effects import TimerKey
+from headrace_protocol.messages import CancelRun, Outcome, Result, StartRun
+
+
+class OutcomeReceived(msgspec.Struct, frozen=True):
+    """A worker's outcome of one attempt."""
+
+    outcome: Outcome
+
+
+class TimerFired(msgspec.Struct, frozen=True):
+    """A timer is due."""
+
+    key: TimerKey
+    due_us: int
+
+
+class Collected(msgspec.Struct, frozen=True):
+    """A map's results are together. `lost` names items whose stored results are gone instead."""
+
+    run_id: str
+    node: str
+    result: Result | None = None
+    counts: tuple[int, ...] = ()
+    """Lengths at the plan's count paths of the node."""
+    lost: tuple[int, ...] = ()
+
+
+class Redispatch(msgspec.Struct, frozen=True):
+    """The bus lost messages: publish again what is dispatched. Empty `attempts`: every live attempt."""
+
+    run_id: str
+    attempts: tuple[tuple[str, int | None, int], ...] = ()
+
+
+class AttemptOverdue(msgspec.Struct, frozen=True):
+    """A worker has held an attempt for longer than its timeout and said nothing: fence it."""
+
+    run_id: str
+    node: str
+    item: int | None
+    attempt: int
+    worker: str
+
+
+RunInput = StartRun | CancelRun | OutcomeReceived | TimerFired | Collected | Redispatch | AttemptOverdue

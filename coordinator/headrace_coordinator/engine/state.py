@@ -1,0 +1,165 @@
+"""The state of a run, and which part of it is stored.
+
+A run's *head* and each touched *node* are stored as they are here. `Run` adds what is derived from them when
+the run is loaded: dependency counters, the nodes in motion, how many are still open. A node that has never
+been touched is waiting and has no row.
+
+    node:  waiting → dispatched → succeeded
+                        ↓  ↑  ↘
+                     retrying   failed          waiting → upstream_failed
+           mapping → collecting → succeeded     anything not finished → cancelled
+    run:   running → succeeded | failed | cancelled
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from headrace_protocol.errors import ErrorInfo
+from headrace_protocol.headers import TraceContext
+from headrace_protocol.messages import ABSENT, Result
+
+
+class RunState(StrEnum):
+    """Where a run is."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class NodeState(StrEnum):
+    """Where a node is."""
+
+    WAITING = "waiting"
+    DISPATCHED = "dispatched"
+    RETRYING = "retrying"
+    MAPPING = "mapping"
+    COLLECTING = "collecting"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    UPSTREAM_FAILED = "upstream_failed"
+
+
+NODE_FINISHED = frozenset(
+    {NodeState.SUCCEEDED, NodeState.FAILED, NodeState.CANCELLED, NodeState.UPSTREAM_FAILED}
+)
+NODE_ACTIVE = frozenset(
+    {NodeState.DISPATCHED, NodeState.RETRYING, NodeState.MAPPING, NodeState.COLLECTING}
+)
+
+
+class WaitKind(StrEnum):
+    """What an unfinished run waits for (I5)."""
+
+    WORKER = "worker"
+    """An outcome: `on` names node and queue."""
+    TIMER = "timer"
+    """A retry: `wake_at_us` says when."""
+    COLLECT = "collect"
+    """The coordinator itself puts a map's results together."""
+
+
+class Wait(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why a run is not finished: the thing it waits for, and the next time it wakes by itself."""
+
+    kind: WaitKind
+    on: str
+    wake_at_us: int | None = None
+
+
+class ItemState(msgspec.Struct, omit_defaults=True):
+    """An item of a map that is in motion; the window bounds how many there are."""
+
+    attempt: int = 1
+    failures: int = 0
+    retry_at_us: int | None = None
+    """Set while the item waits for its next attempt; no attempt is live then."""
+    parked: bool = False
+    """The item waits until a lost input has been made again; no attempt is live then."""
+
+
+class MapState(msgspec.Struct, omit_defaults=True):
+    """Progress of a map node. Items below `next_index` that are not in `items` have succeeded."""
+
+    total: int
+    next_index: int = 0
+    items: dict[int, ItemState] = {}
+
+    @property
+    def done(self) -> int:
+        return self.next_index - len(self.items)
+
+
+class Node(msgspec.Struct, omit_defaults=True):
+    """A node of a run."""
+
+    state: NodeState = NodeState.WAITING
+    attempt: int = 0
+    """Number of the latest attempt: the fence."""
+    failures: int = 0
+    """Attempts that failed and count against `max_attempts`."""
+    ready_at_us: int = 0
+    """When its last dependency was met."""
+    queued_at_us: int = 0
+    """When its latest attempt was dispatched."""
+    finished_at_us: int = 0
+    retry_at_us: int | None = None
+    recoveries: int = 0
+    """How often its result was made again after the bus had lost it."""
+    result: Result | None = None
+    counts: tuple[int, ...] = ()
+    """Lengths at the plan's count paths of this node."""
+    error: ErrorInfo | None = None
+    map: MapState | None = None
+
+
+class RunHead(msgspec.Struct, kw_only=True):
+    """What is stored of a run besides its nodes."""
+
+    run_id: str
+    workflow: str
+    version: str
+    shard: int
+    params: msgspec.Raw = ABSENT
+    state: RunState = RunState.RUNNING
+    trigger: str = "manual"
+    event_id: str = ""
+    event_source: str = ""
+    scheduled_at_us: int | None = None
+    labels: dict[str, str] = {}
+    trace: TraceContext | None = None
+    """The span of the run; its parent is in `parent_span_id`."""
+    parent_span_id: str = ""
+    """The trigger's span."""
+    publisher_span_id: str = ""
+    """The span that published the trigger event, parent of the trigger's."""
+    received_at_us: int = 0
+    created_at_us: int = 0
+    finished_at_us: int | None = None
+    deadline_us: int | None = None
+    wait: Wait | None = None
+    error: ErrorInfo | None = None
+    output: Result | None = None
+    nodes_total: int = 0
+    nodes_done: int = 0
+
+
+class Run(msgspec.Struct):
+    """A run in memory: what is stored, and what is derived from it."""
+
+    head: RunHead
+    nodes: dict[str, Node]
+    """Every node of the workflow, in definition order."""
+    remaining: dict[str, int]
+    """For each waiting node: upstream nodes that have not succeeded."""
+    active: dict[str, None]
+    """Nodes in motion (an ordered set)."""
+    open: int
+    """Nodes that are not finished."""
+    slices: dict[str, list[msgspec.Raw]] = {}
+    """Lists that map nodes in motion work on, cut into items."""

@@ -1,0 +1,72 @@
+"""One transition in the making: the run, its plan, the time, and what has been decided so far."""
+
+from __future__ import annotations
+
+import msgspec
+
+from headrace_coordinator.engine.effects import Decision, DropTimer, Effect, StartTimer, TimerKey
+from headrace_coordinator.engine.plan import Plan, PlanNode
+from headrace_coordinator.engine.state import NODE_ACTIVE, NODE_FINISHED, Node, NodeState, Run
+from headrace_protocol.errors import ErrorInfo
+from headrace_protocol.messages import LifecycleEvent
+
+
+class Transition(msgspec.Struct):
+    """What the functions of `transitions` work on."""
+
+    plan: Plan
+    run: Run
+    now_us: int
+    decision: Decision
+
+    def node(self, name: str) -> Node:
+        return self.run.nodes[name]
+
+    def planned(self, name: str) -> PlanNode:
+        return self.plan.nodes[name]
+
+    def effect(self, effect: Effect) -> None:
+        self.decision.effects.append(effect)
+
+    def touch(self, name: str) -> Node:
+        """The node, marked to be stored."""
+        self.decision.touched[name] = None
+        self.decision.head = True
+        return self.run.nodes[name]
+
+    def move(self, name: str, state: NodeState) -> Node:
+        """Bring a node into a state and keep the derived counters right."""
+        node = self.touch(name)
+        run = self.run
+        if (node.state in NODE_FINISHED) is not (state in NODE_FINISHED):
+            change = 1 if state in NODE_FINISHED else -1
+            run.open -= change
+            run.head.nodes_done += change
+        if state in NODE_ACTIVE:
+            run.active[name] = None
+        else:
+            run.active.pop(name, None)
+        node.state = state
+        return node
+
+    def start_timer(self, kind: str, due_us: int, node: str = "", item: int | None = None) -> None:
+        self.effect(StartTimer(TimerKey(self.run.head.run_id, kind, node, item), due_us))
+
+    def drop_timer(self, kind: str, node: str = "", item: int | None = None) -> None:
+        self.effect(DropTimer(TimerKey(self.run.head.run_id, kind, node, item)))
+
+    def tell(
+        self,
+        kind: str,
+        node: str = "",
+        item: int | None = None,
+        attempt: int = 0,
+        error: ErrorInfo | None = None,
+        **data: object,
+    ) -> None:
+        """Add to the run's history."""
+        self.decision.events.append(
+            LifecycleEvent(
+                kind=kind, at_us=self.now_us, node=node, item=item, attempt=attempt, error=error, data=data
+            )
+        )

@@ -1,0 +1,111 @@
+"""Task messages: what a worker needs to know for one attempt, and nothing else."""
+
+from __future__ import annotations
+
+import msgspec
+
+from headrace_coordinator.engine.effects import Dispatch
+from headrace_coordinator.engine.plan import PlanNode
+from headrace_coordinator.engine.state import NodeState
+from headrace_coordinator.engine.transition import Transition
+from headrace_coordinator.engine.values import items_at
+from headrace_protocol.codec import raw
+from headrace_protocol.definition import Literal, Output
+from headrace_protocol.errors import InvariantBroken
+from headrace_protocol.ids import derived_span_id
+from headrace_protocol.messages import ABSENT, ItemInput, Result, TaskMessage
+
+
+def dispatch(t: Transition, name: str) -> None:
+    """Start the next attempt of a plain node."""
+    node = t.move(name, NodeState.DISPATCHED)
+    node.attempt += 1
+    node.retry_at_us = None
+    node.queued_at_us = t.now_us
+    options = t.planned(name).definition.options
+    t.tell("node.dispatched", name, attempt=node.attempt, queue=options.queue)
+    publish(t, name, None, node.attempt)
+
+
+def publish(t: Transition, name: str, item: int | None, attempt: int) -> None:
+    """Have an attempt's task message published; also when the bus has lost it."""
+    planned = t.planned(name)
+    options = planned.definition.options
+    head = t.run.head
+    trace = None
+    if head.trace is not None:
+        trace = msgspec.structs.replace(head.trace, span_id=derived_span_id(f"{head.run_id}/{name}"))
+    message = TaskMessage(
+        run_id=head.run_id,
+        workflow=head.workflow,
+        node=name,
+        attempt=attempt,
+        task=planned.definition.task,
+        shard=head.shard,
+        queue=options.queue,
+        queued_at_us=t.now_us,
+        item=item,
+        bindings=planned.definition.bindings,
+        inputs={source: _result(t, source) for source in planned.reads},
+        params=head.params if planned.reads_params else ABSENT,
+        item_input=None if item is None else _item_input(t, planned, item),
+        counts=planned.counts if item is None else (),
+        isolation=options.isolation,
+        timeout_s=options.timeout_s,
+        max_attempts=options.retry.max_attempts,
+        deadline_us=head.deadline_us,
+        trace=trace,
+    )
+    t.effect(Dispatch(message, options.priority))
+
+
+def _result(t: Transition, source: str) -> Result:
+    result = t.node(source).result
+    if result is None:
+        raise InvariantBroken(
+            "a node is dispatched before its input exists (I4)", where=f"{t.run.head.run_id}/{source}"
+        )
+    return result
+
+
+def _item_input(t: Transition, planned: PlanNode, item: int) -> ItemInput:
+    stored = stored_list(t, planned)
+    if stored is not None:
+        return stored
+    items = slices(t, planned)
+    if items is None:
+        raise InvariantBroken("a map's list has gone", where=f"{t.run.head.run_id}/{planned.definition.id}")
+    return ItemInput(value=items[item])
+
+
+def stored_list(t: Transition, planned: PlanNode) -> ItemInput | None:
+    """Where the list of a map is stored; None when its items are at hand."""
+    over = planned.definition.map
+    if over is None or not isinstance(over.over, Output):
+        return None
+    result = _result(t, over.over.node)
+    return None if result.stored is None else ItemInput(stored=result.stored, path=over.over.path)
+
+
+def slices(t: Transition, planned: PlanNode) -> list[msgspec.Raw] | None:
+    """The items of a map whose list is at hand; None when there is no list where the definition says."""
+    name = planned.definition.id
+    known = t.run.slices.get(name)
+    if known is None:
+        known = _cut(t, planned)
+        if known is not None:
+            t.run.slices[name] = known
+    return known
+
+
+def _cut(t: Transition, planned: PlanNode) -> list[msgspec.Raw] | None:
+    over = planned.definition.map
+    if over is None:
+        return None
+    match over.over:
+        case Literal(value=value):
+            return items_at(raw(value), ())
+        case Output(node=source, path=path):
+            return items_at(_result(t, source).value, path)
+        case param:
+            return items_at(t.run.head.params, (param.name, *param.path))

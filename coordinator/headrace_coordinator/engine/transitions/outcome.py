@@ -1,0 +1,187 @@
+"""A worker's outcome: applied once, and only from the attempt that holds the fence (I3)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from headrace_coordinator.engine.effects import AttemptRecord, CancelAttempt
+from headrace_coordinator.engine.inputs import AttemptOverdue
+from headrace_coordinator.engine.retry import delay_us, may_retry
+from headrace_coordinator.engine.state import NodeState
+from headrace_coordinator.engine.transition import Transition
+from headrace_coordinator.engine.transitions import mapping, recover, unlock
+from headrace_protocol.errors import ErrorCode, ErrorInfo
+from headrace_protocol.messages import (
+    CancelAttempts,
+    HeldAttempt,
+    Outcome,
+    OutcomeState,
+    Result,
+    RetryAdvice,
+)
+
+UNEXPLAINED = ErrorInfo(code=ErrorCode.TASK_FAILED, message="the worker gave no reason")
+
+
+def apply(t: Transition, outcome: Outcome) -> None:
+    """Take an outcome in, or record that it came too late."""
+    if not holds_fence(t, outcome.node, outcome.item, outcome.attempt):
+        if not _repeated(t, outcome):
+            _record(t, outcome, "ignored")
+            t.tell(
+                "outcome.ignored", outcome.node, outcome.item, outcome.attempt, worker=outcome.worker
+            )
+    elif outcome.state is OutcomeState.SUCCEEDED:
+        _succeeded(t, outcome)
+    elif outcome.error is not None and outcome.error.code == ErrorCode.TASK_INPUT_LOST:
+        _record(t, outcome, "failed")
+        recover.input_lost(t, outcome)
+    else:
+        _failed(t, outcome)
+
+
+def holds_fence(t: Transition, name: str, item: int | None, attempt: int) -> bool:
+    """Whether an attempt is live and the latest one."""
+    node = t.run.nodes.get(name)
+    if node is None:
+        return False
+    if item is None:
+        return node.state is NodeState.DISPATCHED and node.attempt == attempt
+    if node.state is not NodeState.MAPPING or node.map is None:
+        return False
+    state = node.map.items.get(item)
+    return (
+        state is not None and state.attempt == attempt and state.retry_at_us is None and not state.parked
+    )
+
+
+def _repeated(t: Transition, outcome: Outcome) -> bool:
+    """Whether this very outcome has been applied: the bus delivers at least once."""
+    node = t.run.nodes.get(outcome.node)
+    if node is None or node.state is NodeState.CANCELLED:
+        return False
+    if outcome.item is None:
+        return node.attempt == outcome.attempt
+    state = None if node.map is None else node.map.items.get(outcome.item)
+    if state is None:
+        return node.map is not None and outcome.item < node.map.next_index
+    return state.attempt == outcome.attempt
+
+
+def _record(t: Transition, outcome: Outcome, state: str, result: Result | None = None) -> None:
+    node = t.run.nodes.get(outcome.node)
+    t.decision.attempts.append(
+        AttemptRecord(
+            run_id=outcome.run_id,
+            node=outcome.node,
+            item=outcome.item,
+            attempt=outcome.attempt,
+            state=state,
+            queued_at_us=0 if node is None or outcome.item is not None else node.queued_at_us,
+            started_at_us=outcome.started_at_us,
+            finished_at_us=outcome.finished_at_us,
+            worker=outcome.worker,
+            delivery=outcome.delivery,
+            error=outcome.error,
+            result=result,
+        )
+    )
+
+
+def _succeeded(t: Transition, outcome: Outcome) -> None:
+    name = outcome.node
+    if outcome.item is not None:
+        _record(t, outcome, "succeeded", outcome.result)
+        mapping.item_done(t, name, outcome.item)
+        return
+    _record(t, outcome, "succeeded")
+    node = t.touch(name)
+    node.result = outcome.result
+    node.counts = outcome.counts
+    t.tell(
+        "node.succeeded",
+        name,
+        attempt=outcome.attempt,
+        ready_at_us=node.ready_at_us,
+        queued_at_us=node.queued_at_us,
+        started_at_us=outcome.started_at_us,
+        finished_at_us=outcome.finished_at_us,
+        worker=outcome.worker,
+    )
+    unlock.succeed(t, name)
+
+
+def _failed(t: Transition, outcome: Outcome) -> None:
+    error = outcome.error or UNEXPLAINED
+    name = outcome.node
+    _record(t, outcome, "failed")
+    node = t.touch(name)
+    policy = t.planned(name).definition.options.retry
+    holder = node if outcome.item is None or node.map is None else node.map.items[outcome.item]
+    holder.failures += 1
+    if not may_retry(policy, outcome, holder.failures):
+        if outcome.item is not None:
+            error = msgspec.structs.replace(error, where=error.where or f"{name}[{outcome.item}]")
+            t.tell("item.failed", name, outcome.item, outcome.attempt, error)
+            mapping.stop_items(t, name, "another item failed")
+        unlock.fail(t, name, _explained(error, outcome))
+        return
+    due_us = t.now_us + delay_us(policy, outcome, holder.failures)
+    holder.retry_at_us = due_us
+    if outcome.item is None:
+        t.move(name, NodeState.RETRYING)
+        node.error = error
+        t.tell("node.retrying", name, attempt=outcome.attempt, error=error, retry_at_us=due_us)
+    else:
+        t.tell("item.retrying", name, outcome.item, outcome.attempt, error, retry_at_us=due_us)
+    t.start_timer("retry", due_us, name, outcome.item)
+
+
+def _explained(error: ErrorInfo, outcome: Outcome) -> ErrorInfo:
+    """A task that asks for a retry which its policy does not allow gets told how to allow it."""
+    if outcome.advice is not RetryAdvice.AFTER or error.fix:
+        return error
+    return msgspec.structs.replace(
+        error, fix="The task raised Retry with no attempts left: raise its retries, as in @task(retries=5)."
+    )
+
+
+def overdue(t: Transition, late: AttemptOverdue) -> None:
+    """A worker says nothing about an attempt that should have timed out: fence it like a failed one."""
+    if not holds_fence(t, late.node, late.item, late.attempt):
+        return
+    held = HeldAttempt(
+        run_id=late.run_id, node=late.node, item=late.item, attempt=late.attempt, started_at_us=0
+    )
+    t.effect(CancelAttempt(CancelAttempts(run_id=late.run_id, attempts=(held,), reason="timeout")))
+    _failed(
+        t,
+        Outcome(
+            run_id=late.run_id,
+            node=late.node,
+            item=late.item,
+            attempt=late.attempt,
+            state=OutcomeState.FAILED,
+            started_at_us=t.node(late.node).queued_at_us,
+            finished_at_us=t.now_us,
+            worker=late.worker,
+            error=ErrorInfo(
+                code=ErrorCode.TASK_TIMEOUT, message="the worker did not end the attempt at its timeout"
+            ),
+            error_kinds=("TimeoutError",),
+        ),
+    )
+
+
+def retry_due(t: Transition, name: str, item: int | None, due_us: int) -> None:
+    """A retry's timer fired. Ignored unless it is the one that the state waits for (I10)."""
+    node = t.run.nodes.get(name)
+    if node is None:
+        return
+    if item is None:
+        if node.state is NodeState.RETRYING and node.retry_at_us == due_us:
+            unlock.ready(t, [name])
+        return
+    state = None if node.map is None else node.map.items.get(item)
+    if node.state is NodeState.MAPPING and state is not None and state.retry_at_us == due_us:
+        mapping.again(t, name, item)

@@ -1,0 +1,39 @@
+"""The bus lost task messages: what is dispatched is published again, as the same attempts."""
+
+from __future__ import annotations
+
+from headrace_coordinator.engine.effects import Collect
+from headrace_coordinator.engine.inputs import Redispatch
+from headrace_coordinator.engine.state import NodeState
+from headrace_coordinator.engine.transition import Transition
+from headrace_coordinator.engine.transitions.dispatch import publish
+from headrace_coordinator.engine.transitions.outcome import holds_fence
+
+
+def redispatch(t: Transition, lost: Redispatch) -> None:
+    """Publish live attempts again: those named, or all of them."""
+    for name, item, attempt in lost.attempts or tuple(live(t)):
+        if holds_fence(t, name, item, attempt):
+            t.tell("node.redispatched", name, item, attempt)
+            publish(t, name, item, attempt)
+    if not lost.attempts:
+        for name in t.run.active:
+            node = t.node(name)
+            if node.state is NodeState.COLLECTING and node.map is not None:
+                t.effect(Collect(t.run.head.run_id, name, node.map.total))
+
+
+def live(t: Transition) -> list[tuple[str, int | None, int]]:
+    """Every live attempt: derived from the state, never counted (I7)."""
+    found: list[tuple[str, int | None, int]] = []
+    for name in t.run.active:
+        node = t.node(name)
+        if node.state is NodeState.DISPATCHED:
+            found.append((name, None, node.attempt))
+        elif node.state is NodeState.MAPPING and node.map is not None:
+            found += [
+                (name, index, item.attempt)
+                for index, item in node.map.items.items()
+                if item.retry_at_us is None and not item.parked
+            ]
+    return found

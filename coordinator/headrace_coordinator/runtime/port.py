@@ -1,0 +1,100 @@
+"""What the API may ask of the running coordinator: commands, and what is only known while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+import msgspec
+
+from headrace_protocol.cloudevent import CloudEvent
+from headrace_protocol.definition import WorkflowDefinition
+from headrace_protocol.messages import CancelRun, CommandReply, HeldAttempt, LifecycleBatch, StartRun
+
+
+class WorkerView(msgspec.Struct, frozen=True, kw_only=True):
+    """A worker as its heartbeats show it."""
+
+    worker: str
+    host: str
+    pid: int
+    queues: tuple[str, ...]
+    slots: int
+    tasks: tuple[str, ...]
+    held: tuple[HeldAttempt, ...]
+    started_at_us: int
+    seen_at_us: int
+    state: str
+    """`live`, `draining`, `silent` (no heartbeat for three intervals) or `stopped`."""
+
+
+class QueueView(msgspec.Struct, frozen=True, kw_only=True):
+    """A queue and priority as the bus shows it."""
+
+    queue: str
+    priority: str
+    pending: int
+    """Task messages that no worker has."""
+    in_flight: int
+    """Delivered and not acknowledged."""
+    redelivered: int
+    workers: int
+    slots: int
+
+
+class ReadinessView(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the coordinator can do its work."""
+
+    ready: bool
+    store: bool
+    bus: bool
+    shards: tuple[int, ...]
+    """Shards that this coordinator owns."""
+    reason: str = ""
+
+
+class Commands(Protocol):
+    """Every answer waits for the commit of what was asked. Errors are raised as HeadraceError."""
+
+    async def start(self, command: StartRun) -> CommandReply:
+        """Raises NotFound (no such workflow or version), ParamsError."""
+        ...
+
+    async def cancel(self, command: CancelRun) -> CommandReply:
+        """Raises NotFound, Conflict when the run is finished."""
+        ...
+
+    async def deploy(self, definition: WorkflowDefinition) -> CommandReply:
+        """`created` is False when this content is the current version already. Raises DefinitionError."""
+        ...
+
+    async def event(self, event: CloudEvent) -> tuple[str, ...]:
+        """Ids of the runs that the event started, now or when it was delivered before."""
+        ...
+
+    async def redrive(self, letter_id: str) -> None:
+        """Publish a dead letter's message again on its subject. Raises NotFound."""
+        ...
+
+
+class Live(Protocol):
+    """What is known only while the coordinator runs."""
+
+    def readiness(self) -> ReadinessView: ...
+
+    def workers(self) -> tuple[WorkerView, ...]: ...
+
+    async def queues(self) -> tuple[QueueView, ...]: ...
+
+    def held(self, run_id: str) -> tuple[tuple[str, HeldAttempt], ...]:
+        """(worker, attempt) pairs: attempts of the run that a worker is working on now."""
+        ...
+
+    def changes(self) -> AbstractAsyncContextManager[AsyncIterator[LifecycleBatch]]:
+        """Committed history entries from the moment of entering, each exactly once, in order of position."""
+        ...
+
+
+class Coordinator(Commands, Live, Protocol):
+    """A running coordinator."""

@@ -1,0 +1,202 @@
+"""The port that every store implements: one writer of transactions, and readers of domain types.
+
+Capabilities that differ between stores are declared here, never found out with `isinstance`.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from headrace_coordinator.engine.effects import AttemptRecord
+from headrace_coordinator.engine.state import Node, RunHead, RunState
+from headrace_coordinator.store.records import (
+    DeadLetter,
+    DefinitionRow,
+    EventRecord,
+    OutboxBatch,
+    ScheduleState,
+    ShardFence,
+    StoredLog,
+    StreamIdentity,
+    Timer,
+    Transaction,
+)
+from headrace_protocol.messages import LifecycleBatch, Span
+
+
+class Capabilities(msgspec.Struct, frozen=True):
+    """What a store can do."""
+
+    durable: bool
+    many_coordinators: bool
+
+
+class StoredRun(msgspec.Struct, frozen=True):
+    """A run as the store holds it: only touched nodes have a row."""
+
+    head: RunHead
+    nodes: dict[str, Node]
+
+
+class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which runs to list. Every field that is set must hold."""
+
+    workflow: str | None = None
+    states: tuple[RunState, ...] = ()
+    trigger: str | None = None
+    event_id: str | None = None
+    label: tuple[str, str] | None = None
+    created_from_us: int | None = None
+    created_before_us: int | None = None
+    search: str | None = None
+    """Part of the run id or of the error message."""
+
+
+class RunCursor(msgspec.Struct, frozen=True):
+    """The last run of the page before; lists are ordered by (created_at_us, run_id), newest first."""
+
+    created_at_us: int
+    run_id: str
+
+
+class ItemPage(msgspec.Struct, frozen=True):
+    """Results of a map's items, in order of the item."""
+
+    first: int
+    attempts: tuple[AttemptRecord, ...]
+
+
+class RetentionPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """How long finished things are kept, in seconds. On by default."""
+
+    runs_s: float = 30 * 86_400.0
+    logs_s: float = 14 * 86_400.0
+    spans_s: float = 3 * 86_400.0
+    events_s: float = 14 * 86_400.0
+    dead_letters_s: float = 90 * 86_400.0
+
+
+class Reader(Protocol):
+    """Queries. They see only what is committed."""
+
+    async def run(self, run_id: str) -> StoredRun | None: ...
+
+    async def runs(self, where: RunFilter, after: RunCursor | None, limit: int) -> list[RunHead]: ...
+
+    async def count_runs(self) -> dict[tuple[str, RunState], int]:
+        """Runs by workflow and state."""
+        ...
+
+    async def unfinished(self, shard: int, after: str, limit: int) -> list[str]:
+        """Ids of unfinished runs of a shard, in order of the id, from the one after `after`."""
+        ...
+
+    async def attempts(self, run_id: str, node: str | None, after: int, limit: int) -> list[AttemptRecord]:
+        """Attempts in the order in which they ended, skipping the first `after`."""
+        ...
+
+    async def item_results(self, run_id: str, node: str, first: int, limit: int) -> list[AttemptRecord]:
+        """The succeeded attempt of each item with index >= first, in order of the index."""
+        ...
+
+    async def history(self, run_id: str | None, after: int, limit: int) -> list[LifecycleBatch]:
+        """History after a position, oldest first; of one run, or of all."""
+        ...
+
+    async def last_position(self) -> int:
+        """Position of the newest history entry; 0 when there is none."""
+        ...
+
+    async def due_timers(self, shard: int, now_us: int, limit: int) -> list[Timer]: ...
+
+    async def next_timer_us(self, shard: int) -> int | None:
+        """When the shard's earliest timer is due."""
+        ...
+
+    async def deduped(self, scope: str, key: str) -> str | None:
+        """The run that a trigger started for a key, also when the run itself is long gone."""
+        ...
+
+    async def outbox(self, shard: int) -> list[OutboxBatch]: ...
+
+    async def last_outbox_sequence(self) -> int:
+        """The highest sequence ever used (it never goes back, also when all batches are deleted)."""
+        ...
+
+    async def schedules(self) -> list[ScheduleState]: ...
+
+    async def definitions(self) -> list[DefinitionRow]:
+        """The current version of every workflow, by name."""
+        ...
+
+    async def definition(self, workflow: str, version: str | None) -> DefinitionRow | None:
+        """One version, or the current one."""
+        ...
+
+    async def versions(self, workflow: str) -> list[DefinitionRow]:
+        """All versions of a workflow, the current one first."""
+        ...
+
+    async def events(self, event_type: str | None, before: int | None, limit: int) -> list[EventRecord]:
+        """Newest first, before a position."""
+        ...
+
+    async def event(self, source: str, event_id: str) -> EventRecord | None: ...
+
+    async def dead_letters(self, before_us: int | None, limit: int) -> list[DeadLetter]:
+        """Newest first."""
+        ...
+
+    async def dead_letter(self, letter_id: str) -> DeadLetter | None: ...
+
+    async def logs(
+        self, run_id: str, node: str | None, item: int | None, after: int, limit: int
+    ) -> list[StoredLog]: ...
+
+    async def spans(self, trace_id: str) -> list[Span]: ...
+
+    async def stream(self, stream: str) -> StreamIdentity | None: ...
+
+    async def cursor(self, name: str) -> int: ...
+
+
+class Store(Reader, Protocol):
+    """The truth."""
+
+    capabilities: Capabilities
+
+    async def open(self) -> None:
+        """Bring the schema up to date and take the lock.
+
+        Raises StoreLocked when another coordinator holds an embedded store, StoreSchemaError when the
+        schema is newer than this version.
+        """
+        ...
+
+    async def close(self) -> None: ...
+
+    async def commit(self, transaction: Transaction) -> None:
+        """Write all of it durably or nothing. Transactions that wait together share one commit (group commit).
+
+        Raises FenceLost when the transaction's fence is no longer the shard's.
+        """
+        ...
+
+    async def acquire_shard(self, shard: int, owner: str, lease_s: float, now_us: int) -> ShardFence | None:
+        """Take or renew a shard's lease; None while another owner's lease runs. A new owner gets a new epoch."""
+        ...
+
+    async def release_shard(self, fence: ShardFence) -> None: ...
+
+    async def prune(self, policy: RetentionPolicy, now_us: int, limit: int) -> int:
+        """Delete up to `limit` rows of each kind that are older than the policy says; how many were deleted.
+
+        Unfinished runs are never deleted.
+        """
+        ...
+
+
+class FenceLost(Exception):
+    """Another coordinator owns the shard now; everything cached about it is stale."""

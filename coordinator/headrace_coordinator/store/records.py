@@ -1,0 +1,152 @@
+"""What the store keeps besides runs and nodes, as domain types, and the transaction that writes them."""
+
+from __future__ import annotations
+
+import msgspec
+
+from headrace_coordinator.engine.effects import AttemptRecord, TimerKey
+from headrace_coordinator.engine.state import Node, RunHead
+from headrace_protocol.definition import WorkflowDefinition
+from headrace_protocol.errors import ErrorInfo
+from headrace_protocol.messages import LifecycleBatch, LogLine, Span
+
+
+class NodeRow(msgspec.Struct, frozen=True):
+    """A node to store."""
+
+    run_id: str
+    name: str
+    node: Node
+
+
+class Timer(msgspec.Struct, frozen=True):
+    """A durable timer."""
+
+    shard: int
+    key: TimerKey
+    due_us: int
+
+
+class DedupeKey(msgspec.Struct, frozen=True):
+    """Proof that a trigger has started its run for an event (I2). It outlives the run's own row."""
+
+    scope: str
+    """`<workflow>/<trigger>`."""
+    key: str
+    run_id: str
+    expires_at_us: int
+
+
+class OutboxMessage(msgspec.Struct, frozen=True):
+    """A message to publish after the commit."""
+
+    subject: str
+    headers: dict[str, str]
+    body: bytes
+    stream: bool = True
+    """False: core NATS, nobody confirms it."""
+
+
+class OutboxBatch(msgspec.Struct, frozen=True):
+    """The messages of one turn. The sequence grows; a batch is deleted when the bus has confirmed it."""
+
+    shard: int
+    sequence: int
+    messages: tuple[OutboxMessage, ...]
+
+
+class ScheduleState(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a schedule stands."""
+
+    workflow: str
+    trigger: str
+    next_fire_us: int
+    last_fire_us: int | None = None
+    fingerprint: str = ""
+    """Changes when the schedule's definition does; the next fire time is then computed anew."""
+
+
+class DefinitionRow(msgspec.Struct, frozen=True):
+    """A deployed version of a workflow."""
+
+    definition: WorkflowDefinition
+    version: str
+    deployed_at_us: int
+
+
+class EventRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A trigger event as it was received, and what it started."""
+
+    event_id: str
+    source: str
+    type: str
+    received_at_us: int
+    subject: str = ""
+    data: bytes = b""
+    """The event in JSON (structured mode)."""
+    runs: tuple[str, ...] = ()
+    position: int = 0
+    """Assigned by the store: grows with each event."""
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that was accepted and could not be processed."""
+
+    letter_id: str
+    received_at_us: int
+    subject: str
+    headers: dict[str, str]
+    body: bytes
+    error: ErrorInfo
+    redriven_at_us: int | None = None
+
+
+class StoredLog(msgspec.Struct, frozen=True):
+    """A log line with its position in the namespace."""
+
+    position: int
+    line: LogLine
+
+
+class StreamIdentity(msgspec.Struct, frozen=True):
+    """Which incarnation of a stream was last seen, to notice that the bus lost its data (I11)."""
+
+    stream: str
+    created: str
+    last_sequence: int
+
+
+class ShardFence(msgspec.Struct, frozen=True):
+    """The lease under which a transaction is allowed."""
+
+    shard: int
+    epoch: int
+
+
+class Transaction(msgspec.Struct):
+    """Everything one turn writes: all of it or nothing."""
+
+    fence: ShardFence | None = None
+    runs: list[RunHead] = []
+    nodes: list[NodeRow] = []
+    attempts: list[AttemptRecord] = []
+    history: list[LifecycleBatch] = []
+    timers: list[Timer] = []
+    timers_dropped: list[TimerKey] = []
+    dedupe: list[DedupeKey] = []
+    outbox: list[OutboxBatch] = []
+    outbox_confirmed: list[int] = []
+    """Sequences of batches to delete."""
+    schedules: list[ScheduleState] = []
+    schedules_dropped: list[tuple[str, str]] = []
+    """(workflow, trigger) pairs."""
+    definitions: list[DefinitionRow] = []
+    events: list[EventRecord] = []
+    dead_letters: list[DeadLetter] = []
+    """Inserted, or replaced by id (a redrive sets `redriven_at_us`)."""
+    logs: list[LogLine] = []
+    spans: list[Span] = []
+    """Inserted once per span id."""
+    streams: list[StreamIdentity] = []
+    cursors: dict[str, int] = {}
+    """Named positions, such as how far the trace exporter has read."""

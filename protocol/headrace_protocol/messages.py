@@ -1,0 +1,294 @@
+"""Messages between coordinator, workers and publishers.
+
+An attempt is named by run, node, item and attempt number; the number is the fence: once the coordinator has
+started a higher one, outcomes of lower ones are recorded and ignored (I3).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from headrace_protocol.definition import Binding, Isolation, Path, WorkflowDefinition
+from headrace_protocol.errors import ErrorInfo
+from headrace_protocol.headers import TraceContext
+
+
+ABSENT = msgspec.Raw()
+"""No value in the message."""
+
+
+class Stored(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A result kept outside of messages (claim check)."""
+
+    uri: str
+    """`nats://<bucket>/<key>` or a URL that obstore opens."""
+    size_bytes: int
+    digest: str
+    """blake2b-128 of the bytes, hex: what a reader reads is what the winning attempt wrote (I9)."""
+
+
+class Result(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A value: inside the message as msgpack (`value`), or stored elsewhere (`stored`)."""
+
+    value: msgspec.Raw = ABSENT
+    stored: Stored | None = None
+
+
+class ItemInput(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The item of a map that an attempt works on: a value, or a place in a stored list."""
+
+    value: msgspec.Raw = ABSENT
+    stored: Stored | None = None
+    path: Path = ()
+    """Where in `stored` the list is; the item is its element number `TaskMessage.item`."""
+
+
+class TaskMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Asks a worker for one attempt."""
+
+    run_id: str
+    workflow: str
+    node: str
+    attempt: int
+    task: str
+    shard: int
+    """Where the outcome goes."""
+    queue: str
+    queued_at_us: int
+    item: int | None = None
+    bindings: dict[str, Binding] = {}
+    inputs: dict[str, Result] = {}
+    """Results of the upstream nodes that the bindings read."""
+    params: msgspec.Raw = ABSENT
+    """The run's params (an object), present when a binding reads them."""
+    item_input: ItemInput | None = None
+    counts: tuple[Path, ...] = ()
+    """Places in the result whose length the outcome must tell: downstream nodes map over them."""
+    isolation: Isolation = Isolation.THREAD
+    timeout_s: float | None = None
+    max_attempts: int = 1
+    deadline_us: int | None = None
+    trace: TraceContext | None = None
+    """The span of the task; the attempt's span is its child."""
+
+
+class OutcomeState(StrEnum):
+    """How an attempt ended."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+class RetryAdvice(StrEnum):
+    """What the attempt says about trying again: by the policy, after a given time, or never."""
+
+    POLICY = "policy"
+    AFTER = "after"
+    NEVER = "never"
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How one attempt ended."""
+
+    run_id: str
+    node: str
+    attempt: int
+    state: OutcomeState
+    started_at_us: int
+    finished_at_us: int
+    worker: str
+    item: int | None = None
+    delivery: int = 1
+    """How often the bus had delivered the task message."""
+    result: Result | None = None
+    counts: tuple[int, ...] = ()
+    """Lengths at the places that `TaskMessage.counts` asked for; -1 where there is no list."""
+    error: ErrorInfo | None = None
+    error_kinds: tuple[str, ...] = ()
+    """Qualified names of the error's type and its bases, most derived first."""
+    advice: RetryAdvice = RetryAdvice.POLICY
+    retry_after_s: float | None = None
+    lost_input: str = ""
+    """With code `task.input_lost`: the node whose stored result is gone."""
+
+
+class OutcomeBatch(msgspec.Struct, frozen=True):
+    """Outcomes that finished in one tick of a worker, for one shard."""
+
+    outcomes: tuple[Outcome, ...]
+
+
+class StartRun(msgspec.Struct, frozen=True, kw_only=True, tag="start_run", omit_defaults=True):
+    """Start a run. The run id makes it idempotent: a run that exists is not started again."""
+
+    run_id: str
+    workflow: str
+    params: msgspec.Raw
+    """An object."""
+    version: str = ""
+    """Content hash of the definition; empty: the current one."""
+    trigger: str = ""
+    """`<kind>:<id>` of the trigger, `manual` for a person or program."""
+    event_id: str = ""
+    event_source: str = ""
+    scheduled_at_us: int | None = None
+    labels: dict[str, str] = {}
+    trace: TraceContext | None = None
+    received_at_us: int = 0
+    """When the coordinator first saw what started this run."""
+
+
+class CancelRun(msgspec.Struct, frozen=True, kw_only=True, tag="cancel_run", omit_defaults=True):
+    """Cancel a run: nothing new is dispatched, live attempts are told to stop."""
+
+    run_id: str
+    by: str = ""
+    reason: str = ""
+
+
+class Deploy(msgspec.Struct, frozen=True, kw_only=True, tag="deploy"):
+    """Make a definition the current version of its workflow."""
+
+    definition: WorkflowDefinition
+
+
+Command = StartRun | CancelRun | Deploy
+
+
+class CommandReply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The answer to a command, sent after its transition was committed."""
+
+    run_id: str = ""
+    version: str = ""
+    created: bool = True
+    """False when the command repeated one that had been carried out already."""
+    error: ErrorInfo | None = None
+
+
+class LifecycleEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing that happened to a run, committed. The store keeps them as the run's history."""
+
+    kind: str
+    """`run.created`, `node.dispatched`, `node.succeeded`, … (see `kinds`)."""
+    at_us: int
+    node: str = ""
+    item: int | None = None
+    attempt: int = 0
+    error: ErrorInfo | None = None
+    data: dict[str, object] = {}
+
+
+class LifecycleBatch(msgspec.Struct, frozen=True, kw_only=True):
+    """What one transition did to one run. `position` grows over the whole namespace."""
+
+    position: int
+    run_id: str
+    workflow: str
+    events: tuple[LifecycleEvent, ...]
+
+
+class LogLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line that a task logged or printed."""
+
+    run_id: str
+    node: str
+    attempt: int
+    at_us: int
+    level: str
+    message: str
+    item: int | None = None
+    stream: str = "logging"
+    """`logging`, `stdout` or `stderr`."""
+    logger: str = ""
+    trace_id: str = ""
+    span_id: str = ""
+
+
+class LogBatch(msgspec.Struct, frozen=True, kw_only=True):
+    """Log lines of one worker."""
+
+    worker: str
+    lines: tuple[LogLine, ...]
+
+
+class SpanLink(msgspec.Struct, frozen=True):
+    """A link from a span to another."""
+
+    trace_id: str
+    span_id: str
+
+
+class Span(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A finished span, as kept for reading traces without a tracing backend."""
+
+    trace_id: str
+    span_id: str
+    name: str
+    start_us: int
+    end_us: int
+    parent_span_id: str = ""
+    kind: str = "internal"
+    service: str = ""
+    attributes: dict[str, object] = {}
+    error: str = ""
+    links: tuple[SpanLink, ...] = ()
+
+
+class SpanBatch(msgspec.Struct, frozen=True, kw_only=True):
+    """Finished spans of one worker."""
+
+    worker: str
+    spans: tuple[Span, ...]
+
+
+class HeldAttempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An attempt that a worker is working on."""
+
+    run_id: str
+    node: str
+    attempt: int
+    started_at_us: int
+    item: int | None = None
+
+
+class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A worker's sign of life, every few seconds."""
+
+    worker: str
+    host: str
+    pid: int
+    at_us: int
+    started_at_us: int
+    queues: tuple[str, ...]
+    slots: int
+    tasks: tuple[str, ...] = ()
+    held: tuple[HeldAttempt, ...] = ()
+    draining: bool = False
+    stopped: bool = False
+    """The last one."""
+
+
+class Started(msgspec.Struct, frozen=True):
+    """Attempts that a worker has just started."""
+
+    worker: str
+    held: tuple[HeldAttempt, ...]
+
+
+class CancelAttempts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Broadcast: stop working on a run, or on the attempts named."""
+
+    run_id: str
+    attempts: tuple[HeldAttempt, ...] = ()
+    reason: str = ""
+
+
+class Rejected(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that its receiver could not understand, on its way to the dead letters."""
+
+    subject: str
+    headers: dict[str, str]
+    body: bytes
+    error: ErrorInfo

@@ -1,0 +1,133 @@
+"""The grammar of subjects: every subject that Headrace uses is built and parsed here.
+
+    hr.<ns>.task.<queue>.<priority>         a task message                     HR_TASKS
+    hr.<ns>.in.<shard>.<kind>.<source>      an input of a shard                HR_INPUTS
+    hr.<ns>.event.<type>                    a CloudEvent                       HR_EVENTS
+    hr.<ns>.life.<workflow>.<what>          what happened to a run             HR_LIFECYCLE
+    hr.<ns>.log.<queue>                     log lines in batches               HR_LOGS
+    hr.<ns>.span.<queue>                    spans in batches                   HR_LOGS
+    hr.<ns>.live.heartbeat|started|cancel   core NATS, lossy by design
+
+A run id is never part of a task's subject: filtered consumers slow down with the number of subjects.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from headrace_protocol.definition import Priority
+from headrace_protocol.errors import ConfigError, ErrorCode, ProtocolError
+
+ROOT = "hr"
+TOKEN = re.compile(r"[A-Za-z0-9_-]+")
+SHARD = re.compile(r"[0-9]{1,9}")
+EVENT_TYPE = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+
+
+def check_token(value: str, what: str) -> str:
+    """Return `value` when it can be one token of a subject; raises ConfigError otherwise."""
+    if TOKEN.fullmatch(value) is None:
+        raise ConfigError(
+            f"{what} cannot be part of a NATS subject",
+            found=repr(value),
+            expected="letters, digits, '-' and '_'",
+            fix=f"Rename the {what}.",
+        )
+    return value
+
+
+def check_event_type(event_type: str) -> str:
+    """Return a CloudEvent's type when a subject can carry it; raises ProtocolError."""
+    if EVENT_TYPE.fullmatch(event_type) is None:
+        raise ProtocolError(
+            "an event's type cannot be part of a NATS subject",
+            where="type",
+            found=repr(event_type),
+            expected="words of letters, digits, '-' and '_', joined by dots",
+            code=ErrorCode.PROTOCOL_UNROUTABLE,
+        )
+    return event_type
+
+
+def event_type_of(subject: str) -> str:
+    """The CloudEvent type in an event's subject, whatever its namespace; raises ProtocolError."""
+    parts = subject.split(".", 3)
+    if len(parts) != 4 or parts[0] != ROOT or parts[2] != "event" or not parts[3]:
+        raise ProtocolError(
+            "not the subject of an event",
+            where="subject",
+            found=subject,
+            expected=f"{ROOT}.<namespace>.event.<type>",
+            code=ErrorCode.PROTOCOL_UNROUTABLE,
+        )
+    return parts[3]
+
+
+class InputSubject(msgspec.Struct, frozen=True):
+    """The parts of an input's subject."""
+
+    shard: int
+    kind: str
+    source: str
+
+
+class Subjects(msgspec.Struct, frozen=True):
+    """The subjects of one namespace."""
+
+    namespace: str
+
+    def __post_init__(self) -> None:
+        check_token(self.namespace, "namespace")
+
+    @property
+    def root(self) -> str:
+        return f"{ROOT}.{self.namespace}"
+
+    def task(self, queue: str, priority: Priority) -> str:
+        return f"{self.root}.task.{queue}.{priority}"
+
+    def input(self, shard: int, kind: str, source: str) -> str:
+        """`kind` is `outcome`, `command` or `rejected`; `source` the queue or sender."""
+        return f"{self.root}.in.{shard}.{kind}.{source}"
+
+    def inputs_of(self, shard: int) -> str:
+        return f"{self.root}.in.{shard}.>"
+
+    def event(self, event_type: str) -> str:
+        """Subject of a CloudEvent; raises ProtocolError for a type that no subject can carry."""
+        return f"{self.root}.event.{check_event_type(event_type)}"
+
+    def lifecycle(self, workflow: str, what: str) -> str:
+        return f"{self.root}.life.{workflow}.{what}"
+
+    def log(self, queue: str) -> str:
+        return f"{self.root}.log.{queue}"
+
+    def span(self, queue: str) -> str:
+        return f"{self.root}.span.{queue}"
+
+    @property
+    def heartbeat(self) -> str:
+        return f"{self.root}.live.heartbeat"
+
+    @property
+    def started(self) -> str:
+        return f"{self.root}.live.started"
+
+    @property
+    def cancel(self) -> str:
+        return f"{self.root}.live.cancel"
+
+    def parse_input(self, subject: str) -> InputSubject:
+        """The parts of an input's subject; raises ProtocolError when it is not one of this namespace."""
+        parts = subject.split(".")
+        if len(parts) != 6 or parts[:3] != [ROOT, self.namespace, "in"] or not SHARD.fullmatch(parts[3]):
+            raise ProtocolError(
+                "not the subject of an input",
+                found=subject,
+                expected=self.input(0, "<kind>", "<source>"),
+                code=ErrorCode.PROTOCOL_UNROUTABLE,
+            )
+        return InputSubject(int(parts[3]), parts[4], parts[5])

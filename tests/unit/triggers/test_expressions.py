@@ -1,0 +1,211 @@
+"""CEL expressions: what they give, and how mistakes are told."""
+
+import contextlib
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headrace_coordinator.triggers.expressions import (
+    LONGEST_SOURCE,
+    NATIVE_FUNCTIONS,
+    Variables,
+    compile_expression,
+)
+from headrace_protocol.errors import ErrorCode, ExpressionError
+
+EVENT: dict[str, object] = {
+    "id": "e-1",
+    "source": "/airport/JFK",
+    "type": "month.landed",
+    "subject": "2013-02",
+    "time": "2026-01-01T06:30:00Z",
+    "region": "east",
+    "data": {"month": 2, "ratio": 1.5, "carriers": ["AA", "UA"], "note": None, "path": "/data/2013-02.csv"},
+}
+VARIABLES: dict[str, object] = {"event": EVENT}
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("event.type", "month.landed"),
+        ("event.region", "east"),
+        ("event.data", EVENT["data"]),
+        ("event.data.month + 1", 3),
+        ("event.data.ratio * 2.0", 3.0),
+        ("event.data.note", None),
+        ("event.data.carriers.map(c, c + '!')", ["AA!", "UA!"]),
+        ("event.data.carriers.exists(c, c == 'UA') && event.data.month > 1", True),
+        ("has(event.data.missing) ? event.data.missing : 7", 7),
+        ("event.data.path.split('/')", ["", "data", "2013-02.csv"]),
+        ("math.greatest(event.data.month, 11)", 11),
+        ("optional.of(3)", 3),
+        ("first([])", None),
+        ("timestamp(event.time)", "2026-01-01T06:30:00Z"),
+        ("timestamp(event.time) + duration('1h')", "2026-01-01T07:30:00Z"),
+        ("duration('90s')", "PT90S"),
+        ("b'ab'", "YWI="),
+        ("5u", 5),
+        ("{1: {'at': timestamp(event.time)}}", {"1": {"at": "2026-01-01T06:30:00Z"}}),
+        ("type(event)", "map"),
+    ],
+)
+def test_results_are_values_that_json_has(source: str, expected: object) -> None:
+    result = compile_expression(source).evaluate(VARIABLES)
+    assert result == expected
+    assert type(result) is type(expected)
+    assert msgspec.json.decode(msgspec.json.encode(result)) == expected
+
+
+def test_a_condition_gives_a_bool() -> None:
+    condition = compile_expression('event.type == "month.landed" && event.data.month in [1, 2]')
+    assert condition.evaluate_bool(VARIABLES) is True
+    assert condition.evaluate_bool({"event": EVENT | {"type": "other"}}) is False
+
+
+def test_variables_are_converted_once_for_several_expressions() -> None:
+    variables = Variables(VARIABLES | {"params": {"limit": 2}})
+    over = compile_expression("event.data.month > params.limit", variables=("event", "params"))
+    assert over.evaluate_bool(variables) is False
+    assert compile_expression("event.subject").evaluate(variables) == "2013-02"
+
+
+def test_python_times_are_known_in_expressions() -> None:
+    event = {"time": datetime(2026, 1, 1, tzinfo=UTC)}
+    assert compile_expression("event.time.getFullYear()").evaluate({"event": event}) == 2026
+
+
+@pytest.mark.parametrize(
+    ("source", "message", "found", "fix"),
+    [
+        ("event.type ==", "line 1, column 14", "end of the expression", ""),
+        ("event.type = 'a'", "line 1, column 12", "= ", "Write `==`."),
+        ("event.data.month > 1 and true", "line 1, column 22", "and", "Write `&&`."),
+        ("event.\ntype == == 3", "line 2, column 9", "==", ""),
+        ("'abc", "line 1, column 1", "'abc", ""),
+        ("  ", "is empty", "2 characters", ""),
+        ("1" + "+1" * LONGEST_SOURCE, "is too long", "characters", ""),
+        ("[" * 200 + "]" * 200, "cannot be read", "", ""),
+        ("even.type == 'a'", "variable `even`", "character 1", "Did you mean `event`?"),
+        ("params.month", "variable `params`", "character 1", ""),
+        ("event.type.upper() == 'A'", "function `upper`", "character 12", "`upperAscii`"),
+        ("now() > event.time", "function `now`", "character 1", ""),
+    ],
+)
+def test_a_mistake_in_the_source_is_told_when_it_is_compiled(
+    source: str, message: str, found: str, fix: str
+) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        compile_expression(source, where="workflow report, trigger 1, where")
+    error = caught.value
+    assert error.code == ErrorCode.EXPRESSION_INVALID
+    assert error.where == "workflow report, trigger 1, where"
+    assert message in error.message
+    assert found in error.found
+    assert fix in error.fix
+    assert error.expected
+
+
+@pytest.mark.parametrize(
+    ("source", "message", "found", "fix"),
+    [
+        ("event.data.size > 0", "reads a field", "`size`", "has("),
+        ("event.data.month > 'a'", "mixes types", "No such overload", "int(x)"),
+        ("event.data.ratio * 2", "mixes types", "float * int", "double(x)"),
+        ("event.data.carriers[5]", "failed", "index out of bounds", ""),
+        ("event.data.month / 0", "failed", "division by zero", ""),
+        ("int(event.subject)", "failed", "invalid digit", ""),
+        ("9223372036854775807 + event.data.month", "failed", "overflow", ""),
+        ("event.type.matches('[')", "failed", "regex", ""),
+        ("substring(event.type, 5, 2)", "failed", "out of range", ""),
+        ("{true: 1}", "cannot be encoded", "keys", ""),
+    ],
+)
+def test_a_failure_on_an_event_names_the_expression_and_what_was_found(
+    source: str, message: str, found: str, fix: str
+) -> None:
+    expression = compile_expression(source, where="trigger 1")
+    with pytest.raises(ExpressionError) as caught:
+        expression.evaluate(VARIABLES)
+    error = caught.value
+    assert error.code == ErrorCode.EXPRESSION_FAILED
+    assert error.where == "trigger 1"
+    assert f"`{source}` " in error.message
+    assert message in error.message
+    assert found in error.found
+    assert fix in error.fix
+
+
+def test_a_condition_that_is_no_bool_is_refused() -> None:
+    with pytest.raises(ExpressionError) as caught:
+        compile_expression("event.data.month").evaluate_bool(VARIABLES)
+    assert caught.value.code == ErrorCode.EXPRESSION_FAILED
+    assert caught.value.found == "2 (int)"
+    assert caught.value.expected == "bool"
+
+
+def test_a_variable_that_cel_does_not_know_is_refused() -> None:
+    with pytest.raises(ExpressionError) as caught:
+        compile_expression("event.data").evaluate({"event": {"data": object()}})
+    assert "object" in caught.value.found
+
+
+def test_the_place_belongs_to_the_expression_and_not_to_the_cached_program() -> None:
+    first, second = (compile_expression("event.data.gone", where=place) for place in ("a", "b"))
+    for expression in (first, second):
+        with pytest.raises(ExpressionError, match=rf"^{expression.where}: "):
+            expression.evaluate(VARIABLES)
+
+
+NATIVE_EXAMPLES = [
+    *("size('a')", "'a'.contains('a')", "'a'.startsWith('a')", "'a'.endsWith('a')", "'a'.matches('a')"),
+    *("int('1')", "uint(1)", "double(1)", "string(1)", "bytes('a')", "dyn(1)", "type(1)"),
+    *("timestamp(event.time)", "duration('1s')"),
+    *(f"timestamp(event.time).{name}()" for name in sorted(NATIVE_FUNCTIONS) if name.startswith("get")),
+]
+
+
+def test_every_function_taken_for_native_is() -> None:
+    """The list is ours, because the library cannot name its own functions."""
+    for source in NATIVE_EXAMPLES:
+        compile_expression(source).evaluate(VARIABLES)
+    called = " ".join(NATIVE_EXAMPLES)
+    assert not [name for name in NATIVE_FUNCTIONS if f"{name}(" not in called]
+
+
+TOKENS = [
+    *("event", ".data", ".month", "(", ")", "[", "]", "{", "}", "?", ":", ",", " ", "\n", "\\", "//", "@"),
+    *("1", "1u", "1.5", "1e400", "9223372036854775808", "'a'", "b'a'", "r'\\d'", "'é'", '"""', "null"),
+    *("true", "+", "-", "*", "/", "%", "!", "&&", "||", "==", "<", "in", "x", "has(", "size(", "map("),
+    *(".all(", "timestamp(", "duration(", "matches(", "substring(", "optional.of("),
+]
+
+
+@given(st.lists(st.sampled_from(TOKENS), max_size=10).map("".join))
+def test_any_source_gives_a_value_or_an_expression_error(source: str) -> None:
+    try:
+        result = compile_expression(source).evaluate(VARIABLES)
+    except ExpressionError:
+        return
+    msgspec.msgpack.encode(result)
+
+
+@pytest.mark.parametrize("part", ["+1", "||false", "*1", "-1", "[0]", ".a", ".size()", "==1", "&&true"])
+def test_the_longest_chain_does_not_overflow_the_stack(part: str) -> None:
+    source = "1" + part * ((LONGEST_SOURCE - 1) // len(part))
+    with contextlib.suppress(ExpressionError):
+        compile_expression(source).evaluate(VARIABLES)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | st.text(),
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+        max_leaves=20,
+    )
+)
+def test_a_value_passes_through_unchanged(value: object) -> None:
+    assert compile_expression("event.data").evaluate({"event": {"data": value}}) == value

@@ -1,0 +1,260 @@
+"""The bus on nats-py.
+
+nats-py's own JetStream publish awaits every acknowledgement, so acknowledgements arrive here on one inbox
+whose last token is a number: publish returns a future, and thousands may be on their way. Everything goes out
+through one writer task, which gathers what a loop tick produced into one write to the socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+
+import msgspec
+import nats
+import nats.errors
+import nats.js.errors
+from headrace_protocol.errors import ConfigError, Unavailable
+from headrace_protocol.topology import ConsumerSpec
+from nats.aio.client import Client as NatsClient
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription as NatsSubscription
+from nats.js.api import AckPolicy, ConsumerConfig
+
+from headrace.bus.objects import NatsBucket
+from headrace.bus.options import BusOptions
+from headrace.bus.port import BusError, Disconnected, Handler, Message, Settlement, StreamMissing
+
+log = logging.getLogger("headrace.bus")
+
+_Outgoing = tuple[str, bytes, str, Mapping[str, str] | None]
+
+
+class _ApiError(msgspec.Struct):
+    description: str = ""
+    code: int = 0
+
+
+class _PubAck(msgspec.Struct):
+    error: _ApiError | None = None
+
+
+_decode_ack = msgspec.json.Decoder(_PubAck).decode
+
+
+async def connect(options: BusOptions) -> NatsBus:
+    """A connected bus that from now on reconnects for ever.
+
+    Raises Unavailable when no server answers now, ConfigError for credentials or TLS files that cannot be used.
+    """
+    bus = NatsBus(NatsClient(), options)
+    try:
+        await bus.open()
+    except (OSError, nats.errors.Error, TimeoutError) as error:
+        await bus.close()
+        raise Unavailable(
+            f"no NATS server can be used: {str(error) or type(error).__name__}",
+            where="nats",
+            found=options.shown,
+            expected="a NATS server with JetStream that accepts these credentials",
+            fix="Start a NATS server with JetStream there, or correct the address or credentials.",
+        ) from error
+    return bus
+
+
+class NatsBus:
+    """See `headrace.bus.port.Bus`."""
+
+    def __init__(self, client: NatsClient, options: BusOptions) -> None:
+        self._client = client
+        self._options = options
+        self._outgoing: deque[_Outgoing] = deque()
+        self._wake = asyncio.Event()
+        self._writer: asyncio.Task[None] | None = None
+        self._acks = ""
+        self._next = 0
+        self._awaited: dict[str, asyncio.Future[None]] = {}
+        self._reconnected: list[Callable[[], Awaitable[None]]] = []
+        self._closing = False
+
+    @property
+    def connected(self) -> bool:
+        return self._client.is_connected
+
+    @property
+    def max_payload_bytes(self) -> int:
+        return self._client.max_payload
+
+    def inbox(self) -> str:
+        return self._client.new_inbox()
+
+    async def open(self) -> None:
+        options = self._options
+        if options.creds:
+            _check_readable(options.creds)
+        await self._client.connect(
+            list(options.urls),
+            name=options.name,
+            # One attempt at each server: the first connection fails at once, later ones never.
+            max_reconnect_attempts=1,
+            connect_timeout=options.connect_timeout_s,  # type: ignore[arg-type]
+            reconnect_time_wait=0,
+            ping_interval=options.ping_interval_s,  # type: ignore[arg-type]
+            pending_size=options.buffer_bytes,
+            user=options.user or None,
+            password=options.password or None,
+            token=options.token or None,
+            user_credentials=options.creds or None,
+            tls=options.tls(),
+            error_cb=self._on_error,
+            disconnected_cb=self._on_disconnect,
+            reconnected_cb=self._on_reconnect,
+        )
+        self._client.options["max_reconnect_attempts"] = -1
+        self._client.options["reconnect_time_wait"] = options.reconnect_wait_s
+        self._acks = self._client.new_inbox() + "."
+        await self._client.subscribe(f"{self._acks}*", cb=self._on_ack)
+        self._writer = asyncio.create_task(self._write(), name="bus writer")
+
+    def send(
+        self, subject: str, body: bytes, *, reply: str = "", headers: Mapping[str, str] | None = None
+    ) -> None:
+        self._outgoing.append((subject, body, reply, headers))
+        self._wake.set()
+
+    def publish(
+        self, subject: str, body: bytes, headers: Mapping[str, str] | None = None
+    ) -> asyncio.Future[None]:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if not self._client.is_connected:
+            future.set_exception(Disconnected("not connected"))
+            return future
+        self._next += 1
+        token = str(self._next)
+        self._awaited[token] = future
+        self.send(subject, body, reply=self._acks + token, headers=headers)
+        return future
+
+    def settle(self, reply: str, settlement: Settlement) -> None:
+        self.send(reply, settlement.value)
+
+    async def subscribe(self, subject: str, handler: Handler) -> NatsSubscription:
+        async def receive(message: Msg) -> None:
+            handler(Message(message.subject, message.data, message.headers, message.reply))
+
+        return await self._client.subscribe(subject, cb=receive)
+
+    async def ensure_consumer(self, spec: ConsumerSpec) -> None:
+        config = ConsumerConfig(
+            durable_name=spec.durable,
+            filter_subject=spec.filter_subject,
+            ack_policy=AckPolicy.EXPLICIT,
+            ack_wait=spec.ack_wait_s,
+            max_deliver=-1,
+            max_ack_pending=spec.max_ack_pending,
+            max_waiting=spec.max_waiting,
+        )
+        try:
+            await self._client.jetstream().add_consumer(spec.stream, config)
+        except nats.js.errors.NotFoundError as error:
+            raise StreamMissing(spec.stream) from error
+        except (nats.errors.Error, TimeoutError) as error:
+            raise BusError(str(error)) from error
+
+    async def bucket(self, name: str) -> NatsBucket:
+        try:
+            return await NatsBucket.open(self._client, name)
+        except (nats.errors.Error, TimeoutError) as error:
+            raise BusError(str(error)) from error
+
+    def on_reconnect(self, callback: Callable[[], Awaitable[None]]) -> None:
+        self._reconnected.append(callback)
+
+    async def flush(self) -> None:
+        while self._outgoing and self._writer is not None and not self._writer.done():
+            self._wake.set()
+            await asyncio.sleep(0)
+        try:
+            await self._client.flush()
+        except (nats.errors.Error, TimeoutError) as error:
+            raise BusError(str(error)) from error
+
+    async def close(self) -> None:
+        if self._closing:
+            return
+        self._closing = True
+        if self._writer is not None:
+            self._writer.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._writer
+        with suppress(nats.errors.Error, OSError, TimeoutError):
+            await self._client.close()
+        self._fail_awaited()
+
+    async def _write(self) -> None:
+        outgoing, publish = self._outgoing, self._client.publish
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while outgoing:
+                subject, body, reply, headers = outgoing.popleft()
+                try:
+                    await publish(subject, body, reply, headers)  # type: ignore[arg-type]
+                except (nats.errors.Error, OSError, TimeoutError) as error:
+                    self._not_sent(subject, reply, error)
+
+    def _not_sent(self, subject: str, reply: str, error: Exception) -> None:
+        future = self._awaited.pop(reply.removeprefix(self._acks), None)
+        if future is None:
+            log.debug("not sent to %s: %s", subject, error)
+        elif not future.done():
+            future.set_exception(Disconnected(str(error) or type(error).__name__))
+
+    async def _on_ack(self, message: Msg) -> None:
+        future = self._awaited.pop(message.subject.rsplit(".", 1)[1], None)
+        if future is None or future.done():
+            return
+        if message.headers is not None and "Status" in message.headers:
+            future.set_exception(BusError(f"no stream takes this subject ({message.headers['Status']})"))
+            return
+        answer = _decode_ack(message.data)
+        if answer.error is None:
+            future.set_result(None)
+        else:
+            future.set_exception(BusError(f"{answer.error.description} ({answer.error.code})"))
+
+    def _fail_awaited(self) -> None:
+        awaited, self._awaited = self._awaited, {}
+        for future in awaited.values():
+            if not future.done():
+                future.set_exception(Disconnected("the connection went away"))
+                future.exception()  # whoever awaits it hears of it; nobody is warned when nobody does
+
+    async def _on_error(self, error: Exception) -> None:
+        log.debug("nats: %s", error or type(error).__name__)
+
+    async def _on_disconnect(self) -> None:
+        if not self._closing:
+            log.warning("the connection to NATS is lost; reconnecting to %s", self._options.shown)
+        self._fail_awaited()
+
+    async def _on_reconnect(self) -> None:
+        log.warning("connected to NATS again")
+        for callback in self._reconnected:
+            await callback()
+
+
+def _check_readable(path: str) -> None:
+    try:
+        with open(path, encoding="utf-8"):  # noqa: PTH123 - a probe: nothing is read
+            pass
+    except OSError as error:
+        raise ConfigError(
+            f"the credentials file cannot be read: {error.strerror}",
+            where="creds",
+            found=path,
+            expected="a .creds file that this user may read",
+        ) from error

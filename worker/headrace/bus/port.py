@@ -1,0 +1,122 @@
+"""What the worker needs of a bus."""
+
+from __future__ import annotations
+
+from asyncio import Future
+from collections.abc import Awaitable, Callable, Mapping
+from enum import Enum
+from typing import Protocol
+
+import msgspec
+from headrace_protocol.topology import ConsumerSpec
+
+
+class BusError(Exception):
+    """The bus refused or lost something; whoever asked may ask again."""
+
+
+class Disconnected(BusError):
+    """The connection went away before the acknowledgement came."""
+
+
+class StreamMissing(BusError):
+    """The stream does not exist (yet): the coordinator makes streams."""
+
+
+class Settlement(Enum):
+    """What is said about a delivery; the values are JetStream's acknowledgement bodies."""
+
+    ACK = b"+ACK"
+    NAK = b"-NAK"
+    """Give it to somebody else, now."""
+    PROGRESS = b"+WPI"
+    """Still working: the acknowledgement's deadline starts again."""
+    TERM = b"+TERM"
+
+
+class Message(msgspec.Struct, frozen=True):
+    """A message as it arrives."""
+
+    subject: str
+    body: bytes
+    headers: Mapping[str, str] | None
+    reply: str
+
+
+class Delivery(msgspec.Struct, frozen=True):
+    """A message of a stream that must be settled."""
+
+    subject: str
+    body: bytes
+    headers: Mapping[str, str] | None
+    reply: str
+    count: int
+    """How often it has been delivered, this time included."""
+    pending: int
+    """How many more the consumer had for us when it was sent."""
+
+
+Handler = Callable[[Message], None]
+"""Called on the loop, in the order of arrival; it must not block."""
+
+
+class Subscription(Protocol):
+    """Interest in a subject."""
+
+    async def unsubscribe(self) -> None: ...
+
+
+class ObjectBucket(Protocol):
+    """Objects of bytes under unique keys."""
+
+    async def put(self, key: str, body: bytes) -> None: ...
+
+    async def get(self, key: str) -> bytes | None:
+        """The bytes; None when there is no such object."""
+        ...
+
+
+class Bus(Protocol):
+    """A connection. `send` and `publish` never block: what they accept goes out in order."""
+
+    @property
+    def connected(self) -> bool: ...
+
+    @property
+    def max_payload_bytes(self) -> int: ...
+
+    def inbox(self) -> str:
+        """A subject that nobody else uses."""
+        ...
+
+    def send(
+        self, subject: str, body: bytes, *, reply: str = "", headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Fire and forget (core NATS)."""
+        ...
+
+    def publish(self, subject: str, body: bytes, headers: Mapping[str, str] | None = None) -> Future[None]:
+        """Into a stream; resolves when the stream has it, or raises BusError."""
+        ...
+
+    def settle(self, reply: str, settlement: Settlement) -> None:
+        """Settle the delivery that has this reply subject."""
+        ...
+
+    async def subscribe(self, subject: str, handler: Handler) -> Subscription: ...
+
+    async def ensure_consumer(self, spec: ConsumerSpec) -> None:
+        """Create the consumer unless it exists; raises StreamMissing, or BusError."""
+        ...
+
+    async def bucket(self, name: str) -> ObjectBucket:
+        """The bucket, made if missing."""
+        ...
+
+    def on_reconnect(self, callback: Callable[[], Awaitable[None]]) -> None: ...
+
+    async def flush(self) -> None:
+        """Returns when the server has read all that was sent; raises BusError."""
+        ...
+
+    async def close(self) -> None: ...

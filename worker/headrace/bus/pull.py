@@ -1,0 +1,258 @@
+"""Pulling from several consumers with as much demand as there are free slots.
+
+Consumers have a rank: all queues' high priorities come before all normal ones, and those before low ones. Each
+consumer is asked in one of two ways:
+
+- *parked*: one message, waited for as long as it takes. Every consumer has one such request while anything is
+  free, so an idle worker hears of any task after one hop.
+- *hot*: several messages that are there already (`no_wait`), ended by the server at once. Every delivery tells
+  how many more its consumer holds (the backlog); free slots go hot to the highest rank that has one.
+
+Hot demand and what the owner holds never exceed the slots. Parked requests may: at most one message per
+consumer. What arrives when nothing is free is handed back at once (`NAK`, no delay), goes to whoever has a slot,
+and counts as backlog; the request it used up is only repeated when a slot is free again. A lower rank is parked
+only when the higher ones left something free, so under load low priorities wait for high ones.
+
+A consumer that is gone is made again; a stream that is gone is waited for. After a reconnect everything is asked
+again from a new inbox, so that requests which an old connection left behind find nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from headrace_protocol.topology import ConsumerSpec
+
+from headrace.bus.port import Bus, BusError, Delivery, Message, Settlement, StreamMissing, Subscription
+
+log = logging.getLogger("headrace.bus")
+
+EXPIRES_S = 60.0
+"""How long a parked request waits; it costs one message each way when it is repeated."""
+SILENCE_S = 10.0
+"""How much longer than that an answer may take."""
+REVIVE_WAIT_S = (0.05, 0.1, 0.2, 0.5, 1.0)
+"""Between attempts to find the stream and make the consumer; the last one repeats."""
+_ACK_TOKENS_V1 = 9
+_HOT, _PARKED = "h", "p"
+
+
+def as_delivery(message: Message) -> Delivery:
+    """A message with what its acknowledgement subject tells: `$JS.ACK.[<domain>.<account>.]<stream>.<consumer>.
+    <deliveries>.<stream seq>.<consumer seq>.<timestamp>.<pending>[.<token>]`."""
+    parts = message.reply.split(".")
+    first = 4 if len(parts) == _ACK_TOKENS_V1 else 6
+    return Delivery(
+        message.subject,
+        message.body,
+        message.headers,
+        message.reply,
+        int(parts[first]),
+        int(parts[first + 4]),
+    )
+
+
+class _Consumer:
+    """Demand on one consumer."""
+
+    def __init__(self, spec: ConsumerSpec, rank: int) -> None:
+        self.spec = spec
+        self.rank = rank
+        self.ask_subject = f"$JS.API.CONSUMER.MSG.NEXT.{spec.stream}.{spec.durable}"
+        self.inbox = ""
+        self.subscription: Subscription | None = None
+        self.revival: asyncio.Task[None] | None = None
+        self.heard_at = 0.0
+        self.forget()
+
+    @property
+    def usable(self) -> bool:
+        return self.revival is None
+
+    def forget(self) -> None:
+        self.backlog = self.hot = self.parked = 0
+
+    def served(self, count: int) -> None:
+        """Demand that is no longer outstanding: the server does not say which request a message answers."""
+        from_hot = min(self.hot, count)
+        self.hot -= from_hot
+        self.parked = max(0, self.parked - (count - from_hot))
+
+
+class Pull:
+    """Keeps deliveries coming while `free()` says that there is room for them."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        consumers: Sequence[tuple[int, ConsumerSpec]],
+        free: Callable[[], int],
+        accept: Callable[[Delivery], None],
+    ) -> None:
+        """`consumers` come with their rank, 0 first. `accept` is called for one delivery at a time, and must
+        lower `free()` before it returns."""
+        self._bus = bus
+        self._consumers = sorted((_Consumer(spec, rank) for rank, spec in consumers), key=lambda c: c.rank)
+        self._free = free
+        self._accept = accept
+        self._turn = 0
+        self._running = False
+        self._scheduled = False
+        bus.on_reconnect(self._reconnected)
+
+    def start(self) -> None:
+        """Returns at once, also where streams do not exist yet: each consumer waits for them in the background."""
+        self._running = True
+        for consumer in self._consumers:
+            self._revive(consumer)
+
+    def stop(self) -> None:
+        """Accept nothing more. What still arrives is handed back at once."""
+        self._running = False
+        for consumer in self._consumers:
+            if consumer.revival is not None:
+                consumer.revival.cancel()
+
+    async def close(self) -> None:
+        self.stop()
+        for consumer in self._consumers:
+            if consumer.subscription is not None:
+                with suppress(Exception):  # the connection may be gone already, and the inbox with it
+                    await consumer.subscription.unsubscribe()
+
+    def check(self) -> None:
+        """Ask again where the server has been silent for longer than it can be: a request was lost."""
+        now = asyncio.get_running_loop().time()
+        for consumer in self._consumers:
+            outstanding = consumer.hot or consumer.parked
+            if consumer.usable and outstanding and now - consumer.heard_at > EXPIRES_S + SILENCE_S:
+                self._revive(consumer)
+
+    def refill(self) -> None:
+        """Something became free: ask for more, once per loop tick."""
+        if not self._scheduled and self._running:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._ask)
+
+    def _ask(self) -> None:
+        self._scheduled = False
+        if not self._running or not self._bus.connected:
+            return
+        free = self._free() - sum(consumer.hot for consumer in self._consumers)
+        for rank in self._ranks():
+            if free <= 0:
+                return
+            waiting = [consumer for consumer in rank if consumer.backlog > 0]
+            for place, consumer in enumerate(waiting):
+                share = -(-free // (len(waiting) - place))
+                count = min(share, consumer.backlog)
+                consumer.backlog -= count
+                free -= count
+                if count:
+                    self._request(consumer, count, hot=True)
+            for consumer in rank:
+                if not consumer.parked and not consumer.backlog and not consumer.hot:
+                    self._request(consumer, 1, hot=False)
+
+    def _ranks(self) -> list[list[_Consumer]]:
+        """Consumers by rank; within a rank, queues take turns at being first."""
+        ranks: dict[int, list[_Consumer]] = {}
+        for consumer in self._consumers:
+            if consumer.usable:
+                ranks.setdefault(consumer.rank, []).append(consumer)
+        self._turn += 1
+        turned = ((members, self._turn % len(members)) for members in ranks.values())
+        return [members[first:] + members[:first] for members, first in turned]
+
+    def _request(self, consumer: _Consumer, batch: int, *, hot: bool) -> None:
+        """The reply subject tells what was asked, so that the answer to a request needs no memory of it."""
+        if hot:
+            consumer.hot += batch
+            body, token = b'{"batch":%d,"no_wait":true}' % batch, f"{_HOT}{batch}"
+        else:
+            consumer.parked += batch
+            body, token = b'{"batch":%d,"expires":%d}' % (batch, int(EXPIRES_S * 1e9)), f"{_PARKED}{batch}"
+        consumer.heard_at = asyncio.get_running_loop().time()
+        self._bus.send(consumer.ask_subject, body, reply=f"{consumer.inbox}.{token}")
+
+    def _receive(self, consumer: _Consumer, message: Message) -> None:
+        if message.subject.startswith(consumer.inbox):
+            self._ended(consumer, message)
+            return
+        delivery = as_delivery(message)
+        consumer.heard_at = asyncio.get_running_loop().time()
+        consumer.served(1)
+        if not self._running or self._free() <= 0:
+            consumer.backlog += 1
+            self._bus.settle(delivery.reply, Settlement.NAK)
+            return
+        consumer.backlog = max(0, delivery.pending - consumer.hot)
+        self._accept(delivery)
+        self.refill()
+
+    def _ended(self, consumer: _Consumer, message: Message) -> None:
+        """The server ended a request: 404 nothing there, 408 expired, 409 refused or consumer gone,
+        503 nobody answers for this consumer."""
+        token = message.subject.rsplit(".", 1)[1]
+        headers = message.headers or {}
+        status = headers.get("Status", "")
+        if status == "100":
+            return
+        left = headers.get("Nats-Pending-Messages", "")
+        consumer.served(int(left if left.isdigit() else token[1:]))
+        if token[0] == _HOT:
+            consumer.backlog = 0
+        description = headers.get("Description", "").lower()
+        if status == "503" or "consumer" in description or "shutdown" in description:
+            self._revive(consumer)
+        elif status == "409" and "leadership" not in description and "maxwaiting" not in description:
+            log.warning("a pull request was refused: %s (%s)", description, consumer.spec.durable)
+            self._revive(consumer)
+        elif status == "409":
+            asyncio.get_running_loop().call_later(REVIVE_WAIT_S[-1], self.refill)
+        else:
+            self.refill()
+
+    async def _reconnected(self) -> None:
+        for consumer in self._consumers:
+            if consumer.revival is not None:
+                consumer.revival.cancel()
+                consumer.revival = None
+            self._revive(consumer)
+
+    def _revive(self, consumer: _Consumer) -> None:
+        if self._running and consumer.revival is None:
+            consumer.forget()
+            consumer.revival = asyncio.create_task(self._bring_up(consumer), name=consumer.spec.durable)
+
+    async def _bring_up(self, consumer: _Consumer) -> None:
+        attempt = 0
+        while self._running:
+            try:
+                await self._bus.ensure_consumer(consumer.spec)
+                await self._new_inbox(consumer)
+            except StreamMissing:
+                if attempt == 0:
+                    log.info("waiting for the stream %s: the coordinator makes it", consumer.spec.stream)
+            except BusError as error:
+                log.debug("the consumer %s cannot be made yet: %s", consumer.spec.durable, error)
+            else:
+                consumer.forget()
+                consumer.revival = None
+                self.refill()
+                return
+            await asyncio.sleep(REVIVE_WAIT_S[min(attempt, len(REVIVE_WAIT_S) - 1)])
+            attempt += 1
+
+    async def _new_inbox(self, consumer: _Consumer) -> None:
+        old, consumer.subscription = consumer.subscription, None
+        if old is not None:
+            with suppress(Exception):  # it belonged to a connection that is gone
+                await old.unsubscribe()
+        consumer.inbox = self._bus.inbox()
+        consumer.subscription = await self._bus.subscribe(
+            f"{consumer.inbox}.*", lambda message: self._receive(consumer, message)
+        )
