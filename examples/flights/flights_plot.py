@@ -1,7 +1,8 @@
 """The month in one picture: its days with their rain, its carriers, its weather.
 
 The picture is bars and words, so it is written as SVG directly: a plotting library's import would take
-longer than all the month's other work. The same statistics give the same bytes, whichever attempt writes them.
+longer than all the other work of the month. The same statistics give the same bytes, whichever attempt
+writes them.
 """
 
 import itertools

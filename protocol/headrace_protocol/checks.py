@@ -74,6 +74,12 @@ def check_name(name: str, what: str, where: str = "") -> None:
         )
 
 
+def check_task_name(name: str, where: str = "") -> None:
+    """Tasks may be named in groups, as in `etl.load`; raises DefinitionError otherwise."""
+    if TASK_NAME.fullmatch(name) is None:
+        raise DefinitionError("not a task's name", where=where, found=repr(name), expected=DOTTED_RULE)
+
+
 def check_options(options: TaskOptions, where: str) -> None:
     """Ranges of a task's or node's options; raises DefinitionError."""
     check_name(options.queue, "queue's name", where)
@@ -97,8 +103,7 @@ def _check_params(definition: WorkflowDefinition, place: str) -> None:
 
 def _check_task(name: str, task: TaskDefinition, place: str) -> None:
     where = f"{place}, task {name}"
-    if TASK_NAME.fullmatch(name) is None:
-        raise DefinitionError("not a task's name", where=place, found=repr(name), expected=DOTTED_RULE)
+    check_task_name(name, place)
     if task.name != name:
         raise DefinitionError(
             "a task is listed under another name than its own", where=where, found=task.name, expected=name

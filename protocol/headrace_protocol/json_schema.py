@@ -68,7 +68,7 @@ def _struct(kind: types.StructType, ref_prefix: str) -> Schema:
             schema["description"] = doc
         default = field.default_factory() if callable(field.default_factory) else field.default
         if default is not msgspec.NODEFAULT and not isinstance(default, msgspec.Raw):
-            schema["default"] = msgspec.to_builtins(default)
+            schema["default"] = msgspec.json.decode(msgspec.json.encode(default))
         properties[field.encode_name] = schema
     return {
         "title": kind.cls.__name__,

@@ -171,7 +171,7 @@ class LifecycleEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """One thing that happened to a run, committed. The store keeps them as the run's history."""
 
     kind: str
-    """`run.created`, `node.dispatched`, `node.succeeded`, … (see `kinds`)."""
+    """`run.created`, `node.dispatched`, `node.succeeded`, …: the list is in docs/protocol.md."""
     at_us: int
     node: str = ""
     item: int | None = None

@@ -15,7 +15,7 @@ from headrace_coordinator.engine.invariants import check
 from headrace_coordinator.engine.plan import Plan
 from headrace_coordinator.engine.state import Run, RunState
 from headrace_coordinator.engine.transition import Transition
-from headrace_coordinator.engine.transitions import outcome, recover, redispatch, start, stop
+from headrace_coordinator.engine.transitions import outcome, recover, redispatch, start, stop, timer
 from headrace_coordinator.engine.transitions.finish import settle
 from headrace_coordinator.engine.wait import wait_of
 from headrace_protocol.messages import CancelRun, StartRun
@@ -33,13 +33,8 @@ def decide(plan: Plan, run: Run, received: RunInput, now_us: int) -> Decision:
             start.start(t)
         case OutcomeReceived(outcome=reported):
             outcome.apply(t, reported)
-        case TimerFired(key=key, due_us=due_us):
-            if due_us > now_us:
-                t.start_timer(key.kind, due_us, key.node, key.item)
-            elif key.kind == "deadline":
-                stop.deadline(t, due_us)
-            else:
-                outcome.retry_due(t, key.node, key.item, due_us)
+        case TimerFired(key=key):
+            timer.fired(t, key)
         case CancelRun():
             stop.cancel(t, received)
         case Collected():

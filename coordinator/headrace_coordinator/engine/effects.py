@@ -7,7 +7,7 @@ import msgspec
 from headrace_coordinator.engine.state import RunState
 from headrace_protocol.definition import Priority
 from headrace_protocol.errors import ErrorInfo
-from headrace_protocol.messages import CancelAttempts, LifecycleEvent, Result, StartRun, TaskMessage
+from headrace_protocol.messages import CancelAttempts, LifecycleEvent, Result, TaskMessage
 
 
 class TimerKey(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -58,12 +58,6 @@ class Collect(msgspec.Struct, frozen=True):
     total: int
 
 
-class Begin(msgspec.Struct, frozen=True):
-    """A trigger starts a run."""
-
-    command: StartRun
-
-
 class Finish(msgspec.Struct, frozen=True):
     """The run is over."""
 
@@ -71,7 +65,7 @@ class Finish(msgspec.Struct, frozen=True):
     state: RunState
 
 
-Effect = Dispatch | CancelAttempt | StartTimer | DropTimer | Collect | Begin | Finish
+Effect = Dispatch | CancelAttempt | StartTimer | DropTimer | Collect | Finish
 
 
 class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

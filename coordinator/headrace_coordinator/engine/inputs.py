@@ -33,10 +33,14 @@ class Collected(msgspec.Struct, frozen=True):
 
 
 class Redispatch(msgspec.Struct, frozen=True):
-    """The bus lost messages: publish again what is dispatched. Empty `attempts`: every live attempt."""
+    """The bus lost messages, or a predecessor what it held in memory: start again what is under way.
+
+    `attempts` (node, item, attempt) are published again, every live one when it is None. Collecting starts again
+    in any case.
+    """
 
     run_id: str
-    attempts: tuple[tuple[str, int | None, int], ...] = ()
+    attempts: tuple[tuple[str, int | None, int], ...] | None = None
 
 
 class AttemptOverdue(msgspec.Struct, frozen=True):

@@ -43,10 +43,15 @@ def _check_run(run: Run) -> None:
 
 
 def _check_node(plan: Plan, run: Run, name: str, node: Node) -> None:
-    waits = sum(run.nodes[source].state is not NodeState.SUCCEEDED for source in plan.nodes[name].upstream)
+    upstream = [run.nodes[source].state for source in plan.nodes[name].upstream]
+    waits = sum(state is not NodeState.SUCCEEDED for state in upstream)
+    comes = all(state is NodeState.SUCCEEDED or state not in NODE_FINISHED for state in upstream)
     if node.state is NodeState.WAITING:
-        _require(run.remaining[name] == waits, run, f"{name}: the dependency counter (I4)", run.remaining[name])
+        _require(
+            run.remaining[name] == waits, run, f"{name}: the dependency counter (I4)", run.remaining[name]
+        )
         _require(waits > 0, run, f"{name}: waits for nothing (I5)", waits)
+        _require(comes, run, f"{name}: waits for what never comes (I5)", upstream)
     elif node.state is NodeState.SUCCEEDED:
         _require(node.result is not None, run, f"{name}: succeeded without a result (I9)", node.attempt)
     elif node.state is NodeState.RETRYING:
@@ -54,5 +59,14 @@ def _check_node(plan: Plan, run: Run, name: str, node: Node) -> None:
     elif node.state is NodeState.DISPATCHED:
         _require(node.attempt > 0, run, f"{name}: dispatched without an attempt (I7)", node.attempt)
     elif node.state is NodeState.MAPPING:
-        state = node.map
-        _require(state is not None and bool(state.items), run, f"{name}: maps nothing (I5)", state)
+        _check_map(plan, run, name, node, lacking=waits > 0, comes=comes)
+
+
+def _check_map(plan: Plan, run: Run, name: str, node: Node, *, lacking: bool, comes: bool) -> None:
+    state, over = node.map, plan.nodes[name].definition.map
+    if state is None or over is None:
+        raise InvariantBroken(f"invariant broken: {name}: maps nothing (I5)", where=run.head.run_id)
+    _require(bool(state.items) or lacking, run, f"{name}: maps nothing (I5)", state.next_index)
+    _require(comes, run, f"{name}: waits for what never comes (I5)", state.next_index)
+    _require(len(state.items) <= over.window, run, f"{name}: more items than its window", len(state.items))
+    _require(state.next_index <= state.total, run, f"{name}: more items than its list", state.next_index)

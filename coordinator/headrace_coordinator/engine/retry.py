@@ -9,9 +9,16 @@ from headrace_protocol.definition import RetryPolicy
 from headrace_protocol.messages import Outcome, RetryAdvice
 
 MICROSECONDS = 1_000_000
+LONGEST_S = 10 * 366 * 86_400.0
+"""A longer delay, or an infinite one, is as good as this one."""
 
 
-def _matches(kinds: Iterable[str], wanted: Iterable[str]) -> bool:
+def whole_us(seconds: float) -> int:
+    """A duration in whole microseconds, whatever the definition or a task's code put into it."""
+    return round(min(max(0.0, seconds), LONGEST_S) * MICROSECONDS)
+
+
+def matches(kinds: Iterable[str], wanted: Iterable[str]) -> bool:
     """Whether one of the error's types is meant: by its qualified name, or by its last part."""
     names = {name for kind in kinds for name in (kind, kind.rpartition(".")[2])}
     return any(name in names for name in wanted)
@@ -23,9 +30,10 @@ def may_retry(policy: RetryPolicy, outcome: Outcome, failures: int) -> bool:
         return False
     if outcome.advice is RetryAdvice.AFTER:
         return True
-    if _matches(outcome.error_kinds, policy.give_up_on):
+    kinds = outcome.error_kinds or (outcome.error.kind if outcome.error is not None else "",)
+    if matches(kinds, policy.give_up_on):
         return False
-    return not policy.retry_on or _matches(outcome.error_kinds, policy.retry_on)
+    return not policy.retry_on or matches(kinds, policy.retry_on)
 
 
 def delay_us(policy: RetryPolicy, outcome: Outcome, failures: int) -> int:
@@ -35,14 +43,16 @@ def delay_us(policy: RetryPolicy, outcome: Outcome, failures: int) -> int:
     attempt's name, so that the same history always gives the same delays.
     """
     if outcome.advice is RetryAdvice.AFTER and outcome.retry_after_s is not None:
-        return max(0, round(outcome.retry_after_s * MICROSECONDS))
+        return whole_us(outcome.retry_after_s)
     try:
         grown = policy.backoff_s * policy.factor ** (failures - 1)
     except OverflowError:
-        grown = policy.cap_s
+        grown = policy.cap_s if policy.backoff_s else 0.0
     bound_s = min(policy.cap_s, grown)
-    share = _share(f"{outcome.run_id}/{outcome.node}/{outcome.item}/{outcome.attempt}") if policy.jitter else 1.0
-    return max(0, round(bound_s * share * MICROSECONDS))
+    share = (
+        _share(f"{outcome.run_id}/{outcome.node}/{outcome.item}/{outcome.attempt}") if policy.jitter else 1.0
+    )
+    return whole_us(bound_s * share)
 
 
 def _share(name: str) -> float:

@@ -8,6 +8,7 @@ been touched is waiting and has no row.
                         ↓  ↑  ↘
                      retrying   failed          waiting → upstream_failed
            mapping → collecting → succeeded     anything not finished → cancelled
+           succeeded → dispatched, collecting or waiting, when a result is lost and made again
     run:   running → succeeded | failed | cancelled
 """
 
@@ -48,9 +49,7 @@ class NodeState(StrEnum):
 NODE_FINISHED = frozenset(
     {NodeState.SUCCEEDED, NodeState.FAILED, NodeState.CANCELLED, NodeState.UPSTREAM_FAILED}
 )
-NODE_ACTIVE = frozenset(
-    {NodeState.DISPATCHED, NodeState.RETRYING, NodeState.MAPPING, NodeState.COLLECTING}
-)
+NODE_ACTIVE = frozenset({NodeState.DISPATCHED, NodeState.RETRYING, NodeState.MAPPING, NodeState.COLLECTING})
 
 
 class WaitKind(StrEnum):
@@ -80,7 +79,13 @@ class ItemState(msgspec.Struct, omit_defaults=True):
     retry_at_us: int | None = None
     """Set while the item waits for its next attempt; no attempt is live then."""
     parked: bool = False
-    """The item waits until a lost input has been made again; no attempt is live then."""
+    """The item waits for a lost input, or has failed for good; no attempt is live then."""
+    generation: int = 0
+    """As that of a node."""
+
+    @property
+    def live(self) -> bool:
+        return self.retry_at_us is None and not self.parked
 
 
 class MapState(msgspec.Struct, omit_defaults=True):
@@ -89,6 +94,10 @@ class MapState(msgspec.Struct, omit_defaults=True):
     total: int
     next_index: int = 0
     items: dict[int, ItemState] = {}
+    first_attempt: int = 1
+    """Number of the first attempt of items that start: higher than 1 when lost results are made again."""
+    last_attempt: int = 1
+    """The highest number that an attempt of any item has had: it is never used again (I3)."""
 
     @property
     def done(self) -> int:
@@ -111,6 +120,11 @@ class Node(msgspec.Struct, omit_defaults=True):
     retry_at_us: int | None = None
     recoveries: int = 0
     """How often its result was made again after the bus had lost it."""
+    generation: int = 0
+    """How often its inputs had been made again when its latest attempt was dispatched: an attempt that misses
+    an input of an older generation needs nothing made again."""
+    motion: int = 0
+    """When it was set in motion, as a number that grows over the run."""
     result: Result | None = None
     counts: tuple[int, ...] = ()
     """Lengths at the plan's count paths of this node."""
@@ -147,6 +161,8 @@ class RunHead(msgspec.Struct, kw_only=True):
     output: Result | None = None
     nodes_total: int = 0
     nodes_done: int = 0
+    motions: int = 0
+    """How often a node has been set in motion."""
 
 
 class Run(msgspec.Struct):
@@ -158,7 +174,7 @@ class Run(msgspec.Struct):
     remaining: dict[str, int]
     """For each waiting node: upstream nodes that have not succeeded."""
     active: dict[str, None]
-    """Nodes in motion (an ordered set)."""
+    """Nodes in motion, the longest first (an ordered set)."""
     open: int
     """Nodes that are not finished."""
     slices: dict[str, list[msgspec.Raw]] = {}

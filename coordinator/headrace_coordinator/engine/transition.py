@@ -42,7 +42,14 @@ class Transition(msgspec.Struct):
             change = 1 if state in NODE_FINISHED else -1
             run.open -= change
             run.head.nodes_done += change
+        if state not in NODE_FINISHED:
+            node.finished_at_us = 0
+        if state is not NodeState.RETRYING:
+            node.retry_at_us = None
         if state in NODE_ACTIVE:
+            if name not in run.active:
+                run.head.motions += 1
+                node.motion = run.head.motions
             run.active[name] = None
         else:
             run.active.pop(name, None)

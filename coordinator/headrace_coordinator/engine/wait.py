@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headrace_coordinator.engine.state import NodeState, Run, RunState, Wait, WaitKind
+from headrace_coordinator.engine.state import MapState, NodeState, Run, RunState, Wait, WaitKind
 
 
 def wait_of(run: Run) -> Wait | None:
@@ -14,7 +14,16 @@ def wait_of(run: Run) -> Wait | None:
     match node.state:
         case NodeState.RETRYING:
             return Wait(WaitKind.TIMER, name, node.retry_at_us)
+        case NodeState.MAPPING if node.map is not None and (wake_at_us := _next_retry(node.map)) is not None:
+            return Wait(WaitKind.TIMER, name, wake_at_us)
         case NodeState.COLLECTING:
             return Wait(WaitKind.COLLECT, name, run.head.deadline_us)
         case _:
             return Wait(WaitKind.WORKER, name, run.head.deadline_us)
+
+
+def _next_retry(progress: MapState) -> int | None:
+    """When the next item of a map is tried again, if all that are in motion wait for that."""
+    if any(item.live for item in progress.items.values()):
+        return None
+    return min((item.retry_at_us for item in progress.items.values() if item.retry_at_us), default=None)

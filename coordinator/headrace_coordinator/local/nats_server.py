@@ -57,7 +57,7 @@ class EmbeddedNats:
         self.server_name = server_name
         self.sync_interval = sync_interval
         self.died = asyncio.Event()
-        """Set when the server ends although `stop` was not called; cleared by `start`."""
+        """Set when the server ends although `stop` was not called; cleared once `start` succeeds."""
         self.ready_after_s = 0.0
         """How long the last start took until clients could connect."""
         self._die_with_parent = die_with_parent
@@ -103,7 +103,6 @@ class EmbeddedNats:
         except OSError as error:
             raise self._did_not_start(str(error)) from None
         self._stopping = False
-        self.died.clear()
         try:
             async with asyncio.timeout(READY_TIMEOUT_S):
                 self.port = await self._wait_for_port(self._process, binary.name)
@@ -114,6 +113,7 @@ class EmbeddedNats:
             await self._end(self._process)
             raise
         self.ready_after_s = time.perf_counter() - started
+        self.died.clear()
         self._watcher = asyncio.create_task(self._watch(self._process), name="nats-server watcher")
 
     async def stop(self) -> None:
@@ -169,6 +169,7 @@ class EmbeddedNats:
                 f"max_payload: {MAX_PAYLOAD_BYTES}",
                 f"log_file: {quoted(self.log_file)}",
                 f"log_size_limit: {LOG_LIMIT_BYTES}",
+                "log_max_num: 2",
                 f"ports_file_dir: {quoted(self.data_dir)}",
                 "jetstream {",
                 "  # The server adds the directory `jetstream`.",
@@ -253,7 +254,7 @@ def _refuse_taken_port(port: int) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
-        except OSError:
+        except (OSError, OverflowError):
             raise _port_in_use(port) from None
 
 
@@ -261,7 +262,7 @@ def _port_in_use(port: int) -> PortInUse:
     return PortInUse(
         f"port {port} for NATS is taken",
         where=f"{HOST}:{port}",
-        found="another process listens there, or the port is reserved",
+        found="another process listens there, or the port cannot be used",
         expected="a free port",
         fix="Choose another with --nats-port, or --nats-port 0 for any free one.",
     )

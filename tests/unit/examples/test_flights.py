@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import msgspec
 import polars as pl
 import pytest
 
@@ -12,9 +13,11 @@ import flights_data
 import flights_expected
 from flights_files import month_directory, replacing
 from flights_report import write_month
-from flights_statistics import carrier_flights, delay_of, join_weather, summarise
+from flights_statistics import delay_of
 from flights_types import CarrierStatistics, Landed, Report
 from flights_validation import MalformedFileError, read_month
+from headrace import Fail
+from pipeline import carrier_statistics, flights_month, validate
 
 MONTH = 2
 
@@ -32,36 +35,17 @@ def february(landing: dict[int, Path]) -> list[str]:
 
 @pytest.fixture(scope="module")
 def landed(landing: dict[int, Path], tmp_path_factory: pytest.TempPathFactory) -> Landed:
-    return validated(landing[MONTH], str(tmp_path_factory.mktemp("output")))
+    return validate(MONTH, str(landing[MONTH]), str(tmp_path_factory.mktemp("output")))
 
 
 @pytest.fixture(scope="module")
 def statistics(landed: Landed) -> list[CarrierStatistics]:
-    return [statistics_of(carrier, landed) for carrier in landed.carriers]
+    return [carrier_statistics(carrier, landed) for carrier in landed.carriers]
 
 
 @pytest.fixture(scope="module")
 def report(landed: Landed, statistics: list[CarrierStatistics]) -> Report:
     return write_month(landed, statistics)
-
-
-def validated(path: Path, output: str) -> Landed:
-    flights = read_month(path.read_bytes(), MONTH, path.name)
-    typed = month_directory(output, MONTH) / "flights.parquet"
-    flights.write_parquet(typed)
-    return Landed(
-        month=MONTH,
-        source=str(path),
-        reference=str(path.parent),
-        output=output,
-        flights=str(typed),
-        rows=flights.height,
-        carriers=sorted(flights["carrier"].unique()),
-    )
-
-
-def statistics_of(carrier: str, landed: Landed) -> CarrierStatistics:
-    return summarise(carrier, join_weather(carrier_flights(landed, carrier), landed.reference), landed)
 
 
 def test_the_months_hold_every_flight_of_the_year(landing: dict[int, Path]) -> None:
@@ -77,6 +61,26 @@ def test_the_malformed_month_names_file_row_and_column(landing: dict[int, Path])
     assert (caught.value.file, caught.value.row, caught.value.column) == (path.name, 21_318, "dep_delay")
     assert path.read_text().splitlines()[caught.value.row - 1].split(",")[5] == "n/a?"
     assert "found 'n/a?', expected a whole number of minutes" in str(caught.value)
+
+
+def test_the_malformed_month_fails_for_good_and_leaves_nothing(
+    landing: dict[int, Path], tmp_path: Path
+) -> None:
+    with pytest.raises(Fail, match=r"flights-2013-06\.csv, row 21318, column dep_delay") as caught:
+        flights_month(6, str(landing[6]), str(tmp_path))
+    assert caught.value.details == {"file": str(landing[6]), "row": "21318", "column": "dep_delay"}
+    assert list(tmp_path.rglob("*.*")) == []
+
+
+def test_a_file_that_is_not_there_fails_for_good(tmp_path: Path) -> None:
+    with pytest.raises(Fail, match="there is no such file"):
+        flights_month(1, str(tmp_path / "flights.csv"), str(tmp_path))
+
+
+def test_the_workflow_is_a_plain_function_of_the_month(landing: dict[int, Path], tmp_path: Path) -> None:
+    report = flights_month(3, str(landing[3]), str(tmp_path))
+    assert report.flights == 28_834
+    assert flights_expected.verify(tmp_path, [3]) == []
 
 
 def test_the_corrected_month_is_valid(landing: dict[int, Path]) -> None:
@@ -180,16 +184,10 @@ def test_a_month_where_nothing_departed_still_has_a_report(landed: Landed, tmp_p
     path = tmp_path / "cancelled.parquet"
     cancelled.write_parquet(path)
     carriers = sorted(cancelled["carrier"].unique())
-    quiet = Landed(
-        month=MONTH,
-        source=landed.source,
-        reference=landed.reference,
-        output=str(tmp_path),
-        flights=str(path),
-        rows=cancelled.height,
-        carriers=carriers,
+    quiet = msgspec.structs.replace(
+        landed, output=str(tmp_path), flights=str(path), rows=cancelled.height, carriers=carriers
     )
-    found = [statistics_of(carrier, quiet) for carrier in carriers]
+    found = [carrier_statistics(carrier, quiet) for carrier in carriers]
     assert all(one.delayed_share is None and one.worst_weather is None for one in found)
     assert write_month(quiet, found).mean_departure_delay is None
 

@@ -15,6 +15,8 @@ from typing import (
     Never,
     NewType,
     NoReturn,
+    NotRequired,
+    Required,
     TypeVar,
     get_args,
     get_origin,
@@ -36,10 +38,10 @@ def assignable(source: object, target: object) -> bool:
     sources, targets = members(source), members(target)
     if len(sources) > 1:
         return all(assignable(member, target) for member in sources)
+    if get_origin(source) is Literal:
+        return _literal_assignable(source, targets)
     if len(targets) > 1:
         return any(assignable(source, member) for member in targets)
-    if get_origin(source) is Literal:
-        return _literal_assignable(source, target)
     if isinstance(source, NewType):
         return assignable(source.__supertype__, target)
     if get_origin(target) is Literal or isinstance(target, NewType):
@@ -55,11 +57,15 @@ def _fits_anything(source: object, target: object) -> bool:
     return isinstance(target, TypeVar) or isinstance(source, TypeVar)
 
 
-def _literal_assignable(source: object, target: object) -> bool:
-    if get_origin(target) is Literal:
-        allowed = {(type(value), value) for value in get_args(target)}
-        return all((type(value), value) in allowed for value in get_args(source))
-    return all(assignable(type(value), target) for value in get_args(source))
+def _literal_assignable(source: object, targets: tuple[object, ...]) -> bool:
+    """Each value on its own: 1 is not True, and values of one Literal may fit different members."""
+    listed = [form for form in targets if get_origin(form) is Literal]
+    allowed = {(type(value), value) for form in listed for value in get_args(form)}
+    classes = [form for form in targets if form not in listed]
+    return all(
+        (type(value), value) in allowed or any(assignable(type(value), form) for form in classes)
+        for value in get_args(source)
+    )
 
 
 def _class_assignable(source: object, target: object) -> bool:
@@ -106,9 +112,7 @@ def _typed_dict_assignable(source: object, target: object) -> bool:
         return False
     fields = typed_dict_fields(source)
     if is_typeddict(target_class):
-        required: frozenset[str] = getattr(target_class, "__required_keys__", frozenset())
-        always: frozenset[str] = getattr(source_class, "__required_keys__", frozenset())
-        return required <= always and all(
+        return required_keys(target_class) <= required_keys(source_class) and all(
             name in fields and assignable(fields[name], form)
             for name, form in typed_dict_fields(target).items()
         )
@@ -116,6 +120,21 @@ def _typed_dict_assignable(source: object, target: object) -> bool:
         return issubclass(dict, target_class) and not get_args(target)
     key, value = get_args(target) or (Any, Any)
     return assignable(str, key) and all(assignable(form, value) for form in fields.values())
+
+
+def required_keys(typed_dict: type) -> frozenset[str]:
+    """The keys that a TypedDict must have.
+
+    `__required_keys__` misses `NotRequired` where annotations are strings: the hints have the last word.
+    """
+    keys: set[str] = set(getattr(typed_dict, "__required_keys__", ()))
+    for name, hint in get_type_hints(typed_dict, include_extras=True).items():
+        markers = {get_origin(hint), *map(get_origin, get_args(hint))}
+        if NotRequired in markers:
+            keys.discard(name)
+        elif Required in markers:
+            keys.add(name)
+    return frozenset(keys)
 
 
 def typed_dict_fields(form: object) -> dict[str, object]:

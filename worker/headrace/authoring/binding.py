@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import GenericAlias
 from typing import Any, TypeVar, get_args, is_typeddict
 
 import msgspec
 
-from headrace.authoring.assignable import assignable, typed_dict_fields
+from headrace.authoring.assignable import assignable, required_keys, typed_dict_fields
 from headrace.authoring.handles import Handle, Reference, reference
 from headrace.authoring.schemas import literal
 from headrace.authoring.typeforms import (
@@ -82,7 +82,7 @@ def own(handle: Handle, edge: Edge) -> Reference:
 
 
 def holds_handle(value: object) -> bool:
-    """Whether a handle is anywhere in a list, tuple, dict or the fields of a Struct or dataclass."""
+    """Whether a handle is anywhere in a list, tuple or dict."""
     if isinstance(value, Handle):
         return True
     if isinstance(value, Mapping):
@@ -152,11 +152,11 @@ def _bind_container(value: object, form: object, edge: Edge) -> wire.Binding | N
     anything = form in {Any, object} or isinstance(form, TypeVar)
     origin = class_of(form)
     if isinstance(value, Mapping):
-        types = _value_types(value, form, anything)
-        if types is None:
+        named = {key: part for key, part in value.items() if isinstance(key, str)}
+        types = _value_types(named, form, anything)
+        if types is None or len(named) < len(value):
             return None
-        fields = {str(key): bind(part, types[key], edge.at(key)) for key, part in value.items()}
-        return wire.ObjectOf(fields)
+        return wire.ObjectOf({key: bind(part, types[key], edge.at(key)) for key, part in named.items()})
     if not isinstance(value, list | tuple):
         return None
     if not anything and (origin is None or not issubclass(type(value), origin)):
@@ -183,18 +183,13 @@ def _element_types(value: Sequence[object], form: object, anything: bool) -> Seq
     return [(arguments_as(form, Iterable) or (Any,))[0]] * len(value)
 
 
-def _value_types(
-    value: Mapping[object, object], form: object, anything: bool
-) -> Mapping[object, object] | None:
-    if not all(isinstance(key, str) for key in value):
-        return None
+def _value_types(names: Collection[str], form: object, anything: bool) -> dict[str, object] | None:
     origin = class_of(form)
-    if is_typeddict(origin):
+    if origin is not None and is_typeddict(origin):
         known = typed_dict_fields(form)
-        required: frozenset[str] = getattr(origin, "__required_keys__", frozenset())
-        return dict(known) if required <= set(value) <= set(known) else None
+        return known if required_keys(origin) <= set(names) <= set(known) else None
     if anything:
-        return dict.fromkeys(value, Any)
+        return dict.fromkeys(names, Any)
     if origin is None or not issubclass(dict, origin):
         return None
-    return dict.fromkeys(value, (get_args(form) or (Any, Any))[-1])
+    return dict.fromkeys(names, (get_args(form) or (Any, Any))[-1])

@@ -76,24 +76,13 @@ IN_A_TASK = "Do it inside a task, and pass the handle to that task."
 _MAP = "Map a task over it: `some_task.map(handle)`."
 _DECIDE = "Decide inside a task, and pass the handle to that task."
 
-_BINARY = [
-    "add",
-    "sub",
-    "mul",
-    "truediv",
-    "floordiv",
-    "mod",
-    "divmod",
-    "pow",
-    "matmul",
-    "and",
-    "or",
-    "xor",
-    "lshift",
-    "rshift",
-]
-_ARITHMETIC = " ".join(f"__{name}__ __r{name}__ __i{name}__" for name in _BINARY) + (
-    " __neg__ __pos__ __abs__ __invert__"
+_BINARY = ("add", "sub", "mul", "truediv", "floordiv", "mod", "divmod", "pow", "matmul")
+_BITWISE = ("and", "or", "xor", "lshift", "rshift")
+_ARITHMETIC = " ".join(
+    [
+        *(f"__{name}__ __r{name}__ __i{name}__" for name in (*_BINARY, *_BITWISE)),
+        *("__neg__", "__pos__", "__abs__", "__invert__"),
+    ]
 )
 
 _OPERATIONS: dict[str, tuple[str, str]] = {

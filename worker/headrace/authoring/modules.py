@@ -62,7 +62,7 @@ def file_module(path: Path) -> tuple[Path, str]:
 
 
 def forget(target: str) -> None:
-    """Drop the target and every module beside or below it, so that the next import reads their files again."""
+    """Drop the target and every module beside or below it, so that the next import reads the files again."""
     root = file_module(Path(target).resolve())[0] if is_file(target) else Path.cwd()
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)

@@ -1,4 +1,4 @@
-"""When an attempt that failed is followed by another: the policy, and what user code may raise to decide itself."""
+"""When an attempt that failed is followed by another: the policy, and what a task may raise."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import functools
 import inspect
@@ -17,6 +16,7 @@ from headrace.authoring.places import caller_place, function_place
 from headrace.authoring.schemas import schema_of
 from headrace.authoring.signatures import signature_of
 from headrace.authoring.tracing import TaskSpec, current_trace, inline, is_inline
+from headrace_protocol.checks import check_task_name
 from headrace_protocol.definition import TaskDefinition, TaskOptions
 from headrace_protocol.errors import DefinitionError
 
@@ -43,19 +43,20 @@ class Task(Generic[P, R]):
             return cast(R, self._run(args, kwargs))
         return cast(R, record(trace, self.spec, self.options_, self._placement, args, kwargs))
 
+    # Callable rather than Task as the type of self: only so does mypy find T from the first parameter.
     def map(
-        self: Task[Concatenate[T, P2], R], items: Iterable[T], /, *args: P2.args, **kwargs: P2.kwargs
+        self: Callable[Concatenate[T, P2], R], items: Iterable[T], /, *args: P2.args, **kwargs: P2.kwargs
     ) -> list[R]:
         """Run the task for each item, given as its first parameter; the other arguments are shared.
 
         The results keep the order of the items, which may be known only at run time.
         """
+        task = cast("Task[..., object]", self)
         trace = current_trace()
         if trace is None:
-            return [cast(R, self._run((item, *args), kwargs)) for item in items]
-        return cast(
-            list[R], record_map(trace, self.spec, self.options_, self._placement, items, args, kwargs)
-        )
+            return [cast(R, task._run((item, *args), kwargs)) for item in items]
+        recorded = record_map(trace, task.spec, task.options_, task._placement, items, args, kwargs)
+        return cast("list[R]", recorded)
 
     def options(
         self,
@@ -178,6 +179,7 @@ def _spec(function: Callable[..., object], name: str | None, options: dict[str, 
     known = name or function.__name__
     what = f"task {known}"
     where = f"{what} ({function_place(function)})"
+    check_task_name(known, where)
     signature = signature_of(function, what)
     is_async = inspect.iscoroutinefunction(function)
     definition = TaskDefinition(
@@ -196,6 +198,8 @@ def _spec(function: Callable[..., object], name: str | None, options: dict[str, 
 
 def _value_of(coroutine: Coroutine[Any, Any, object]) -> object:
     """Run a coroutine to its value, also where a loop already runs in this thread."""
+    import asyncio  # here, because most programs that import tasks never need it
+
     try:
         asyncio.get_running_loop()
     except RuntimeError:

@@ -36,7 +36,7 @@ class WorkflowOptions(msgspec.Struct, frozen=True):
 
 
 class Workflow(Generic[P, R]):
-    """A workflow. Called, it and its tasks run as plain functions in this process: for tests and notebooks."""
+    """A workflow. Called, it and its tasks run as plain functions in this process: a way to test it."""
 
     def __init__(self, function: Callable[P, R], options: WorkflowOptions) -> None:
         self.function = function

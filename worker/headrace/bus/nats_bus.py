@@ -17,8 +17,6 @@ import msgspec
 import nats
 import nats.errors
 import nats.js.errors
-from headrace_protocol.errors import ConfigError, Unavailable
-from headrace_protocol.topology import ConsumerSpec
 from nats.aio.client import Client as NatsClient
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription as NatsSubscription
@@ -27,6 +25,8 @@ from nats.js.api import AckPolicy, ConsumerConfig
 from headrace.bus.objects import NatsBucket
 from headrace.bus.options import BusOptions
 from headrace.bus.port import BusError, Disconnected, Handler, Message, Settlement, StreamMissing
+from headrace_protocol.errors import ConfigError, Unavailable
+from headrace_protocol.topology import ConsumerSpec
 
 log = logging.getLogger("headrace.bus")
 
@@ -55,8 +55,9 @@ async def connect(options: BusOptions) -> NatsBus:
         await bus.open()
     except (OSError, nats.errors.Error, TimeoutError) as error:
         await bus.close()
+        reason = bus.last_error or error
         raise Unavailable(
-            f"no NATS server can be used: {str(error) or type(error).__name__}",
+            f"no NATS server can be used: {str(reason) or type(reason).__name__}",
             where="nats",
             found=options.shown,
             expected="a NATS server with JetStream that accepts these credentials",
@@ -79,10 +80,16 @@ class NatsBus:
         self._awaited: dict[str, asyncio.Future[None]] = {}
         self._reconnected: list[Callable[[], Awaitable[None]]] = []
         self._closing = False
+        self._last_error: Exception | None = None
 
     @property
     def connected(self) -> bool:
         return self._client.is_connected
+
+    @property
+    def last_error(self) -> Exception | None:
+        """What nats-py complained about last."""
+        return self._last_error
 
     @property
     def max_payload_bytes(self) -> int:
@@ -147,7 +154,8 @@ class NatsBus:
 
         return await self._client.subscribe(subject, cb=receive)
 
-    async def ensure_consumer(self, spec: ConsumerSpec) -> None:
+    async def ensure_consumer(self, spec: ConsumerSpec) -> float:
+        jetstream = self._client.jetstream()
         config = ConsumerConfig(
             durable_name=spec.durable,
             filter_subject=spec.filter_subject,
@@ -158,11 +166,15 @@ class NatsBus:
             max_waiting=spec.max_waiting,
         )
         try:
-            await self._client.jetstream().add_consumer(spec.stream, config)
+            try:
+                found = await jetstream.consumer_info(spec.stream, spec.durable)
+            except nats.js.errors.NotFoundError:
+                found = await jetstream.add_consumer(spec.stream, config)
         except nats.js.errors.NotFoundError as error:
             raise StreamMissing(spec.stream) from error
         except (nats.errors.Error, TimeoutError) as error:
-            raise BusError(str(error)) from error
+            raise BusError(str(error) or type(error).__name__) from error
+        return found.config.ack_wait or spec.ack_wait_s
 
     async def bucket(self, name: str) -> NatsBucket:
         try:
@@ -234,7 +246,8 @@ class NatsBus:
                 future.exception()  # whoever awaits it hears of it; nobody is warned when nobody does
 
     async def _on_error(self, error: Exception) -> None:
-        log.debug("nats: %s", error or type(error).__name__)
+        self._last_error = error
+        log.debug("nats: %s", str(error) or type(error).__name__)
 
     async def _on_disconnect(self) -> None:
         if not self._closing:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 
 import msgspec
+
 from headrace_protocol.errors import ConfigError
 
 DEFAULT_URL = "nats://127.0.0.1:4222"

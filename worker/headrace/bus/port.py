@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Protocol
 
 import msgspec
+
 from headrace_protocol.topology import ConsumerSpec
 
 
@@ -65,6 +66,10 @@ class Subscription(Protocol):
 
     async def unsubscribe(self) -> None: ...
 
+    async def drain(self) -> None:
+        """Ends the interest, and returns when all that arrived before has been handled."""
+        ...
+
 
 class ObjectBucket(Protocol):
     """Objects of bytes under unique keys."""
@@ -105,8 +110,8 @@ class Bus(Protocol):
 
     async def subscribe(self, subject: str, handler: Handler) -> Subscription: ...
 
-    async def ensure_consumer(self, spec: ConsumerSpec) -> None:
-        """Create the consumer unless it exists; raises StreamMissing, or BusError."""
+    async def ensure_consumer(self, spec: ConsumerSpec) -> float:
+        """Create the consumer unless it exists; returns its ack wait. Raises StreamMissing, or BusError."""
         ...
 
     async def bucket(self, name: str) -> ObjectBucket:

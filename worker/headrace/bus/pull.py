@@ -24,9 +24,8 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from headrace_protocol.topology import ConsumerSpec
-
 from headrace.bus.port import Bus, BusError, Delivery, Message, Settlement, StreamMissing, Subscription
+from headrace_protocol.topology import ConsumerSpec
 
 log = logging.getLogger("headrace.bus")
 
@@ -66,6 +65,7 @@ class _Consumer:
         self.subscription: Subscription | None = None
         self.revival: asyncio.Task[None] | None = None
         self.heard_at = 0.0
+        self.ack_wait_s = spec.ack_wait_s
         self.forget()
 
     @property
@@ -116,12 +116,18 @@ class Pull:
             if consumer.revival is not None:
                 consumer.revival.cancel()
 
-    async def close(self) -> None:
+    async def drain(self) -> None:
+        """Stop, and return when nothing more can arrive."""
         self.stop()
         for consumer in self._consumers:
-            if consumer.subscription is not None:
-                with suppress(Exception):  # the connection may be gone already, and the inbox with it
-                    await consumer.subscription.unsubscribe()
+            if consumer.subscription is not None and self._bus.connected:
+                with suppress(Exception):  # the connection may go away, and the inbox with it
+                    await consumer.subscription.drain()
+
+    @property
+    def ack_wait_s(self) -> float:
+        """The shortest of the consumers'."""
+        return min(consumer.ack_wait_s for consumer in self._consumers)
 
     def check(self) -> None:
         """Ask again where the server has been silent for longer than it can be: a request was lost."""
@@ -232,7 +238,7 @@ class Pull:
         attempt = 0
         while self._running:
             try:
-                await self._bus.ensure_consumer(consumer.spec)
+                consumer.ack_wait_s = await self._bus.ensure_consumer(consumer.spec)
                 await self._new_inbox(consumer)
             except StreamMissing:
                 if attempt == 0:

@@ -20,11 +20,21 @@ def dispatch(t: Transition, name: str) -> None:
     """Start the next attempt of a plain node."""
     node = t.move(name, NodeState.DISPATCHED)
     node.attempt += 1
-    node.retry_at_us = None
+    node.generation = generation(t, name)
     node.queued_at_us = t.now_us
     options = t.planned(name).definition.options
     t.tell("node.dispatched", name, attempt=node.attempt, queue=options.queue)
     publish(t, name, None, node.attempt)
+
+
+def missing(t: Transition, name: str) -> list[str]:
+    """Upstream nodes without a result; once a node has started, those whose lost result is not back yet."""
+    return [source for source in t.planned(name).upstream if t.node(source).state is not NodeState.SUCCEEDED]
+
+
+def generation(t: Transition, name: str) -> int:
+    """How often the inputs of a node have been made again."""
+    return sum(t.node(source).recoveries for source in t.planned(name).upstream)
 
 
 def publish(t: Transition, name: str, item: int | None, attempt: int) -> None:

@@ -9,11 +9,20 @@ from __future__ import annotations
 from headrace_coordinator.engine.effects import CancelAttempt, Collect
 from headrace_coordinator.engine.state import ItemState, MapState, NodeState
 from headrace_coordinator.engine.transition import Transition
-from headrace_coordinator.engine.transitions.dispatch import publish, slices
+from headrace_coordinator.engine.transitions.dispatch import (
+    generation,
+    missing,
+    publish,
+    slices,
+    stored_list,
+)
 from headrace_coordinator.engine.values import empty_list
 from headrace_protocol.definition import Output
 from headrace_protocol.errors import ErrorCode, ErrorInfo
 from headrace_protocol.messages import CancelAttempts, HeldAttempt
+
+CANCELLED_AT_ONCE = 1_000
+"""Attempts named in one message: a window may be wider than a message is long."""
 
 
 def begin(t: Transition, name: str) -> ErrorInfo | None:
@@ -26,7 +35,7 @@ def begin(t: Transition, name: str) -> ErrorInfo | None:
             where=name,
             found="another value",
             expected="a list",
-            fix="Return a list from the task that the map reads.",
+            fix="Have the map read a list: a param, or a result of the task before it.",
         )
     node = t.touch(name)
     node.map = MapState(total)
@@ -37,7 +46,7 @@ def begin(t: Transition, name: str) -> ErrorInfo | None:
         node.counts = tuple(0 if not path else -1 for path in t.planned(name).counts)
         node.finished_at_us = t.now_us
         t.move(name, NodeState.SUCCEEDED)
-        t.tell("node.succeeded", name, ready_at_us=node.ready_at_us, total=0)
+        t.tell("node.succeeded", name, ready_at_us=node.ready_at_us, queued_at_us=node.queued_at_us, total=0)
     else:
         t.move(name, NodeState.MAPPING)
         fill(t, name)
@@ -45,9 +54,10 @@ def begin(t: Transition, name: str) -> ErrorInfo | None:
 
 
 def _total(t: Transition, name: str) -> int:
+    """Length of the list, -1 when there is none. Of a stored list it is what its maker's outcome said."""
     planned = t.planned(name)
     over = planned.definition.map
-    if over is not None and isinstance(over.over, Output):
+    if over is not None and isinstance(over.over, Output) and stored_list(t, planned) is not None:
         source = t.node(over.over.node)
         position = t.planned(over.over.node).counts.index(over.over.path)
         return source.counts[position] if position < len(source.counts) else -1
@@ -56,17 +66,17 @@ def _total(t: Transition, name: str) -> int:
 
 
 def fill(t: Transition, name: str) -> None:
-    """Dispatch items until the window is full or the list at its end."""
-    planned = t.planned(name)
+    """Dispatch items until the window is full or the list at its end, unless an input is being made again."""
     state = t.touch(name).map
-    over = planned.definition.map
-    if state is None or over is None:
+    over = t.planned(name).definition.map
+    if state is None or over is None or missing(t, name):
         return
+    inputs = generation(t, name)
     while state.next_index < state.total and len(state.items) < over.window:
         index = state.next_index
         state.next_index += 1
-        state.items[index] = ItemState()
-        publish(t, name, index, 1)
+        state.items[index] = ItemState(attempt=state.first_attempt, generation=inputs)
+        publish(t, name, index, state.first_attempt)
 
 
 def item_done(t: Transition, name: str, index: int) -> None:
@@ -89,42 +99,78 @@ def collect(t: Transition, name: str) -> None:
 
 
 def again(t: Transition, name: str, index: int) -> None:
-    """Start an item's next attempt."""
+    """Start an item's next attempt, or park it while an input is being made again."""
     state = t.touch(name).map
     if state is None:
         return
     item = state.items[index]
-    item.attempt += 1
     item.retry_at_us = None
-    item.parked = False
+    item.parked = bool(missing(t, name))
+    if item.parked:
+        return
+    item.attempt += 1
+    item.generation = generation(t, name)
+    state.last_attempt = max(state.last_attempt, item.attempt)
     publish(t, name, index, item.attempt)
 
 
-def unpark(t: Transition, name: str) -> None:
-    """A lost input has been made again: items that waited for it go on, unless another one is missing too."""
-    if any(t.node(source).state is not NodeState.SUCCEEDED for source in t.planned(name).upstream):
-        return
+def repeat(t: Transition, name: str, lost: tuple[int, ...]) -> ErrorInfo | None:
+    """Have lost items made again, inside the window. Returns an error when they cannot be.
+
+    Which items are lost is not remembered, for they may be a million: where the window does not hold them,
+    every item from the first lost one on is made again.
+    """
+    state = t.move(name, NodeState.MAPPING).map
+    over = t.planned(name).definition.map
+    if state is None or over is None:
+        return None
+    if len(lost) <= over.window:
+        state.items = {index: ItemState(attempt=state.last_attempt, parked=True) for index in lost}
+    else:
+        state.next_index = lost[0]
+        state.first_attempt = state.last_attempt = state.last_attempt + 1
+    return unpark(t, name)
+
+
+def unpark(t: Transition, name: str) -> ErrorInfo | None:
+    """A lost input has been made again: items that waited for it go on, unless another one is missing too.
+
+    Returns an error when the list is not as long as it was: results would stand at the wrong places.
+    """
     t.run.slices.pop(name, None)
     state = t.node(name).map
-    if state is not None:
-        for index in [index for index, item in state.items.items() if item.parked]:
-            again(t, name, index)
+    if state is None or missing(t, name):
+        return None
+    total = _total(t, name)
+    if total != state.total:
+        return ErrorInfo(
+            code=ErrorCode.TASK_INPUT_LOST,
+            message="the list of a map was lost, and has another length since it was made again",
+            where=name,
+            found=str(total) if total >= 0 else "no list",
+            expected=str(state.total),
+            fix="Make the task that returns the list return the same one each time, and start a new run.",
+        )
+    for index in [index for index, item in state.items.items() if item.parked]:
+        again(t, name, index)
+    fill(t, name)
+    return None
 
 
 def stop_items(t: Transition, name: str, reason: str) -> None:
-    """Cancel what is in motion, because one item failed for good."""
+    """Cancel what is in motion: the map cannot succeed any more."""
     state = t.touch(name).map
     if state is None:
         return
-    live = tuple(
-        HeldAttempt(
-            run_id=t.run.head.run_id, node=name, item=index, attempt=item.attempt, started_at_us=0
-        )
-        for index, item in state.items.items()
-        if item.retry_at_us is None and not item.parked
-    )
+    run_id = t.run.head.run_id
     for index, item in state.items.items():
         if item.retry_at_us is not None:
             t.drop_timer("retry", name, index)
-    if live:
-        t.effect(CancelAttempt(CancelAttempts(run_id=t.run.head.run_id, attempts=live, reason=reason)))
+    live = [
+        HeldAttempt(run_id=run_id, node=name, item=index, attempt=item.attempt, started_at_us=0)
+        for index, item in state.items.items()
+        if item.live
+    ]
+    for first in range(0, len(live), CANCELLED_AT_ONCE):
+        attempts = tuple(live[first : first + CANCELLED_AT_ONCE])
+        t.effect(CancelAttempt(CancelAttempts(run_id=run_id, attempts=attempts, reason=reason)))

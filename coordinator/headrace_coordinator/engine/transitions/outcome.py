@@ -6,10 +6,11 @@ import msgspec
 
 from headrace_coordinator.engine.effects import AttemptRecord, CancelAttempt
 from headrace_coordinator.engine.inputs import AttemptOverdue
-from headrace_coordinator.engine.retry import delay_us, may_retry
+from headrace_coordinator.engine.retry import delay_us, matches, may_retry
 from headrace_coordinator.engine.state import NodeState
 from headrace_coordinator.engine.transition import Transition
 from headrace_coordinator.engine.transitions import mapping, recover, unlock
+from headrace_protocol.codec import NOTHING
 from headrace_protocol.errors import ErrorCode, ErrorInfo
 from headrace_protocol.messages import (
     CancelAttempts,
@@ -28,9 +29,7 @@ def apply(t: Transition, outcome: Outcome) -> None:
     if not holds_fence(t, outcome.node, outcome.item, outcome.attempt):
         if not _repeated(t, outcome):
             _record(t, outcome, "ignored")
-            t.tell(
-                "outcome.ignored", outcome.node, outcome.item, outcome.attempt, worker=outcome.worker
-            )
+            t.tell("outcome.ignored", outcome.node, outcome.item, outcome.attempt, worker=outcome.worker)
     elif outcome.state is OutcomeState.SUCCEEDED:
         _succeeded(t, outcome)
     elif outcome.error is not None and outcome.error.code == ErrorCode.TASK_INPUT_LOST:
@@ -50,9 +49,7 @@ def holds_fence(t: Transition, name: str, item: int | None, attempt: int) -> boo
     if node.state is not NodeState.MAPPING or node.map is None:
         return False
     state = node.map.items.get(item)
-    return (
-        state is not None and state.attempt == attempt and state.retry_at_us is None and not state.parked
-    )
+    return state is not None and state.attempt == attempt and state.live
 
 
 def _repeated(t: Transition, outcome: Outcome) -> bool:
@@ -65,7 +62,7 @@ def _repeated(t: Transition, outcome: Outcome) -> bool:
     state = None if node.map is None else node.map.items.get(outcome.item)
     if state is None:
         return node.map is not None and outcome.item < node.map.next_index
-    return state.attempt == outcome.attempt
+    return state.attempt == outcome.attempt and not state.live
 
 
 def _record(t: Transition, outcome: Outcome, state: str, result: Result | None = None) -> None:
@@ -90,13 +87,16 @@ def _record(t: Transition, outcome: Outcome, state: str, result: Result | None =
 
 def _succeeded(t: Transition, outcome: Outcome) -> None:
     name = outcome.node
+    result = outcome.result
+    if result is None or (result.stored is None and not bytes(result.value)):
+        result = Result(NOTHING)
     if outcome.item is not None:
-        _record(t, outcome, "succeeded", outcome.result)
+        _record(t, outcome, "succeeded", result)
         mapping.item_done(t, name, outcome.item)
         return
     _record(t, outcome, "succeeded")
     node = t.touch(name)
-    node.result = outcome.result
+    node.result = result
     node.counts = outcome.counts
     t.tell(
         "node.succeeded",
@@ -120,11 +120,7 @@ def _failed(t: Transition, outcome: Outcome) -> None:
     holder = node if outcome.item is None or node.map is None else node.map.items[outcome.item]
     holder.failures += 1
     if not may_retry(policy, outcome, holder.failures):
-        if outcome.item is not None:
-            error = msgspec.structs.replace(error, where=error.where or f"{name}[{outcome.item}]")
-            t.tell("item.failed", name, outcome.item, outcome.attempt, error)
-            mapping.stop_items(t, name, "another item failed")
-        unlock.fail(t, name, _explained(error, outcome))
+        unlock.give_up(t, outcome, _explained(error, outcome))
         return
     due_us = t.now_us + delay_us(policy, outcome, holder.failures)
     holder.retry_at_us = due_us
@@ -139,7 +135,7 @@ def _failed(t: Transition, outcome: Outcome) -> None:
 
 def _explained(error: ErrorInfo, outcome: Outcome) -> ErrorInfo:
     """A task that asks for a retry which its policy does not allow gets told how to allow it."""
-    if outcome.advice is not RetryAdvice.AFTER or error.fix:
+    if outcome.advice is not RetryAdvice.AFTER and not matches((error.kind,), ("Retry",)):
         return error
     return msgspec.structs.replace(
         error, fix="The task raised Retry with no attempts left: raise its retries, as in @task(retries=5)."
@@ -162,26 +158,12 @@ def overdue(t: Transition, late: AttemptOverdue) -> None:
             item=late.item,
             attempt=late.attempt,
             state=OutcomeState.FAILED,
-            started_at_us=t.node(late.node).queued_at_us,
+            started_at_us=t.node(late.node).queued_at_us if late.item is None else 0,
             finished_at_us=t.now_us,
             worker=late.worker,
             error=ErrorInfo(
                 code=ErrorCode.TASK_TIMEOUT, message="the worker did not end the attempt at its timeout"
             ),
-            error_kinds=("TimeoutError",),
+            error_kinds=("builtins.TimeoutError", "builtins.OSError", "builtins.Exception"),
         ),
     )
-
-
-def retry_due(t: Transition, name: str, item: int | None, due_us: int) -> None:
-    """A retry's timer fired. Ignored unless it is the one that the state waits for (I10)."""
-    node = t.run.nodes.get(name)
-    if node is None:
-        return
-    if item is None:
-        if node.state is NodeState.RETRYING and node.retry_at_us == due_us:
-            unlock.ready(t, [name])
-        return
-    state = None if node.map is None else node.map.items.get(item)
-    if node.state is NodeState.MAPPING and state is not None and state.retry_at_us == due_us:
-        mapping.again(t, name, item)

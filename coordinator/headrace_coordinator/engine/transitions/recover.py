@@ -2,16 +2,20 @@
 
 The consumer goes back to waiting, the producer gets a further attempt, neither loses one of its retries. This
 is no change of a terminal run (I6): it happens only inside a run that still needs the result.
+
+Many consumers may miss the same result, and some of them tell so long after it has been made again. The
+generation of its inputs says whether an attempt read a result that has been replaced since; then it is only
+started again itself.
 """
 
 from __future__ import annotations
 
 from headrace_coordinator.engine.effects import Collect
 from headrace_coordinator.engine.inputs import Collected
-from headrace_coordinator.engine.state import ItemState, NodeState
+from headrace_coordinator.engine.state import NodeState
 from headrace_coordinator.engine.transition import Transition
 from headrace_coordinator.engine.transitions import mapping, unlock
-from headrace_coordinator.engine.transitions.dispatch import dispatch
+from headrace_coordinator.engine.transitions.dispatch import generation
 from headrace_protocol.errors import ErrorCode, ErrorInfo
 from headrace_protocol.messages import Outcome
 
@@ -20,37 +24,38 @@ MAX_RECOVERIES = 10
 
 
 def input_lost(t: Transition, outcome: Outcome) -> None:
-    """Park the consumer and have the producer run again."""
+    """Have the producer run again, and the consumer after it."""
     consumer, producer = outcome.node, outcome.lost_input
     if producer not in t.planned(consumer).upstream:
-        unlock.fail(t, consumer, outcome.error or ErrorInfo(code=ErrorCode.TASK_INPUT_LOST, message="lost"))
+        error = outcome.error or ErrorInfo(code=ErrorCode.TASK_INPUT_LOST, message="an input is lost")
+        unlock.give_up(t, outcome, error)
         return
-    if t.node(producer).recoveries >= MAX_RECOVERIES:
-        unlock.fail(
-            t,
-            consumer,
-            ErrorInfo(
-                code=ErrorCode.TASK_INPUT_LOST,
-                message=f"the stored result of {producer} was lost {MAX_RECOVERIES} times",
-                where=consumer,
-                fix="Check the store of large results.",
-            ),
-        )
-        return
-    made_again = t.node(producer).state is NodeState.SUCCEEDED
-    if made_again:
+    current = _generation(t, outcome) == generation(t, consumer)
+    if current and t.node(producer).state is NodeState.SUCCEEDED:
+        if t.node(producer).recoveries >= MAX_RECOVERIES:
+            unlock.give_up(t, outcome, _hopeless(producer, ""))
+            return
         _make_again(t, producer)
-    _park(t, consumer, outcome.item)
+    if outcome.item is None:
+        unlock.resume(t, consumer)
+    elif t.node(consumer).state is NodeState.MAPPING:
+        mapping.again(t, consumer, outcome.item)
 
 
-def _park(t: Transition, consumer: str, item: int | None) -> None:
-    node = t.touch(consumer)
-    if item is not None and node.map is not None:
-        node.map.items[item].parked = True
-        return
-    t.move(consumer, NodeState.WAITING)
-    t.run.remaining[consumer] = sum(
-        t.node(source).state is not NodeState.SUCCEEDED for source in t.planned(consumer).upstream
+def _generation(t: Transition, outcome: Outcome) -> int:
+    """Of the inputs that the attempt read."""
+    node = t.node(outcome.node)
+    if outcome.item is None or node.map is None:
+        return node.generation
+    return node.map.items[outcome.item].generation
+
+
+def _hopeless(producer: str, where: str) -> ErrorInfo:
+    return ErrorInfo(
+        code=ErrorCode.TASK_INPUT_LOST,
+        message=f"the stored result of {producer} was lost {MAX_RECOVERIES} times",
+        where=where,
+        fix="Check the store of large results.",
     )
 
 
@@ -65,7 +70,7 @@ def _make_again(t: Transition, producer: str) -> None:
         t.move(producer, NodeState.COLLECTING)
         t.effect(Collect(t.run.head.run_id, producer, node.map.total))
     else:
-        dispatch(t, producer)
+        unlock.resume(t, producer)
 
 
 def collected(t: Transition, done: Collected) -> None:
@@ -85,10 +90,21 @@ def collected(t: Transition, done: Collected) -> None:
             total=node.map.total,
         )
         unlock.succeed(t, done.node)
+    else:
+        _items_lost(t, done)
+
+
+def _items_lost(t: Transition, done: Collected) -> None:
+    """Results of a map's items are gone before anybody could read them."""
+    name = done.node
+    node = t.touch(name)
+    if node.recoveries >= MAX_RECOVERIES:
+        unlock.fail(t, name, _hopeless(name, name))
         return
-    t.move(done.node, NodeState.MAPPING)
     node.recoveries += 1
-    t.tell("node.recovering", done.node, lost=len(done.lost))
-    for index in done.lost:
-        node.map.items[index] = ItemState(attempt=node.recoveries)
-        mapping.again(t, done.node, index)
+    t.tell("node.recovering", name, lost=len(done.lost))
+    error = mapping.repeat(t, name, done.lost)
+    if error is not None:
+        unlock.fail(t, name, error)
+    else:
+        unlock.hopeless(t, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from headrace_coordinator.engine.effects import Collect
 from headrace_coordinator.engine.inputs import Redispatch
-from headrace_coordinator.engine.state import NodeState
+from headrace_coordinator.engine.state import NodeState, Run
 from headrace_coordinator.engine.transition import Transition
 from headrace_coordinator.engine.transitions.dispatch import publish
 from headrace_coordinator.engine.transitions.outcome import holds_fence
@@ -12,28 +12,24 @@ from headrace_coordinator.engine.transitions.outcome import holds_fence
 
 def redispatch(t: Transition, lost: Redispatch) -> None:
     """Publish live attempts again: those named, or all of them."""
-    for name, item, attempt in lost.attempts or tuple(live(t)):
+    wanted = live_attempts(t.run) if lost.attempts is None else lost.attempts
+    for name, item, attempt in wanted:
         if holds_fence(t, name, item, attempt):
             t.tell("node.redispatched", name, item, attempt)
             publish(t, name, item, attempt)
-    if not lost.attempts:
-        for name in t.run.active:
-            node = t.node(name)
-            if node.state is NodeState.COLLECTING and node.map is not None:
-                t.effect(Collect(t.run.head.run_id, name, node.map.total))
-
-
-def live(t: Transition) -> list[tuple[str, int | None, int]]:
-    """Every live attempt: derived from the state, never counted (I7)."""
-    found: list[tuple[str, int | None, int]] = []
     for name in t.run.active:
         node = t.node(name)
+        if node.state is NodeState.COLLECTING and node.map is not None:
+            t.effect(Collect(t.run.head.run_id, name, node.map.total))
+
+
+def live_attempts(run: Run) -> list[tuple[str, int | None, int]]:
+    """Every live attempt: derived from the state, never counted (I7)."""
+    found: list[tuple[str, int | None, int]] = []
+    for name in run.active:
+        node = run.nodes[name]
         if node.state is NodeState.DISPATCHED:
             found.append((name, None, node.attempt))
         elif node.state is NodeState.MAPPING and node.map is not None:
-            found += [
-                (name, index, item.attempt)
-                for index, item in node.map.items.items()
-                if item.retry_at_us is None and not item.parked
-            ]
+            found += [(name, index, item.attempt) for index, item in node.map.items.items() if item.live]
     return found

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from headrace_coordinator.engine.plan import Plan
-from headrace_coordinator.engine.retry import MICROSECONDS
-from headrace_coordinator.engine.state import NODE_ACTIVE, NODE_FINISHED, Node, NodeState, Run, RunHead
+from headrace_coordinator.engine.retry import whole_us
+from headrace_coordinator.engine.state import (
+    NODE_ACTIVE,
+    NODE_FINISHED,
+    Node,
+    NodeState,
+    Run,
+    RunHead,
+    RunState,
+)
 from headrace_coordinator.engine.transition import Transition
 from headrace_coordinator.engine.transitions.unlock import ready
 from headrace_protocol.headers import TraceContext
@@ -43,7 +51,7 @@ def new_run(plan: Plan, command: StartRun, shard: int, now_us: int) -> Run:
         publisher_span_id=publisher,
         received_at_us=command.received_at_us or now_us,
         created_at_us=now_us,
-        deadline_us=None if deadline_s is None else now_us + round(deadline_s * MICROSECONDS),
+        deadline_us=None if deadline_s is None else now_us + whole_us(deadline_s),
         nodes_total=len(plan.nodes),
     )
     return restore(plan, head, {})
@@ -52,6 +60,7 @@ def new_run(plan: Plan, command: StartRun, shard: int, now_us: int) -> Run:
 def restore(plan: Plan, head: RunHead, stored: dict[str, Node]) -> Run:
     """A run from what is stored of it: nodes without a row wait, counters are counted."""
     nodes = {name: stored.get(name) or Node() for name in plan.nodes}
+    moving = [name for name, node in nodes.items() if node.state in NODE_ACTIVE]
     return Run(
         head=head,
         nodes=nodes,
@@ -59,14 +68,16 @@ def restore(plan: Plan, head: RunHead, stored: dict[str, Node]) -> Run:
             name: sum(nodes[source].state is not NodeState.SUCCEEDED for source in planned.upstream)
             for name, planned in plan.nodes.items()
         },
-        active={name: None for name, node in nodes.items() if node.state in NODE_ACTIVE},
+        active=dict.fromkeys(sorted(moving, key=lambda name: nodes[name].motion)),
         open=sum(node.state not in NODE_FINISHED for node in nodes.values()),
     )
 
 
 def start(t: Transition) -> None:
-    """Dispatch what depends on nothing."""
+    """Dispatch what depends on nothing. A run that has started is not started again."""
     head = t.run.head
+    if head.state is not RunState.RUNNING or t.run.active:
+        return
     t.decision.head = True
     t.tell("run.created", trigger=head.trigger, event_id=head.event_id, received_at_us=head.received_at_us)
     if head.deadline_us is not None:

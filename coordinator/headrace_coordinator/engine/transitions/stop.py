@@ -22,12 +22,10 @@ def cancel(t: Transition, command: CancelRun) -> None:
     _stop(t, RunState.CANCELLED, error)
 
 
-def deadline(t: Transition, due_us: int) -> None:
+def deadline(t: Transition) -> None:
     """The run's time is up."""
     head = t.run.head
-    if head.state is not RunState.RUNNING or head.deadline_us != due_us:
-        return
-    seconds = (due_us - head.created_at_us) / 1e6
+    seconds = ((head.deadline_us or t.now_us) - head.created_at_us) / 1e6
     error = ErrorInfo(
         code=ErrorCode.RUN_DEADLINE,
         message=f"the run did not finish within its deadline of {seconds:g} s",

@@ -1,0 +1,115 @@
+"""The application: routes, errors, and the description of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import msgspec
+from litestar import Litestar, Router
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.handlers import HTTPRouteHandler
+from litestar.plugins import PluginProtocol
+from litestar.plugins.core import MsgspecDIPlugin
+
+from headrace_coordinator.api import changes, events, health, openapi, operations, runs, workflows
+from headrace_coordinator.api.problems import CrossOrigin, Incoming, on_bug, on_headrace_error, on_http_error
+from headrace_coordinator.api.services import ApiSettings, Services, installed_version, wall_clock_us
+from headrace_coordinator.runtime.port import Coordinator
+from headrace_coordinator.store.port import Reader
+from headrace_protocol.errors import HeadraceError
+
+PREFIX = "/api/v1"
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+VERSIONED: list[HTTPRouteHandler] = [
+    workflows.workflows_list,
+    workflows.workflows_show,
+    workflows.workflows_versions,
+    workflows.workflows_deploy,
+    workflows.runs_start,
+    runs.runs_list,
+    runs.runs_show,
+    runs.runs_history,
+    runs.runs_attempts,
+    runs.runs_logs,
+    runs.runs_explain,
+    runs.runs_trace,
+    runs.runs_result,
+    runs.runs_cancel,
+    events.events_publish,
+    events.events_list,
+    changes.changes,
+    operations.info,
+    operations.workers_list,
+    operations.queues_list,
+    operations.dead_letters_list,
+    operations.dead_letters_show,
+    operations.dead_letters_redrive,
+    openapi.document,
+]
+UNVERSIONED: list[HTTPRouteHandler] = [health.live, health.ready, health.metrics, operations.error_meaning]
+
+
+class Api(Litestar):
+    """Litestar without the plugins for libraries that we do not use: importing them is most of a start."""
+
+    __slots__ = ("services",)
+    services: Services
+
+    @staticmethod
+    def _get_default_plugins(plugins: list[PluginProtocol]) -> list[PluginProtocol]:
+        return [*plugins, MsgspecDIPlugin()]
+
+
+def create_app(
+    coordinator: Coordinator,
+    store: Reader,
+    *,
+    namespace: str,
+    settings: ApiSettings | None = None,
+    now_us: Callable[[], int] = wall_clock_us,
+    metrics: Callable[[], object] | None = None,
+) -> Api:
+    """The API of one coordinator.
+
+    `metrics` gives what OpenTelemetry has collected (`InMemoryMetricReader.get_metrics_data`) for `/metrics`.
+    """
+    chosen = settings or ApiSettings()
+    chosen = msgspec.structs.replace(chosen, version=chosen.version or installed_version())
+    services = Services(coordinator, store, namespace, chosen, now_us, metrics)
+
+    def provide() -> Services:
+        return services
+
+    app = Api(
+        route_handlers=[Router(PREFIX, route_handlers=VERSIONED), *UNVERSIONED],
+        dependencies={"services": Provide(provide, sync_to_thread=False)},
+        exception_handlers={
+            HeadraceError: on_headrace_error,
+            HTTPException: on_http_error,
+            Exception: on_bug,
+        },
+        before_request=_refuse_other_sites,
+        request_max_body_size=chosen.max_body_bytes,
+        openapi_config=None,
+        logging_config=None,
+    )
+    app.services = services
+    return app
+
+
+def _refuse_other_sites(request: Incoming) -> None:
+    """A page of another site may not send commands through its visitor's browser, which tells its origin."""
+    origin = request.headers.get("origin")
+    if request.method in _SAFE or not origin:
+        return
+    if urlsplit(origin).netloc != request.headers.get("host", ""):
+        raise CrossOrigin(
+            "a page of another site may not send commands",
+            where="Origin",
+            found=origin[:200],
+            expected=request.headers.get("host", ""),
+            fix="Send the request from a program, or from the coordinator's own pages.",
+        )

@@ -1,0 +1,145 @@
+"""Workers, queues, dead letters, and what this coordinator is."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from litestar import get, post
+from litestar.params import FromPath, QueryParameter
+
+from headrace_coordinator.api.problems import problems
+from headrace_coordinator.api.runs import Limit
+from headrace_coordinator.api.services import Given, Services
+from headrace_coordinator.queries.lists import (
+    DeadLetterPage,
+    DeadLetterView,
+    dead_letter_view,
+    list_dead_letters,
+)
+from headrace_coordinator.runtime.port import QueueView, WorkerView
+from headrace_protocol import PROTOCOL_VERSION
+from headrace_protocol.errors import ERROR_TABLE, ErrorCode, NotFound
+
+
+class Info(msgspec.Struct, frozen=True, kw_only=True):
+    """What answers here."""
+
+    version: str
+    namespace: str
+    protocol_version: int
+    store: str
+    shards: tuple[int, ...]
+    """Shards that this coordinator owns."""
+    position: int
+    """Of the newest history entry: where `/changes` begins by itself."""
+
+
+class WorkerList(msgspec.Struct, frozen=True, kw_only=True):
+    """Workers that were heard of lately."""
+
+    workers: tuple[WorkerView, ...]
+
+
+class QueueList(msgspec.Struct, frozen=True, kw_only=True):
+    """Queues by priority."""
+
+    queues: tuple[QueueView, ...]
+
+
+class ErrorMeaning(msgspec.Struct, frozen=True, kw_only=True):
+    """What an error code means."""
+
+    code: ErrorCode
+    meaning: str
+    remedy: str
+
+
+@get("/info", operation_id="info", summary="What answers here", tags=["operations"])
+async def info(services: Given) -> Info:
+    return Info(
+        version=services.settings.version,
+        namespace=services.namespace,
+        protocol_version=PROTOCOL_VERSION,
+        store=services.settings.store,
+        shards=services.coordinator.readiness().shards,
+        position=await services.store.last_position(),
+    )
+
+
+@get("/workers", operation_id="listWorkers", summary="List workers", tags=["operations"])
+async def workers_list(services: Given) -> WorkerList:
+    return WorkerList(workers=services.coordinator.workers())
+
+
+@get(
+    "/queues",
+    operation_id="listQueues",
+    summary="List queues with their depth and workers",
+    tags=["operations"],
+    responses=problems(503),
+)
+async def queues_list(services: Given) -> QueueList:
+    return QueueList(queues=await services.coordinator.queues())
+
+
+@get(
+    "/dead-letters",
+    operation_id="listDeadLetters",
+    summary="List messages that could not be processed, newest first",
+    tags=["operations"],
+    responses=problems(400),
+)
+async def dead_letters_list(
+    services: Given,
+    cursor: Annotated[str | None, QueryParameter(description="`next` of the page before.")] = None,
+    limit: Limit = 50,
+) -> DeadLetterPage:
+    return await list_dead_letters(services.store, cursor, limit)
+
+
+@get(
+    "/dead-letters/{letter_id:str}",
+    operation_id="showDeadLetter",
+    summary="Show a dead letter with its body",
+    tags=["operations"],
+    responses=problems(400, 404),
+)
+async def dead_letters_show(services: Given, letter_id: FromPath[str]) -> DeadLetterView:
+    return await _dead_letter(services, letter_id)
+
+
+@post(
+    "/dead-letters/{letter_id:str}/redrive",
+    operation_id="redriveDeadLetter",
+    summary="Publish a dead letter's message again",
+    tags=["operations"],
+    status_code=200,
+    responses=problems(400, 403, 404, 409, 503),
+)
+async def dead_letters_redrive(services: Given, letter_id: FromPath[str]) -> DeadLetterView:
+    await services.coordinator.redrive(letter_id)
+    return await _dead_letter(services, letter_id)
+
+
+@get(
+    "/errors/{code:str}", operation_id="errorMeaning", summary="What an error code means", tags=["operations"]
+)
+async def error_meaning(code: FromPath[str]) -> ErrorMeaning:
+    try:
+        known = ErrorCode(code)
+    except ValueError:
+        raise NotFound("there is no such error code", where="code", found=code) from None
+    return ErrorMeaning(code=known, meaning=ERROR_TABLE[known].meaning, remedy=ERROR_TABLE[known].remedy)
+
+
+async def _dead_letter(services: Services, letter_id: str) -> DeadLetterView:
+    letter = await services.store.dead_letter(letter_id)
+    if letter is None:
+        raise NotFound(
+            "there is no such dead letter",
+            where="letter_id",
+            found=letter_id,
+            fix="List them with `headrace deadletters list`.",
+        )
+    return dead_letter_view(letter)

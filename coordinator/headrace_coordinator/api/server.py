@@ -1,0 +1,112 @@
+"""The HTTP server, in the coordinator's own event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+
+from headrace_coordinator.api.app import Api
+from headrace_protocol.errors import ConfigError, PortInUse
+
+GRACE_S = 5
+"""How long requests may take to finish when the server stops."""
+BACKLOG = 1024
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn that leaves signals to the coordinator and says when it listens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
+
+class ApiServer:
+    """Serves an application until it is told to stop."""
+
+    def __init__(self, app: Api) -> None:
+        self._app = app
+        self._socket: socket.socket | None = None
+        self._server: _Server | None = None
+        self._serving: asyncio.Task[None] | None = None
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on; 0 before the start."""
+        return 0 if self._socket is None else int(self._socket.getsockname()[1])
+
+    async def start(self, host: str, port: int) -> None:
+        """Listen. Port 0 takes a free one. Raises PortInUse, ConfigError for an address that is not ours."""
+        self._socket = bind(host, port)
+        config = uvicorn.Config(
+            self._app,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            loop="none",
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            backlog=BACKLOG,
+            timeout_graceful_shutdown=GRACE_S,
+        )
+        self._server = _Server(config)
+        self._serving = asyncio.create_task(self._server.serve([self._socket]), name="api")
+        listening = asyncio.create_task(self._server.listening.wait())
+        await asyncio.wait({listening, self._serving}, return_when=asyncio.FIRST_COMPLETED)
+        if not self._server.listening.is_set():
+            listening.cancel()
+            await self._serving
+
+    async def stop(self) -> None:
+        """End open streams, let requests finish, and close the port."""
+        if self._server is None or self._serving is None:
+            return
+        self._app.services.close_streams()
+        self._server.should_exit = True
+        await self._serving
+        self._server = self._serving = None
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket bound to an address. Raises PortInUse, ConfigError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+        # Two sockets may be bound to a port with SO_REUSEADDR as long as neither listens.
+        bound.listen(BACKLOG)
+    except OSError as error:
+        bound.close()
+        if error.errno in {errno.EADDRINUSE, errno.EACCES}:
+            raise PortInUse(
+                f"port {port} cannot be listened on: {error.strerror}",
+                where=f"{host}:{port}",
+                found=f"port {port}",
+                expected="a free port",
+                fix="Choose another with --port, or --port 0 for any free one.",
+            ) from error
+        raise ConfigError(
+            f"cannot listen on {host}: {error.strerror or error}",
+            where="host",
+            found=host,
+            expected="an address of this machine",
+        ) from error
+    bound.setblocking(False)
+    return bound

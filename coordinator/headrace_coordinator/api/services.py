@@ -1,0 +1,80 @@
+"""What every handler works with."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from typing import Protocol
+
+import msgspec
+from litestar.di import NamedDependency
+
+from headrace_coordinator.runtime.port import Coordinator
+from headrace_coordinator.store.port import Reader
+
+
+class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How the API behaves."""
+
+    version: str = ""
+    """Of Headrace; empty: the installed one."""
+    store: str = ""
+    """What kind of store it is, for `/info`."""
+    heartbeat_s: float = 15.0
+    """A comment on idle streams: proxies close connections on which nothing moves."""
+    slow_client_s: float = 30.0
+    """A client of a stream that takes nothing for this long is cut; it resumes with its last id."""
+    change_buffer: int = 1_000
+    """Live changes kept for one client; with more, it is served from the store again."""
+    max_body_bytes: int = 10_000_000
+
+
+class Wakeable(Protocol):
+    """A stream that is told of the end."""
+
+    def wake(self) -> None: ...
+
+
+class Services:
+    """The coordinator, the store and the clock."""
+
+    def __init__(
+        self,
+        coordinator: Coordinator,
+        store: Reader,
+        namespace: str,
+        settings: ApiSettings,
+        now_us: Callable[[], int],
+        metrics: Callable[[], object] | None,
+    ) -> None:
+        self.coordinator = coordinator
+        self.store = store
+        self.namespace = namespace
+        self.settings = settings
+        self.now_us = now_us
+        self.metrics = metrics
+        self.streams: set[Wakeable] = set()
+        self.closing = False
+
+    def close_streams(self) -> None:
+        """End every open stream: a server that stops waits for its responses."""
+        self.closing = True
+        for stream in tuple(self.streams):
+            stream.wake()
+
+
+Given = NamedDependency[Services]
+
+
+def wall_clock_us() -> int:
+    """Now, in microseconds since the epoch."""
+    return time.time_ns() // 1_000
+
+
+def installed_version() -> str:
+    """The version of the installed distribution."""
+    try:
+        return version("headrace")
+    except PackageNotFoundError:
+        return "0"

@@ -1,0 +1,235 @@
+"""The bus on nats-py.
+
+nats-py's JetStream publish awaits every acknowledgement; here acknowledgements arrive on one inbox whose last
+token is a number, so that thousands may be on their way. One writer task sends what a loop tick produced.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+
+import msgspec
+import nats.errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription as NatsSubscription
+
+from headrace_coordinator.bus import streams
+from headrace_coordinator.bus.port import BusError, ConsumerState, Handler, Incoming, StreamState, Subscription
+from headrace_coordinator.bus.pull import Pull
+from headrace_coordinator.bus.settings import NatsSettings
+from headrace_protocol.errors import Unavailable
+from headrace_protocol.topology import ConsumerSpec, Topology
+
+log = logging.getLogger("headrace.bus")
+
+PENDING_BYTES = 16 * 1024 * 1024
+RECONNECT_S = 0.1
+
+
+class _ApiError(msgspec.Struct):
+    description: str = ""
+    code: int = 0
+
+
+class _PubAck(msgspec.Struct):
+    seq: int = 0
+    error: _ApiError | None = None
+
+
+_decode_ack = msgspec.json.Decoder(_PubAck).decode
+
+
+async def connect(settings: NatsSettings, name: str) -> NatsBus:
+    """A connected bus that reconnects for ever. Raises Unavailable when no server answers now."""
+    bus = NatsBus(settings, name)
+    try:
+        await bus.open()
+    except (OSError, nats.errors.Error, TimeoutError) as error:
+        await bus.close()
+        raise Unavailable(
+            f"no NATS server can be used: {str(error) or type(error).__name__}",
+            where="nats",
+            found=settings.shown,
+            expected="a NATS server with JetStream that accepts these credentials",
+            fix="Start one there, or correct --nats and its credentials.",
+        ) from error
+    return bus
+
+
+class _CoreSubscription:
+    """Interest in a core NATS subject."""
+
+    def __init__(self, subscription: NatsSubscription) -> None:
+        self._subscription = subscription
+
+    async def stop(self) -> None:
+        with contextlib.suppress(nats.errors.Error, OSError):
+            await self._subscription.unsubscribe()
+
+
+class NatsBus:
+    """See `headrace_coordinator.bus.port.Bus`."""
+
+    def __init__(self, settings: NatsSettings, name: str) -> None:
+        self.client = Client()
+        self._settings = settings
+        self._name = name
+        self._outgoing: deque[tuple[str, bytes, str, Mapping[str, str] | None]] = deque()
+        self._wake = asyncio.Event()
+        self._writer: asyncio.Task[None] | None = None
+        self._acks = ""
+        self._token = 0
+        self._awaited: dict[str, asyncio.Future[int]] = {}
+        self._pulls: list[Pull] = []
+        self._reconnected: list[Callable[[], Awaitable[None]]] = []
+        self._closing = False
+
+    @property
+    def connected(self) -> bool:
+        return self.client.is_connected
+
+    async def open(self) -> None:
+        settings = self._settings
+        await self.client.connect(
+            settings.servers,
+            name=self._name,
+            max_reconnect_attempts=1,  # the first connection fails at once; later ones never do
+            connect_timeout=round(settings.connect_timeout_s),
+            reconnect_time_wait=0,
+            pending_size=PENDING_BYTES,
+            user=settings.user or None,
+            password=settings.password or None,
+            token=settings.token or None,
+            user_credentials=settings.creds or None,
+            tls=settings.tls(),
+            error_cb=self._on_error,
+            disconnected_cb=self._on_disconnect,
+            reconnected_cb=self._on_reconnect,
+        )
+        self.client.options["max_reconnect_attempts"] = -1
+        self.client.options["reconnect_time_wait"] = RECONNECT_S
+        self._acks = self.client.new_inbox() + "."
+        await self.client.subscribe(
+            f"{self._acks}*", cb=self._on_ack, pending_msgs_limit=-1, pending_bytes_limit=-1
+        )
+        self._writer = asyncio.create_task(self._write(), name="bus writer")
+
+    async def ensure(self, topology: Topology) -> list[StreamState]:
+        return await streams.ensure_streams(self.client.jetstream(), topology)
+
+    async def ensure_consumer(self, spec: ConsumerSpec) -> None:
+        await streams.ensure_consumer(self.client.jetstream(), spec)
+
+    async def consumer_state(self, spec: ConsumerSpec) -> ConsumerState | None:
+        return await streams.consumer_state(self.client.jetstream(), spec)
+
+    def publish(self, subject: str, headers: Mapping[str, str], body: bytes) -> asyncio.Future[int]:
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        if not self.client.is_connected:
+            future.set_exception(BusError("not connected"))
+            return future
+        self._token += 1
+        token = str(self._token)
+        self._awaited[token] = future
+        self._put(subject, body, self._acks + token, headers)
+        return future
+
+    def send(self, subject: str, headers: Mapping[str, str] | None, body: bytes) -> None:
+        self._put(subject, body, "", headers)
+
+    def acknowledge(self, message: Incoming) -> None:
+        self._put(message.reply, b"+ACK", "", None)
+
+    async def consume(self, spec: ConsumerSpec, batch: int, handler: Handler) -> Subscription:
+        pull = Pull(self.client, spec, batch, handler)
+        await pull.start()
+        self._pulls.append(pull)
+        return pull
+
+    async def listen(self, subject: str, handler: Handler) -> Subscription:
+        async def receive(message: Msg) -> None:
+            handler(Incoming(message.subject, message.headers or {}, message.data, message.reply))
+
+        return _CoreSubscription(await self.client.subscribe(subject, cb=receive))
+
+    def on_reconnect(self, callback: Callable[[], Awaitable[None]]) -> None:
+        self._reconnected.append(callback)
+
+    async def close(self) -> None:
+        if self._closing:
+            return
+        self._closing = True
+        for pull in self._pulls:
+            await pull.stop()
+        if self._writer is not None:
+            while self._outgoing and self.client.is_connected and not self._writer.done():
+                await asyncio.sleep(0)
+            self._writer.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._writer
+        with contextlib.suppress(nats.errors.Error, OSError, TimeoutError):
+            await self.client.close()
+        self._fail_awaited()
+
+    def _put(self, subject: str, body: bytes, reply: str, headers: Mapping[str, str] | None) -> None:
+        self._outgoing.append((subject, body, reply, headers))
+        self._wake.set()
+
+    async def _write(self) -> None:
+        outgoing, publish = self._outgoing, self.client.publish
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while outgoing:
+                subject, body, reply, headers = outgoing.popleft()
+                try:
+                    await publish(subject, body, reply, dict(headers) if headers else None)
+                except (nats.errors.Error, OSError, TimeoutError) as error:
+                    self._not_sent(subject, reply, error)
+
+    def _not_sent(self, subject: str, reply: str, error: Exception) -> None:
+        future = self._awaited.pop(reply.removeprefix(self._acks), None)
+        if future is None:
+            log.debug("not sent to %s: %s", subject, error)
+        elif not future.done():
+            future.set_exception(BusError(str(error) or type(error).__name__))
+
+    async def _on_ack(self, message: Msg) -> None:
+        future = self._awaited.pop(message.subject.rpartition(".")[2], None)
+        if future is None or future.done():
+            return
+        if message.headers is not None and "Status" in message.headers:
+            future.set_exception(BusError(f"no stream takes this subject ({message.headers['Status']})"))
+            return
+        answer = _decode_ack(message.data)
+        if answer.error is None:
+            future.set_result(answer.seq)
+        else:
+            future.set_exception(BusError(f"{answer.error.description} ({answer.error.code})"))
+
+    def _fail_awaited(self) -> None:
+        awaited, self._awaited = self._awaited, {}
+        for future in awaited.values():
+            if not future.done():
+                future.set_exception(BusError("the connection went away"))
+                future.exception()  # heard by whoever awaits it; silent when nobody does
+
+    async def _on_error(self, error: Exception) -> None:
+        log.debug("nats: %s", str(error) or type(error).__name__)
+
+    async def _on_disconnect(self) -> None:
+        if not self._closing:
+            log.warning("the connection to NATS is lost; reconnecting to %s", self._settings.shown)
+        self._fail_awaited()
+
+    async def _on_reconnect(self) -> None:
+        log.warning("connected to NATS again")
+        for callback in self._reconnected:
+            await callback()
+        for pull in self._pulls:
+            pull.again()

@@ -1,0 +1,104 @@
+"""What the coordinator needs of a bus."""
+
+from __future__ import annotations
+
+from asyncio import Future
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+import msgspec
+
+from headrace_protocol.topology import ConsumerSpec, Topology
+
+
+class BusError(Exception):
+    """The bus refused or lost something; whoever asked may ask again."""
+
+
+class Incoming(msgspec.Struct, frozen=True):
+    """A message as it arrives."""
+
+    subject: str
+    headers: Mapping[str, str]
+    body: bytes
+    reply: str = ""
+    """Where its acknowledgement goes, or the answer to a request."""
+
+
+class StreamState(msgspec.Struct, frozen=True):
+    """A stream's identity and how far it has got."""
+
+    name: str
+    created: str
+    last_sequence: int
+
+
+class ConsumerState(msgspec.Struct, frozen=True):
+    """What a durable consumer still has to deliver or have acknowledged."""
+
+    pending: int
+    in_flight: int
+    redelivered: int
+    acked_below: int
+    """Every message of the stream up to this sequence has been acknowledged by this consumer."""
+
+
+Handler = Callable[[Incoming], None]
+"""Called on the loop in order of arrival; it must not block."""
+
+
+class Subscription(Protocol):
+    """Something that can be ended."""
+
+    async def stop(self) -> None: ...
+
+
+class ResultBucket(Protocol):
+    """Large results under unique keys."""
+
+    async def put(self, key: str, body: bytes) -> str:
+        """Keep the bytes; returns their URI."""
+        ...
+
+    async def get(self, uri: str) -> bytes | None:
+        """The bytes; None when they are gone."""
+        ...
+
+
+class Bus(Protocol):
+    """A connection. `send`, `publish` and `acknowledge` never block."""
+
+    @property
+    def connected(self) -> bool: ...
+
+    async def ensure(self, topology: Topology) -> list[StreamState]:
+        """Make the streams that are missing; returns all of them as they are now."""
+        ...
+
+    async def ensure_consumer(self, spec: ConsumerSpec) -> None: ...
+
+    async def consumer_state(self, spec: ConsumerSpec) -> ConsumerState | None:
+        """None when there is no such consumer (or stream)."""
+        ...
+
+    def publish(self, subject: str, headers: Mapping[str, str], body: bytes) -> Future[int]:
+        """Into a stream. Resolves to its sequence, or raises BusError."""
+        ...
+
+    def send(self, subject: str, headers: Mapping[str, str] | None, body: bytes) -> None:
+        """Core NATS: fire and forget."""
+        ...
+
+    def acknowledge(self, message: Incoming) -> None: ...
+
+    async def consume(self, spec: ConsumerSpec, batch: int, handler: Handler) -> Subscription:
+        """Deliver a durable consumer's messages, with at most `batch` asked for ahead."""
+        ...
+
+    async def listen(self, subject: str, handler: Handler) -> Subscription:
+        """Core NATS."""
+        ...
+
+    def on_reconnect(self, callback: Callable[[], Awaitable[None]]) -> None: ...
+
+    async def close(self) -> None: ...

@@ -1,0 +1,124 @@
+"""A durable pull consumer that always has a request waiting at the server.
+
+nats-py's own `fetch` waits until a whole batch is there; here every message is handed on as it arrives, and a new
+request goes out when half of the last one is used up. Requests lost with a connection are asked again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+
+import nats.errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+
+from headrace_coordinator.bus.port import BusError, Handler, Incoming
+from headrace_coordinator.bus.streams import ensure_consumer
+from headrace_protocol.topology import ConsumerSpec
+
+log = logging.getLogger("headrace.bus")
+
+EXPIRES_S = 30.0
+RETRY_S = 0.25
+
+
+class Pull:
+    """Keeps `batch` messages of one consumer asked for."""
+
+    def __init__(self, client: Client, spec: ConsumerSpec, batch: int, handler: Handler) -> None:
+        self._client = client
+        self._spec = spec
+        self._batch = batch
+        self._handler = handler
+        self._request = f"$JS.API.CONSUMER.MSG.NEXT.{spec.stream}.{spec.durable}"
+        self._inbox = ""
+        self._subscription: Subscription | None = None
+        self._asked = 0
+        self._heard_at = 0.0
+        self._running = True
+        self._keeper: asyncio.Task[None] | None = None
+        self._restart = asyncio.Event()
+
+    async def start(self) -> None:
+        """Returns when the first request is on its way."""
+        await self._begin()
+        self._keeper = asyncio.create_task(self._keep(), name=f"pull {self._spec.durable}")
+
+    async def stop(self) -> None:
+        self._running = False
+        if self._keeper is not None:
+            self._keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeper
+        await self._drop_inbox()
+
+    def again(self) -> None:
+        """The connection or the consumer is new: ask again from a new inbox."""
+        self._restart.set()
+
+    async def _begin(self) -> None:
+        await ensure_consumer(self._client.jetstream(), self._spec)
+        await self._drop_inbox()
+        self._inbox = self._client.new_inbox()
+        self._subscription = await self._client.subscribe(
+            f"{self._inbox}.*", cb=self._receive, pending_msgs_limit=-1, pending_bytes_limit=-1
+        )
+        self._asked = 0
+        await self._ask()
+
+    async def _drop_inbox(self) -> None:
+        subscription, self._subscription = self._subscription, None
+        if subscription is not None:
+            with contextlib.suppress(nats.errors.Error, OSError):
+                await subscription.unsubscribe()
+
+    async def _keep(self) -> None:
+        """Start again when told to, or when the server has been silent for longer than a request lasts."""
+        loop = asyncio.get_running_loop()
+        while self._running:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._restart.wait(), EXPIRES_S)
+            silent = loop.time() - self._heard_at > 2 * EXPIRES_S
+            if not self._restart.is_set() and not silent:
+                continue
+            self._restart.clear()
+            try:
+                await self._begin()
+            except (BusError, nats.errors.Error, OSError) as error:
+                log.debug("consumer %s cannot be asked yet: %s", self._spec.durable, error)
+                asyncio.get_running_loop().call_later(RETRY_S, self._restart.set)
+
+    async def _ask(self) -> None:
+        count = self._batch - self._asked
+        self._asked += count
+        self._heard_at = asyncio.get_running_loop().time()
+        body = b'{"batch":%d,"expires":%d}' % (count, int(EXPIRES_S * 1e9))
+        await self._client.publish(self._request, body, f"{self._inbox}.{count}")
+
+    async def _receive(self, message: Msg) -> None:
+        self._heard_at = asyncio.get_running_loop().time()
+        if message.subject.startswith(self._inbox):
+            await self._ended(message)
+            return
+        self._asked = max(0, self._asked - 1)
+        self._handler(Incoming(message.subject, message.headers or {}, message.data, message.reply))
+        if self._asked * 2 < self._batch and self._running:
+            await self._ask()
+
+    async def _ended(self, message: Msg) -> None:
+        """The server ended a request: it expired, or the consumer is gone."""
+        headers = message.headers or {}
+        status = headers.get("Status", "")
+        if status == "100":
+            return
+        left = headers.get("Nats-Pending-Messages", "")
+        self._asked = max(0, self._asked - int(left if left.isdigit() else message.subject.rpartition(".")[2]))
+        if not self._running:
+            return
+        if status in ("404", "408"):
+            await self._ask()
+        else:
+            asyncio.get_running_loop().call_later(RETRY_S, self._restart.set)

@@ -1,0 +1,153 @@
+"""The coordinator as a process: settings, logging, start, clean end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import msgspec
+import structlog
+
+from headrace_coordinator.api.app import create_app
+from headrace_coordinator.api.server import ApiServer, bind
+from headrace_coordinator.bus import NatsSettings, connect
+from headrace_coordinator.bus.results import open_results
+from headrace_coordinator.runtime.clock import SystemClock
+from headrace_coordinator.service.coordinator import RunningCoordinator
+from headrace_coordinator.store import open_store
+from headrace_coordinator.store.port import RetentionPolicy, Store
+from headrace_coordinator.telemetry.exporter import TraceExporter
+from headrace_coordinator.telemetry.setup import span_exporter, start_metrics
+from headrace_protocol.subjects import check_token
+from headrace_protocol.topology import DEFAULT_ACK_WAIT_S, Topology
+
+log = logging.getLogger("headrace.coordinator")
+
+DEFAULT_PORT = 8400
+
+
+class CoordinatorSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How a coordinator runs."""
+
+    namespace: str = "default"
+    nats: NatsSettings = NatsSettings()
+    store: str = "sqlite:///.headrace/headrace.db"
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    """0 takes a free one."""
+    results: str = ""
+    """URL of the store of large results; empty: the NATS object store."""
+    keep_spans: bool = True
+    """Keep recent spans of workers in the store, so that traces can be read without a tracing backend."""
+    shards: int = 1
+    """Fixed for the life of a namespace."""
+    ack_wait_s: float = DEFAULT_ACK_WAIT_S
+    """How long a worker may be silent about a task before the bus gives it to another."""
+    sweep_s: float = 15.0
+    retention: RetentionPolicy = RetentionPolicy()
+
+
+@asynccontextmanager
+async def running(settings: CoordinatorSettings) -> AsyncIterator[tuple[RunningCoordinator, int]]:
+    """A coordinator with its API; gives it and the API's port.
+
+    Raises PortInUse, StoreLocked, StoreSchemaError, Unavailable (no NATS), ConfigError.
+    """
+    check_token(settings.namespace, "namespace")
+    listening = bind(settings.host, settings.port)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.callback(listening.close)
+        store = open_store(settings.store)
+        await store.open()
+        stack.push_async_callback(store.close)
+        bus = await connect(settings.nats, f"headrace coordinator {settings.namespace}")
+        stack.push_async_callback(bus.close)
+        topology = Topology(settings.namespace, ack_wait_s=settings.ack_wait_s)
+        clock = SystemClock()
+        coordinator = RunningCoordinator(
+            topology,
+            store,
+            bus,
+            open_results(bus, topology.bucket, settings.results),
+            clock,
+            shards=settings.shards,
+            keep_spans=settings.keep_spans,
+            retention=settings.retention,
+            sweep_s=settings.sweep_s,
+        )
+        await coordinator.open()
+        stack.push_async_callback(coordinator.close)
+        exporter = await _export_traces(coordinator, store)
+        if exporter is not None:
+            stack.push_async_callback(exporter.stop)
+        server = ApiServer(create_app(coordinator, store, namespace=settings.namespace))
+        port = int(listening.getsockname()[1])
+        listening.close()
+        await server.start(settings.host, port)
+        stack.push_async_callback(server.stop)
+        yield coordinator, server.port
+
+
+async def _export_traces(coordinator: RunningCoordinator, store: Store) -> TraceExporter | None:
+    chosen = span_exporter()
+    if chosen is None:
+        return None
+    exporter = TraceExporter(chosen, store, coordinator.parts.changes, SystemClock())
+    await exporter.start()
+    return exporter
+
+
+async def serve(settings: CoordinatorSettings, on_ready: Callable[[int], None] | None = None) -> None:
+    """Run until SIGTERM or SIGINT. `on_ready` is told the API's port."""
+    configure_logging()
+    start_metrics()
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, ended.set)
+    async with running(settings) as (_, port):
+        log.info("ready: API on http://%s:%d, NATS at %s", settings.host, port, settings.nats.shown)
+        if on_ready is not None:
+            on_ready(port)
+        await ended.wait()
+        log.info("stopping")
+
+
+def configure_logging(level: int = logging.INFO) -> None:
+    """Structured lines on stderr: for people in a terminal, JSON otherwise."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.stdlib.ExtraAdder(),
+    ]
+    terminal = sys.stderr.isatty()
+    final: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
+    )
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            *([] if terminal else [structlog.processors.format_exc_info]),
+            final,
+        ],
+    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(formatter)
+    root = logging.getLogger("headrace")
+    root.handlers = [handler]
+    root.setLevel(level)
+    root.propagate = False
+
+
+def run(settings: CoordinatorSettings, on_ready: Callable[[int], None] | None = None) -> None:
+    """Run a coordinator in this process, on uvloop."""
+    import uvloop
+
+    uvloop.run(serve(settings, on_ready))

@@ -1,0 +1,141 @@
+"""History as spans: what the coordinator adds to the trace of a run.
+
+    publisher → trigger → run → task → attempt → the user's own spans
+                ^^^^^^^   ^^^   ^^^^
+
+The three underlined are ours. Their ids are derived, so the same history gives the same spans after any
+restart, and sending them twice is harmless.
+"""
+
+from __future__ import annotations
+
+from headrace_coordinator.engine.state import RunHead, RunState
+from headrace_protocol.ids import derived_span_id
+from headrace_protocol.messages import LifecycleBatch, LifecycleEvent, Span
+
+SERVICE = "headrace-coordinator"
+RUN_ENDS = frozenset({"run.succeeded", "run.failed", "run.cancelled"})
+NODE_ENDS = frozenset({"node.succeeded", "node.failed", "node.cancelled", "node.upstream_failed"})
+
+
+def spans_of(head: RunHead, batch: LifecycleBatch) -> list[Span]:
+    """The spans that end with the events of a batch. `head` is the run as it is after them.
+
+    A node that was never ready has no span: nothing happened to it.
+    """
+    found = [_span_of(head, event) for event in batch.events]
+    return [span for span in found if span is not None]
+
+
+def run_span(head: RunHead, end_us: int) -> Span | None:
+    """The span of the whole run, under the trigger's (or the publisher's)."""
+    if head.trace is None:
+        return None
+    attributes: dict[str, object] = {
+        **_common(head),
+        "headrace.workflow.version": head.version,
+        "headrace.trigger": head.trigger,
+        "headrace.run.state": head.state.value,
+    }
+    if head.event_id:
+        attributes |= {"cloudevents.event_id": head.event_id, "cloudevents.event_source": head.event_source}
+    return Span(
+        trace_id=head.trace.trace_id,
+        span_id=head.trace.span_id,
+        parent_span_id=head.parent_span_id or head.publisher_span_id,
+        name=f"run {head.workflow}",
+        start_us=head.created_at_us,
+        end_us=max(end_us, head.created_at_us),
+        service=SERVICE,
+        attributes=attributes,
+        error=run_error(head),
+    )
+
+
+def trigger_span(head: RunHead) -> Span | None:
+    """From the moment the coordinator saw what starts the run until the run was committed."""
+    if head.trace is None or not head.parent_span_id or head.parent_span_id == head.publisher_span_id:
+        return None
+    start_us = head.received_at_us or head.created_at_us
+    attributes = _common(head)
+    if head.scheduled_at_us is not None:
+        attributes["headrace.scheduled_at_us"] = head.scheduled_at_us
+    if head.event_id:
+        attributes |= {"cloudevents.event_id": head.event_id, "cloudevents.event_source": head.event_source}
+    return Span(
+        trace_id=head.trace.trace_id,
+        span_id=head.parent_span_id,
+        parent_span_id=head.publisher_span_id,
+        name=f"trigger {head.trigger}",
+        start_us=start_us,
+        end_us=max(head.created_at_us, start_us),
+        kind="consumer" if head.event_id else "internal",
+        service=SERVICE,
+        attributes=attributes,
+    )
+
+
+def node_span(
+    head: RunHead,
+    node: str,
+    *,
+    ready_at_us: int,
+    end_us: int,
+    attempts: int,
+    queue_wait_s: float | None = None,
+    error: str = "",
+) -> Span | None:
+    """The span of one task of the run: from its last dependency met to its end."""
+    if head.trace is None or not ready_at_us:
+        return None
+    attributes: dict[str, object] = {**_common(head), "headrace.node": node, "headrace.attempts": attempts}
+    if queue_wait_s is not None:
+        attributes["headrace.queue_wait_s"] = queue_wait_s
+    return Span(
+        trace_id=head.trace.trace_id,
+        span_id=derived_span_id(f"{head.run_id}/{node}"),
+        parent_span_id=head.trace.span_id,
+        name=f"task {node}",
+        start_us=ready_at_us,
+        end_us=max(end_us, ready_at_us),
+        service=SERVICE,
+        attributes=attributes,
+        error=error,
+    )
+
+
+def run_error(head: RunHead) -> str:
+    """What a run's span says of its error; empty for a run that succeeded or still runs."""
+    if head.state in {RunState.FAILED, RunState.CANCELLED}:
+        return head.error.message if head.error is not None else head.state.value
+    return ""
+
+
+def _common(head: RunHead) -> dict[str, object]:
+    return {"headrace.run.id": head.run_id, "headrace.workflow": head.workflow}
+
+
+def _span_of(head: RunHead, event: LifecycleEvent) -> Span | None:
+    if event.kind == "run.created":
+        return trigger_span(head)
+    if event.kind in RUN_ENDS:
+        return run_span(head, event.at_us)
+    if event.kind not in NODE_ENDS:
+        return None
+    queued_us, started_us = _time(event, "queued_at_us"), _time(event, "started_at_us")
+    wait_s = max(0, started_us - queued_us) / 1e6 if queued_us and started_us else None
+    error = event.error.message if event.error is not None else event.kind.removeprefix("node.")
+    return node_span(
+        head,
+        event.node,
+        ready_at_us=_time(event, "ready_at_us"),
+        end_us=event.at_us,
+        attempts=event.attempt,
+        queue_wait_s=wait_s,
+        error="" if event.kind == "node.succeeded" else error,
+    )
+
+
+def _time(event: LifecycleEvent, name: str) -> int:
+    value = event.data.get(name)
+    return value if isinstance(value, int) else 0

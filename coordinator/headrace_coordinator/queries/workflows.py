@@ -1,0 +1,224 @@
+"""Workflows: what is deployed, how its graph looks, when its triggers fire next, how its last runs went."""
+
+from __future__ import annotations
+
+import msgspec
+
+from headrace_coordinator.engine.state import RunState
+from headrace_coordinator.queries.views import RunSummary, summary_of
+from headrace_coordinator.store.port import Reader, RunFilter
+from headrace_coordinator.store.records import DefinitionRow, ScheduleState
+from headrace_protocol.definition import (
+    CronTrigger,
+    EventTrigger,
+    EveryTrigger,
+    NodeDefinition,
+    Trigger,
+    WorkflowDefinition,
+    reads,
+    upstream,
+)
+from headrace_protocol.errors import NotFound
+
+LAST_RUNS = 5
+
+
+class TriggerView(msgspec.Struct, frozen=True, kw_only=True):
+    """A trigger, in words, and when it fires next."""
+
+    id: str
+    kind: str
+    """`event`, `cron` or `every`."""
+    text: str
+    next_fire_us: int | None
+    last_fire_us: int | None
+
+
+class GraphNode(msgspec.Struct, frozen=True, kw_only=True):
+    """A node as a graph shows it."""
+
+    id: str
+    task: str
+    queue: str
+    mapped: bool
+    doc: str
+
+
+class GraphEdge(msgspec.Struct, frozen=True, kw_only=True):
+    """An edge: `data` when the consumer reads the producer's result, `after` when it only waits."""
+
+    source: str
+    target: str
+    kind: str
+
+
+class Graph(msgspec.Struct, frozen=True, kw_only=True):
+    """The graph of a workflow."""
+
+    nodes: tuple[GraphNode, ...]
+    edges: tuple[GraphEdge, ...]
+
+
+class WorkflowSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A workflow in a list."""
+
+    name: str
+    version: str
+    deployed_at_us: int
+    doc: str
+    nodes: int
+    triggers: tuple[TriggerView, ...]
+    runs: dict[str, int]
+    """Number of runs by state."""
+    last_runs: tuple[RunSummary, ...]
+
+
+class WorkflowDetail(WorkflowSummary, frozen=True, kw_only=True):
+    """A workflow with its graph and definition."""
+
+    graph: Graph
+    definition: WorkflowDefinition
+
+
+class WorkflowList(msgspec.Struct, frozen=True, kw_only=True):
+    """Every workflow, by name."""
+
+    workflows: tuple[WorkflowSummary, ...]
+
+
+class VersionView(msgspec.Struct, frozen=True, kw_only=True):
+    """A deployed version."""
+
+    version: str
+    deployed_at_us: int
+    current: bool
+    nodes: int
+
+
+class VersionList(msgspec.Struct, frozen=True, kw_only=True):
+    """Versions of a workflow, the current one first."""
+
+    workflow: str
+    versions: tuple[VersionView, ...]
+
+
+async def list_workflows(store: Reader, now_us: int) -> WorkflowList:
+    """Every workflow with its last runs."""
+    rows = await store.definitions()
+    counts = await store.count_runs()
+    schedules = await store.schedules()
+    return WorkflowList(
+        workflows=tuple([await _summary(store, row, counts, schedules, now_us) for row in rows])
+    )
+
+
+async def show_workflow(store: Reader, name: str, version: str | None, now_us: int) -> WorkflowDetail:
+    """One workflow, as it is now or was at a version; raises NotFound."""
+    row = await find_workflow(store, name, version)
+    summary = await _summary(store, row, await store.count_runs(), await store.schedules(), now_us)
+    return WorkflowDetail(
+        **msgspec.structs.asdict(summary), graph=graph_of(row.definition), definition=row.definition
+    )
+
+
+async def list_versions(store: Reader, name: str) -> VersionList:
+    """Versions of a workflow; raises NotFound."""
+    current = await find_workflow(store, name, None)
+    return VersionList(
+        workflow=name,
+        versions=tuple(
+            VersionView(
+                version=row.version,
+                deployed_at_us=row.deployed_at_us,
+                current=row.version == current.version,
+                nodes=len(row.definition.nodes),
+            )
+            for row in await store.versions(name)
+        ),
+    )
+
+
+async def find_workflow(store: Reader, name: str, version: str | None) -> DefinitionRow:
+    """A version of a workflow, or the current one; raises NotFound."""
+    row = await store.definition(name, version)
+    if row is not None:
+        return row
+    if version is not None and await store.definition(name, None) is not None:
+        raise NotFound("the workflow has no such version", where=f"workflow {name}", found=version)
+    known = ", ".join(one.definition.name for one in (await store.definitions())[:20])
+    raise NotFound(
+        "there is no such workflow",
+        where="workflow",
+        found=name,
+        expected=known or "nothing is deployed yet",
+        fix="Deploy it with `headrace deploy FILE`, or correct its name.",
+    )
+
+
+def graph_of(definition: WorkflowDefinition) -> Graph:
+    """Nodes and edges, in the order of the definition."""
+    edges = [
+        GraphEdge(source=source, target=node.id, kind="data" if source in reads(node) else "after")
+        for node in definition.nodes
+        for source in upstream(node)
+    ]
+    return Graph(nodes=tuple(_graph_node(node, definition) for node in definition.nodes), edges=tuple(edges))
+
+
+def trigger_text(trigger: Trigger) -> str:
+    """A trigger in words."""
+    match trigger:
+        case EventTrigger(type=kind, where=where):
+            return f"event {kind} where {where}" if where else f"event {kind}"
+        case CronTrigger(expression=expression, tz=tz):
+            return f"cron {expression} ({tz})"
+        case EveryTrigger(every_s=every_s):
+            return f"every {every_s:g} s"
+
+
+def _graph_node(node: NodeDefinition, definition: WorkflowDefinition) -> GraphNode:
+    task = definition.tasks.get(node.task)
+    return GraphNode(
+        id=node.id,
+        task=node.task,
+        queue=node.options.queue,
+        mapped=node.map is not None,
+        doc="" if task is None else task.doc,
+    )
+
+
+async def _summary(
+    store: Reader,
+    row: DefinitionRow,
+    counts: dict[tuple[str, RunState], int],
+    schedules: list[ScheduleState],
+    now_us: int,
+) -> WorkflowSummary:
+    definition = row.definition
+    mine = {one.trigger: one for one in schedules if one.workflow == definition.name}
+    last = await store.runs(RunFilter(workflow=definition.name), None, LAST_RUNS)
+    return WorkflowSummary(
+        name=definition.name,
+        version=row.version,
+        deployed_at_us=row.deployed_at_us,
+        doc=definition.doc,
+        nodes=len(definition.nodes),
+        triggers=tuple(_trigger(trigger, mine.get(trigger.id)) for trigger in definition.triggers),
+        runs={
+            state.value: number
+            for (name, state), number in sorted(counts.items())
+            if name == definition.name and number
+        },
+        last_runs=tuple(summary_of(head, now_us) for head in last),
+    )
+
+
+def _trigger(trigger: Trigger, schedule: ScheduleState | None) -> TriggerView:
+    kinds: dict[type, str] = {EventTrigger: "event", CronTrigger: "cron", EveryTrigger: "every"}
+    return TriggerView(
+        id=trigger.id,
+        kind=kinds[type(trigger)],
+        text=trigger_text(trigger),
+        next_fire_us=None if schedule is None else schedule.next_fire_us,
+        last_fire_us=None if schedule is None else schedule.last_fire_us,
+    )

@@ -1,0 +1,147 @@
+"""Applying inputs to runs: what the engine needs is brought, what it decides goes into the turn."""
+
+from __future__ import annotations
+
+from headrace_coordinator.engine.decide import decide
+from headrace_coordinator.engine.inputs import OutcomeReceived, RunInput, TimerFired
+from headrace_coordinator.engine.state import RunState
+from headrace_coordinator.engine.transitions.start import new_run
+from headrace_coordinator.engine.trigger import dedupe_scope
+from headrace_coordinator.runtime import metrics
+from headrace_coordinator.runtime.actors import Actors
+from headrace_coordinator.runtime.deadletters import dead_letter
+from headrace_coordinator.runtime.envelope import Envelope
+from headrace_coordinator.runtime.registry import Registry
+from headrace_coordinator.runtime.turn import Turn
+from headrace_coordinator.store.port import Reader
+from headrace_coordinator.store.records import DedupeKey
+from headrace_protocol.errors import (
+    Conflict,
+    ErrorCode,
+    HeadraceError,
+    InvariantBroken,
+    NotFound,
+    ProtocolError,
+)
+from headrace_protocol.messages import CancelRun, CommandReply, StartRun
+
+DEDUPE_KEPT_S = 35 * 86_400
+"""Longer than events and runs are kept: a late copy of an event must not start its run again."""
+
+
+def run_of(received: RunInput) -> str:
+    """The run that an input is for."""
+    match received:
+        case OutcomeReceived(outcome=outcome):
+            return outcome.run_id
+        case TimerFired(key=key):
+            return key.actor
+        case _:
+            return received.run_id
+
+
+class Applier:
+    """Decides envelopes for one shard."""
+
+    def __init__(self, shard: int, store: Reader, actors: Actors, registry: Registry) -> None:
+        self._shard = shard
+        self._store = store
+        self._actors = actors
+        self._registry = registry
+
+    async def apply_all(self, turn: Turn, envelopes: list[Envelope]) -> list[list[CommandReply]]:
+        """Apply every input in order. Errors of senders become replies or dead letters.
+
+        Raises InvariantBroken and programming errors: nothing of the turn may be kept then.
+        """
+        self._actors.trim()
+        known = [run_of(received) for envelope in envelopes for received in envelope.inputs]
+        await self._actors.load(known)
+        return [await self._apply(turn, envelope) for envelope in envelopes]
+
+    async def _apply(self, turn: Turn, envelope: Envelope) -> list[CommandReply]:
+        replies = []
+        for received in envelope.inputs:
+            try:
+                replies.append(await self._decide(turn, received))
+            except InvariantBroken:
+                raise
+            except HeadraceError as error:
+                replies.append(CommandReply(run_id=run_of(received), created=False, error=error.info()))
+                if envelope.origin is not None:
+                    letter = dead_letter(envelope.origin, error, turn.now_us, also=run_of(received))
+                    turn.transaction.dead_letters.append(letter)
+        turn.transaction.dead_letters += envelope.dead
+        if envelope.write is not None:
+            envelope.write(turn.transaction)
+        return replies
+
+    def bury(self, turn: Turn, envelope: Envelope, error: Exception) -> list[CommandReply]:
+        """Give up on an envelope that breaks the engine: its message goes to the dead letters."""
+        broken = error if isinstance(error, HeadraceError) else _unexpected(error)
+        if envelope.origin is not None:
+            turn.transaction.dead_letters.append(dead_letter(envelope.origin, broken, turn.now_us))
+        return [
+            CommandReply(run_id=run_of(received), created=False, error=broken.info())
+            for received in envelope.inputs
+        ]
+
+    async def _decide(self, turn: Turn, received: RunInput) -> CommandReply:
+        if isinstance(received, StartRun):
+            return await self._start(turn, received)
+        run_id = run_of(received)
+        found = self._actors.cached(run_id)
+        if isinstance(received, TimerFired):
+            turn.timer_fired(received.key)
+        if found is None:
+            if isinstance(received, TimerFired):
+                return CommandReply(run_id=run_id, created=False)
+            raise _no_run(run_id, received)
+        run, plan = found
+        if isinstance(received, CancelRun) and run.head.state is not RunState.RUNNING:
+            raise Conflict(
+                f"the run is already {run.head.state}",
+                where=run_id,
+                found=run.head.state,
+                expected="a running run",
+                fix="A finished run stays as it is.",
+            )
+        turn.add(run, plan, decide(plan, run, received, turn.now_us))
+        return CommandReply(run_id=run_id)
+
+    async def _start(self, turn: Turn, command: StartRun) -> CommandReply:
+        """Accept a run, once: the run's id and the dedupe key both remember it (I2)."""
+        run_id = command.run_id
+        if self._actors.cached(run_id) is not None:
+            return CommandReply(run_id=run_id, created=False)
+        scope = dedupe_scope(command)
+        if scope is not None and await self._store.deduped(*scope) is not None:
+            return CommandReply(run_id=run_id, created=False)
+        entry = await self._registry.entry(command.workflow, command.version)
+        params = entry.complete(command.params)
+        run = new_run(entry.plan, command, self._shard, turn.now_us)
+        run.head.params = params
+        decision = decide(entry.plan, run, command, turn.now_us)
+        self._actors.keep(run, entry.plan)
+        turn.add(run, entry.plan, decision)
+        if scope is not None:
+            expires_at_us = turn.now_us + DEDUPE_KEPT_S * 1_000_000
+            turn.transaction.dedupe.append(DedupeKey(*scope, run_id, expires_at_us))
+        metrics.runs_started.add(1, {"workflow": command.workflow})
+        return CommandReply(run_id=run_id, version=entry.version)
+
+
+def _no_run(run_id: str, received: RunInput) -> HeadraceError:
+    if isinstance(received, CancelRun):
+        return NotFound(f"there is no run {run_id}", where="run", found=run_id)
+    return ProtocolError(
+        "a message names a run that does not exist",
+        where="run_id",
+        found=run_id,
+        expected="a run that the coordinator has accepted",
+        code=ErrorCode.PROTOCOL_UNROUTABLE,
+    )
+
+
+def _unexpected(error: Exception) -> HeadraceError:
+    return HeadraceError(f"{type(error).__name__}: {error}", code=ErrorCode.INTERNAL)

@@ -1,0 +1,51 @@
+"""Dead letters: messages that were accepted and cannot be processed, with the reason."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+from headrace_coordinator.bus.port import Incoming
+from headrace_coordinator.runtime import metrics
+from headrace_coordinator.store.records import DeadLetter
+from headrace_protocol.errors import HeadraceError
+from headrace_protocol.messages import Rejected
+
+_STREAM, _SEQUENCE_V1, _SEQUENCE_V2, _V1_TOKENS = 2, 5, 7, 9
+
+
+def _identity(message: Incoming) -> bytes:
+    """Names the message within its stream, so that a redelivery is the same letter: `$JS.ACK.[<domain>.<account>.]
+    <stream>.<consumer>.<deliveries>.<stream seq>.<consumer seq>.<timestamp>.<pending>`."""
+    tokens = message.reply.split(".")
+    if len(tokens) < _V1_TOKENS:
+        return message.body
+    first = _STREAM if len(tokens) == _V1_TOKENS else _STREAM + 2
+    sequence = _SEQUENCE_V1 if len(tokens) == _V1_TOKENS else _SEQUENCE_V2
+    return f"{tokens[first]}/{tokens[sequence]}/{tokens[sequence + 2]}".encode()
+
+
+def dead_letter(message: Incoming, error: HeadraceError, now_us: int, *, also: str = "") -> DeadLetter:
+    """The letter for a message. `also` tells letters of one message apart, such as one for each trigger."""
+    metrics.dead_letters.add(1, {"code": error.code})
+    name = _identity(message) + b"\0" + also.encode()
+    return DeadLetter(
+        letter_id=blake2b(name, digest_size=10).hexdigest(),
+        received_at_us=now_us,
+        subject=message.subject,
+        headers=dict(message.headers),
+        body=message.body,
+        error=error.info(),
+    )
+
+
+def rejected_letter(message: Incoming, rejected: Rejected, now_us: int) -> DeadLetter:
+    """The letter for a message that a worker could not understand."""
+    metrics.dead_letters.add(1, {"code": rejected.error.code})
+    return DeadLetter(
+        letter_id=blake2b(_identity(message), digest_size=10).hexdigest(),
+        received_at_us=now_us,
+        subject=rejected.subject,
+        headers=rejected.headers,
+        body=rejected.body,
+        error=rejected.error,
+    )

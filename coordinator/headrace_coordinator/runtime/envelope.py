@@ -1,0 +1,33 @@
+"""Inputs on their way to a shard, with what must happen once they are committed."""
+
+from __future__ import annotations
+
+from asyncio import Future
+from collections.abc import Callable
+
+import msgspec
+
+from headrace_coordinator.bus.port import Incoming
+from headrace_coordinator.engine.inputs import RunInput
+from headrace_coordinator.store.records import DeadLetter, Transaction
+from headrace_protocol.messages import CommandReply
+
+Write = Callable[[Transaction], None]
+
+
+class Envelope(msgspec.Struct, kw_only=True):
+    """What arrives together: decided in one turn, acknowledged after its commit."""
+
+    inputs: tuple[RunInput, ...] = ()
+    origin: Incoming | None = None
+    """The message they came in. An input that cannot be applied puts it to the dead letters."""
+    ack: Callable[[], None] | None = None
+    """Called after the commit."""
+    reply: Future[list[CommandReply]] | None = None
+    """One reply for each input, set after the commit."""
+    reply_to: str = ""
+    """Subject for the first reply, when the sender wants one."""
+    write: Write | None = None
+    """Further things for the same transaction."""
+    dead: tuple[DeadLetter, ...] = ()
+    """What could not even be understood."""

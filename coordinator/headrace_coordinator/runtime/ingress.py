@@ -1,0 +1,77 @@
+"""Making inputs of the messages in HR_INPUTS. What cannot be understood becomes a dead letter, never a crash."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from headrace_coordinator.bus.port import Bus, Incoming
+from headrace_coordinator.engine.inputs import OutcomeReceived, RunInput
+from headrace_coordinator.runtime.clock import Clock
+from headrace_coordinator.runtime.deadletters import dead_letter, rejected_letter
+from headrace_coordinator.runtime.envelope import Envelope
+from headrace_protocol.codec import decode
+from headrace_protocol.errors import ErrorCode, HeadraceError, ProtocolError
+from headrace_protocol.headers import REPLY_TO, TRACEPARENT, TRACESTATE, parse_traceparent
+from headrace_protocol.messages import Command, CommandReply, Deploy, OutcomeBatch, Rejected, StartRun
+from headrace_protocol.subjects import Subjects
+
+DeployHandler = Callable[[Deploy], Awaitable[CommandReply]]
+
+
+class Ingress:
+    """Reads the messages of one shard."""
+
+    def __init__(self, subjects: Subjects, bus: Bus, clock: Clock) -> None:
+        self._subjects = subjects
+        self._bus = bus
+        self._clock = clock
+
+    def envelope(self, message: Incoming) -> Envelope | Deploy:
+        """What a message asks for. A deploy is no input of a run and is returned as it is."""
+        try:
+            kind = self._subjects.parse_input(message.subject).kind
+            if kind == "outcome":
+                batch = decode(message.body, OutcomeBatch, message.headers, where=message.subject)
+                return self._wrap(message, tuple(OutcomeReceived(outcome) for outcome in batch.outcomes))
+            if kind == "command":
+                return self._command(message)
+            if kind == "rejected":
+                rejected = decode(message.body, Rejected, message.headers, where=message.subject)
+                letter = rejected_letter(message, rejected, self._clock.now_us())
+                return Envelope(dead=(letter,), ack=self._ack(message))
+            raise ProtocolError(
+                "an input of a kind that is not known here",
+                where=message.subject,
+                found=kind,
+                expected="outcome, command or rejected",
+                code=ErrorCode.PROTOCOL_UNKNOWN_KIND,
+            )
+        except HeadraceError as error:
+            return self._unreadable(message, error)
+
+    def _command(self, message: Incoming) -> Envelope | Deploy:
+        command: Command = decode(message.body, Command, message.headers, where=message.subject)  # type: ignore[arg-type]
+        if isinstance(command, Deploy):
+            return command
+        if isinstance(command, StartRun) and command.trace is None:
+            headers = message.headers
+            trace = parse_traceparent(headers.get(TRACEPARENT), headers.get(TRACESTATE))
+            command = msgspec.structs.replace(command, trace=trace)
+        wanted = message.headers.get(REPLY_TO, "")
+        envelope = self._wrap(message, (command,))
+        envelope.reply_to = wanted
+        if wanted:
+            envelope.origin = None  # the sender hears of an error, so nothing is lost
+        return envelope
+
+    def _wrap(self, message: Incoming, inputs: tuple[RunInput, ...]) -> Envelope:
+        return Envelope(inputs=inputs, origin=message, ack=self._ack(message))
+
+    def _ack(self, message: Incoming) -> Callable[[], None]:
+        return lambda: self._bus.acknowledge(message)
+
+    def _unreadable(self, message: Incoming, error: HeadraceError) -> Envelope:
+        letter = dead_letter(message, error, self._clock.now_us())
+        return Envelope(dead=(letter,), ack=self._ack(message))

@@ -1,0 +1,83 @@
+"""Keeping what workers tell on the side: log lines and spans, stored in batches."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from headrace_coordinator.bus.port import Bus, Incoming, Subscription
+from headrace_coordinator.runtime.clock import Clock
+from headrace_coordinator.runtime.deadletters import dead_letter
+from headrace_coordinator.store.port import Store
+from headrace_coordinator.store.records import Transaction
+from headrace_protocol.codec import decode
+from headrace_protocol.errors import HeadraceError, ProtocolError
+from headrace_protocol.messages import LogBatch, SpanBatch
+from headrace_protocol.topology import Topology
+
+log = logging.getLogger("headrace.keeper")
+
+LINGER_S = 0.05
+"""Logs may take a moment: fewer, larger transactions leave the disk to the runs."""
+RETRY_S = 1.0
+BATCH = 256
+
+
+class Keeper:
+    """Reads HR_LOGS and writes the store."""
+
+    def __init__(self, topology: Topology, bus: Bus, store: Store, clock: Clock, *, spans: bool) -> None:
+        self._topology = topology
+        self._bus = bus
+        self._store = store
+        self._clock = clock
+        self._spans = spans
+        self._waiting: list[Incoming] = []
+        self._wake = asyncio.Event()
+        self._subscription: Subscription | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._subscription = await self._bus.consume(self._topology.log_consumer(), BATCH, self._receive)
+        self._task = asyncio.create_task(self._keep(), name="keeper")
+
+    async def stop(self) -> None:
+        """What has not been stored stays on the bus."""
+        if self._subscription is not None:
+            await self._subscription.stop()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def _receive(self, message: Incoming) -> None:
+        self._waiting.append(message)
+        self._wake.set()
+
+    async def _keep(self) -> None:
+        while True:
+            await self._wake.wait()
+            await self._clock.sleep(LINGER_S)
+            self._wake.clear()
+            messages, self._waiting = self._waiting, []
+            transaction = Transaction()
+            for message in messages:
+                self._read(message, transaction)
+            while True:
+                try:
+                    await self._store.commit(transaction)
+                    break
+                except HeadraceError as error:
+                    log.error("logs cannot be stored: %s", error)
+                    await self._clock.sleep(RETRY_S)
+            for message in messages:
+                self._bus.acknowledge(message)
+
+    def _read(self, message: Incoming, transaction: Transaction) -> None:
+        try:
+            if message.subject.startswith(self._topology.subjects.span("")):
+                batch = decode(message.body, SpanBatch, message.headers, where=message.subject)
+                transaction.spans += batch.spans if self._spans else ()
+            else:
+                transaction.logs += decode(message.body, LogBatch, message.headers, where=message.subject).lines
+        except ProtocolError as error:
+            transaction.dead_letters.append(dead_letter(message, error, self._clock.now_us()))

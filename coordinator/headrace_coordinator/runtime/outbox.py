@@ -1,0 +1,144 @@
+"""Publishing what was committed, until the bus confirms it (I8).
+
+A batch is what one turn wrote. Its messages go out at once, without waiting for each other; when all are
+confirmed its sequence is handed to the next transaction, which deletes it. What fails, or was in flight when the
+connection went away, is published again: message ids make that harmless within the stream's duplicate window,
+fences after it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from asyncio import Future
+from functools import partial
+
+from headrace_coordinator.bus.port import Bus
+from headrace_coordinator.runtime import metrics
+from headrace_coordinator.store.records import OutboxBatch
+
+log = logging.getLogger("headrace.outbox")
+
+RETRY_S = 0.5
+
+
+class _Unconfirmed:
+    """A batch on its way."""
+
+    __slots__ = ("batch", "failed", "left")
+
+    def __init__(self, batch: OutboxBatch) -> None:
+        self.batch = batch
+        self.left = 0
+        self.failed = False
+
+
+class Outbox:
+    """The publisher of one coordinator."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._sequence = 0
+        self._open: dict[int, _Unconfirmed] = {}
+        self._confirmed: list[int] = []
+        self._retry: asyncio.TimerHandle | None = None
+        self._failures = 0
+        self.highest: dict[str, int] = {}
+        """For each kind of subject (`task`, `in`, …), the highest stream sequence that the bus has confirmed."""
+
+    def resume(self, last_sequence: int) -> None:
+        """Go on numbering after what the store has seen."""
+        self._sequence = last_sequence
+
+    def next_sequence(self) -> int:
+        self._sequence += 1
+        return self._sequence
+
+    @property
+    def depth(self) -> int:
+        """Messages that are not confirmed."""
+        return sum(len(entry.batch.messages) for entry in self._open.values())
+
+    @property
+    def waiting(self) -> bool:
+        """Whether confirmed batches wait for a transaction that deletes them."""
+        return bool(self._confirmed)
+
+    def take_confirmed(self) -> list[int]:
+        """Sequences to delete, each handed out once."""
+        confirmed, self._confirmed = self._confirmed, []
+        return confirmed
+
+    def give_back(self, sequences: list[int]) -> None:
+        """The transaction that was to delete them failed."""
+        self._confirmed += sequences
+
+    def publish(self, batch: OutboxBatch) -> None:
+        """Send a committed batch."""
+        entry = self._open[batch.sequence] = _Unconfirmed(batch)
+        metrics.outbox_depth.add(len(batch.messages))
+        self._send(entry)
+
+    def publish_again(self) -> None:
+        """Send everything that is not confirmed; to be called after a reconnect."""
+        for entry in list(self._open.values()):
+            if entry.left == 0:
+                self._send(entry)
+
+    def _send(self, entry: _Unconfirmed) -> None:
+        bus = self._bus
+        entry.failed = False
+        futures = []
+        for message in entry.batch.messages:
+            if message.stream:
+                futures.append((message.subject, bus.publish(message.subject, message.headers, message.body)))
+            else:
+                bus.send(message.subject, message.headers, message.body)
+        entry.left = len(futures)
+        if not futures:
+            self._confirm(entry)
+        for subject, future in futures:
+            future.add_done_callback(partial(self._done, entry, subject))
+
+    def _done(self, entry: _Unconfirmed, subject: str, future: Future[int]) -> None:
+        entry.left -= 1
+        error = None if future.cancelled() else future.exception()
+        if future.cancelled() or error is not None:
+            entry.failed = True
+            if error is not None and self._failures == 0:
+                log.warning("publishing to %s failed: %s", subject, error)
+            self._failures += 1
+        else:
+            kind = subject.split(".", 3)[2]
+            sequence = future.result()
+            if sequence > self.highest.get(kind, 0):
+                self.highest[kind] = sequence
+        if entry.left:
+            return
+        if entry.failed:
+            self._later()
+        else:
+            self._failures = 0
+            self._confirm(entry)
+
+    def _confirm(self, entry: _Unconfirmed) -> None:
+        self._open.pop(entry.batch.sequence, None)
+        self._confirmed.append(entry.batch.sequence)
+        metrics.outbox_depth.add(-len(entry.batch.messages))
+
+    def _later(self) -> None:
+        if self._retry is None:
+            self._retry = asyncio.get_running_loop().call_later(RETRY_S, self._repeat)
+
+    def _repeat(self) -> None:
+        self._retry = None
+        failed = [entry for entry in self._open.values() if entry.failed and entry.left == 0]
+        if failed and not self._bus.connected:
+            self._later()
+            return
+        for entry in failed:
+            self._send(entry)
+
+    def close(self) -> None:
+        if self._retry is not None:
+            self._retry.cancel()

@@ -1,0 +1,140 @@
+"""Deployed definitions, compiled: plans by version, and checkers of params.
+
+A run is pinned to the version it started with; a deploy only changes what new runs start with.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import jsonschema_rs
+import msgspec
+
+from headrace_coordinator.engine.plan import Plan, compile_plan
+from headrace_coordinator.store.port import Reader
+from headrace_coordinator.store.records import DefinitionRow
+from headrace_protocol.codec import raw
+from headrace_protocol.definition import WorkflowDefinition
+from headrace_protocol.errors import NotFound, ParamsError
+
+PLANS_KEPT = 1_000
+"""Compiled versions kept in memory; older ones are compiled again when a run needs them."""
+
+
+class Entry:
+    """A version of a workflow, ready to start and run."""
+
+    def __init__(self, row: DefinitionRow) -> None:
+        self.definition = row.definition
+        self.version = row.version
+        self.plan: Plan = compile_plan(row.definition, row.version)
+        self._validator: jsonschema_rs.Draft202012Validator | None = None
+
+    def complete(self, params: msgspec.Raw) -> msgspec.Raw:
+        """The params with defaults filled in; raises ParamsError when they do not fit the schema."""
+        definition = self.definition
+        where = f"params of {definition.name}"
+        try:
+            given = msgspec.msgpack.decode(params) if params else {}
+        except msgspec.DecodeError as error:
+            raise ParamsError(f"params cannot be decoded: {error}", where=where) from error
+        if not isinstance(given, dict):
+            raise ParamsError(
+                "params must be an object", where=where, found=type(given).__name__, expected="an object"
+            )
+        completed = {**definition.defaults, **given}
+        try:
+            problem = next(self._checker().iter_errors(completed), None)
+        except (ValueError, TypeError) as error:
+            raise ParamsError(f"params cannot be checked: {error}", where=where) from error
+        if problem is not None:
+            path = ".".join(str(step) for step in problem.instance_path)
+            raise ParamsError(
+                problem.message,
+                where=f"{where}, {path}" if path else where,
+                found=", ".join(sorted(given)) or "nothing",
+                expected=", ".join(_signature(definition)) or "no params",
+            )
+        return raw(completed)
+
+    def _checker(self) -> jsonschema_rs.Draft202012Validator:
+        if self._validator is None:
+            self._validator = jsonschema_rs.Draft202012Validator(params_schema(self.definition))
+        return self._validator
+
+
+def params_schema(definition: WorkflowDefinition) -> dict[str, object]:
+    """JSON Schema (draft 2020-12) of a workflow's params."""
+    return {
+        "type": "object",
+        "properties": definition.params,
+        "required": list(definition.required),
+        "additionalProperties": False,
+        "$defs": definition.schema_definitions,
+    }
+
+
+def _signature(definition: WorkflowDefinition) -> list[str]:
+    return [
+        f"{name}: {schema.get('type', 'any')}" + ("" if name in definition.required else " (optional)")
+        for name, schema in definition.params.items()
+    ]
+
+
+class Registry:
+    """Versions by workflow, read from the store when they are first needed."""
+
+    def __init__(self, store: Reader) -> None:
+        self._store = store
+        self._entries: OrderedDict[tuple[str, str], Entry] = OrderedDict()
+        self._current: dict[str, str] = {}
+
+    async def load(self) -> None:
+        """Learn which version of each workflow is current."""
+        for row in await self._store.definitions():
+            self.deployed(row)
+
+    def deployed(self, row: DefinitionRow) -> None:
+        """A version has become current."""
+        self._remember(row)
+        self._current[row.definition.name] = row.version
+
+    def current(self) -> list[Entry]:
+        """The current version of every workflow."""
+        return [self._entries[name, version] for name, version in self._current.items()]
+
+    def current_version(self, workflow: str) -> str | None:
+        return self._current.get(workflow)
+
+    async def entry(self, workflow: str, version: str = "") -> Entry:
+        """One version, or the current one; raises NotFound."""
+        wanted = version or self._current.get(workflow, "")
+        entry = self._entries.get((workflow, wanted))
+        if entry is not None:
+            self._entries.move_to_end((workflow, wanted))
+            return entry
+        row = await self._store.definition(workflow, wanted) if wanted else None
+        if row is None:
+            raise NotFound(
+                f"there is no workflow {workflow!r}" + (f" of version {version}" if version else ""),
+                where="workflow",
+                found=workflow,
+                expected=", ".join(sorted(self._current)[:10]) or "no workflow is deployed yet",
+                fix="Deploy it with `headrace deploy FILE`, or correct the name.",
+            )
+        return self._remember(row)
+
+    def _remember(self, row: DefinitionRow) -> Entry:
+        key = (row.definition.name, row.version)
+        entry = self._entries.get(key)
+        if entry is None:
+            entry = self._entries[key] = Entry(row)
+            if len(self._entries) > PLANS_KEPT + len(self._current):
+                self._forget_oldest()
+        return entry
+
+    def _forget_oldest(self) -> None:
+        for name, version in self._entries:
+            if self._current.get(name) != version:
+                del self._entries[name, version]
+                return

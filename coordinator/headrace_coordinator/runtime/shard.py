@@ -1,0 +1,192 @@
+"""The loop of one shard: the only place where runs change."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from headrace_coordinator.bus.port import Bus
+from headrace_coordinator.engine.effects import Collect
+from headrace_coordinator.runtime import metrics
+from headrace_coordinator.runtime.actors import Actors
+from headrace_coordinator.runtime.apply import Applier
+from headrace_coordinator.runtime.changes import Changes
+from headrace_coordinator.runtime.clock import Clock
+from headrace_coordinator.runtime.envelope import Envelope
+from headrace_coordinator.runtime.outbox import Outbox
+from headrace_coordinator.runtime.turn import Turn
+from headrace_coordinator.store.port import FenceLost, Store
+from headrace_coordinator.store.records import ShardFence
+from headrace_protocol import headers
+from headrace_protocol.codec import encode
+from headrace_protocol.errors import HeadraceError
+from headrace_protocol.messages import CommandReply
+from headrace_protocol.subjects import Subjects
+
+log = logging.getLogger("headrace.shard")
+
+MAX_ENVELOPES = 512
+"""Envelopes in one turn: bounds the transaction, adds no delay when there are fewer."""
+IDLE_S = 0.2
+"""After so long without inputs, confirmed outbox batches are deleted by a transaction of their own."""
+STORE_RETRY_S = (0.05, 0.2, 1.0, 5.0)
+
+
+class Hooks(Protocol):
+    """What the loop tells others after a commit."""
+
+    def timer_set(self, shard: int, due_us: int) -> None: ...
+
+    def collect(self, shard: int, effect: Collect) -> None: ...
+
+
+class Shard:
+    """Receives envelopes, decides them, commits, publishes, acknowledges."""
+
+    def __init__(
+        self,
+        fence: ShardFence,
+        subjects: Subjects,
+        store: Store,
+        bus: Bus,
+        actors: Actors,
+        applier: Applier,
+        outbox: Outbox,
+        changes: Changes,
+        clock: Clock,
+        hooks: Hooks,
+        on_lost: Callable[[int], None],
+    ) -> None:
+        self.fence = fence
+        self._subjects = subjects
+        self._store = store
+        self._bus = bus
+        self._actors = actors
+        self._applier = applier
+        self._outbox = outbox
+        self._changes = changes
+        self._clock = clock
+        self._hooks = hooks
+        self._on_lost = on_lost
+        self._inbox: deque[Envelope] = deque()
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._loop(), name=f"shard {self.fence.shard}")
+
+    def put(self, envelope: Envelope) -> None:
+        """Hand over inputs; the caller need not wait."""
+        self._inbox.append(envelope)
+        self._wake.set()
+
+    async def ask(self, envelope: Envelope) -> list[CommandReply]:
+        """Hand over inputs and wait until they are committed. Raises HeadraceError when the shard stops first."""
+        envelope.reply = asyncio.get_running_loop().create_future()
+        self.put(envelope)
+        return await envelope.reply
+
+    @property
+    def backlog(self) -> int:
+        return len(self._inbox)
+
+    async def stop(self) -> None:
+        """Finish the turn in hand. What has not been taken up stays on the bus and comes again."""
+        self._stopping = True
+        self._wake.set()
+        if self._task is not None:
+            await self._task
+
+    async def _loop(self) -> None:
+        while not self._stopping:
+            try:
+                await asyncio.wait_for(self._wake.wait(), None if not self._outbox.waiting else IDLE_S)
+            except TimeoutError:
+                pass
+            self._wake.clear()
+            while self._inbox or self._outbox.waiting:
+                envelopes = [self._inbox.popleft() for _ in range(min(len(self._inbox), MAX_ENVELOPES))]
+                try:
+                    await self._turn(envelopes)
+                except FenceLost:
+                    log.warning("shard %d belongs to another coordinator now", self.fence.shard)
+                    self._refuse(envelopes)
+                    self._on_lost(self.fence.shard)
+                    return
+                if self._stopping:
+                    break
+        self._refuse(list(self._inbox))
+
+    async def _turn(self, envelopes: list[Envelope]) -> None:
+        """One turn. An envelope that breaks the engine is singled out and does not take the others with it."""
+        turn = Turn(self._subjects, self.fence, self._clock.now_us())
+        metrics.batch_size.record(len(envelopes))
+        try:
+            replies = await self._applier.apply_all(turn, envelopes)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not stop the shard
+            self._actors.forget(turn.touched)
+            await self._single_out(envelopes, error)
+            return
+        await self._commit(turn)
+        self._settle(turn, envelopes, replies)
+
+    async def _single_out(self, envelopes: list[Envelope], error: Exception) -> None:
+        if len(envelopes) > 1:
+            for envelope in envelopes:
+                await self._turn([envelope])
+            return
+        log.error("an input broke the engine", exc_info=error)
+        turn = Turn(self._subjects, self.fence, self._clock.now_us())
+        replies = self._applier.bury(turn, envelopes[0], error)
+        await self._commit(turn)
+        self._settle(turn, envelopes, [replies])
+
+    async def _commit(self, turn: Turn) -> None:
+        """Commit, again and again while the store cannot (a full disk): nothing is acknowledged meanwhile."""
+        batch = turn.seal(self._changes, self._outbox)
+        started = asyncio.get_running_loop().time()
+        attempt = 0
+        while not await self._committed(turn):
+            await self._clock.sleep(STORE_RETRY_S[min(attempt, len(STORE_RETRY_S) - 1)])
+            attempt += 1
+        metrics.commit_duration.record(asyncio.get_running_loop().time() - started)
+        if batch is not None:
+            self._outbox.publish(batch)
+
+    async def _committed(self, turn: Turn) -> bool:
+        try:
+            await self._store.commit(turn.transaction)
+        except HeadraceError as error:
+            log.error("the store cannot commit: %s", error)
+            if self._stopping:
+                self._outbox.give_back(turn.transaction.outbox_confirmed)
+                raise FenceLost from error
+            return False
+        return True
+
+    def _settle(self, turn: Turn, envelopes: list[Envelope], replies: list[list[CommandReply]]) -> None:
+        """Everything that may happen only after the commit."""
+        for envelope, answers in zip(envelopes, replies, strict=True):
+            if envelope.ack is not None:
+                envelope.ack()
+            if envelope.reply is not None and not envelope.reply.done():
+                envelope.reply.set_result(answers)
+            if envelope.reply_to and answers:
+                self._bus.send(envelope.reply_to, headers.make(), encode(answers[0]))
+        for callback in turn.after_commit:
+            callback()
+        if turn.earliest_timer_us is not None:
+            self._hooks.timer_set(self.fence.shard, turn.earliest_timer_us)
+        for effect in turn.collects:
+            self._hooks.collect(self.fence.shard, effect)
+        self._actors.forget(turn.finished)
+        self._changes.tell(turn.transaction.history)
+
+    def _refuse(self, envelopes: list[Envelope]) -> None:
+        for envelope in envelopes:
+            if envelope.reply is not None and not envelope.reply.done():
+                envelope.reply.cancel()

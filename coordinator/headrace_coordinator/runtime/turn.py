@@ -1,0 +1,157 @@
+"""What one turn of a shard's loop collects: one transaction, and the messages that follow its commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from headrace_coordinator.engine.effects import (
+    CancelAttempt,
+    Collect,
+    Decision,
+    Dispatch,
+    DropTimer,
+    Finish,
+    StartTimer,
+    TimerKey,
+)
+from headrace_coordinator.engine.plan import Plan
+from headrace_coordinator.engine.state import Run
+from headrace_coordinator.runtime import metrics
+from headrace_coordinator.runtime.changes import Changes
+from headrace_coordinator.runtime.outbox import Outbox
+from headrace_coordinator.store.records import NodeRow, OutboxBatch, OutboxMessage, ShardFence, Timer, Transaction
+from headrace_protocol import headers
+from headrace_protocol.codec import encode
+from headrace_protocol.ids import attempt_key
+from headrace_protocol.messages import LifecycleBatch, LifecycleEvent
+from headrace_protocol.subjects import Subjects
+
+PROGRESS = "progress"
+
+
+class _Touched:
+    """What a turn did to one run."""
+
+    __slots__ = ("events", "head", "nodes", "plan", "run")
+
+    def __init__(self, run: Run, plan: Plan) -> None:
+        self.run = run
+        self.plan = plan
+        self.nodes: dict[str, None] = {}
+        self.events: list[LifecycleEvent] = []
+        self.head = False
+
+
+class Turn:
+    """The transaction in the making. Runs are touched any number of times and written once."""
+
+    def __init__(self, subjects: Subjects, fence: ShardFence, now_us: int) -> None:
+        self.now_us = now_us
+        self.transaction = Transaction(fence=fence)
+        self.collects: list[Collect] = []
+        self.finished: list[str] = []
+        self.earliest_timer_us: int | None = None
+        self.after_commit: list[Callable[[], None]] = []
+        self._subjects = subjects
+        self._shard = fence.shard
+        self._touched: dict[str, _Touched] = {}
+        self._timers: dict[TimerKey, int | None] = {}
+        self._messages: list[OutboxMessage] = []
+
+    @property
+    def touched(self) -> Iterable[str]:
+        return self._touched
+
+    def add(self, run: Run, plan: Plan, decision: Decision) -> None:
+        """Take in what the engine decided."""
+        entry = self._touched.get(run.head.run_id)
+        if entry is None:
+            entry = self._touched[run.head.run_id] = _Touched(run, plan)
+        entry.nodes.update(decision.touched)
+        entry.events += decision.events
+        entry.head = entry.head or decision.head
+        self.transaction.attempts += decision.attempts
+        for attempt in decision.attempts:
+            metrics.tasks_finished.add(1, {"state": attempt.state, "workflow": run.head.workflow})
+            if attempt.started_at_us and attempt.queued_at_us:
+                metrics.queue_wait.record(max(0, attempt.started_at_us - attempt.queued_at_us) / 1e6)
+        for effect in decision.effects:
+            match effect:
+                case Dispatch():
+                    self._dispatch(effect)
+                case StartTimer(key=key, due_us=due_us):
+                    self.set_timer(key, due_us)
+                case DropTimer(key=key):
+                    self._timers[key] = None
+                case CancelAttempt(message=message):
+                    self.send(OutboxMessage(self._subjects.cancel, headers.make(), encode(message), stream=False))
+                case Collect():
+                    self.collects.append(effect)
+                case Finish(run_id=run_id, state=state):
+                    self.finished.append(run_id)
+                    metrics.runs_finished.add(1, {"state": state, "workflow": run.head.workflow})
+                    metrics.run_duration.record((self.now_us - run.head.created_at_us) / 1e6)
+
+    def send(self, message: OutboxMessage) -> None:
+        """Publish a message after the commit."""
+        self._messages.append(message)
+
+    def set_timer(self, key: TimerKey, due_us: int) -> None:
+        self._timers[key] = due_us
+        if self.earliest_timer_us is None or due_us < self.earliest_timer_us:
+            self.earliest_timer_us = due_us
+
+    def timer_fired(self, key: TimerKey) -> None:
+        """The timer is used up, unless the transition sets it again."""
+        self._timers[key] = None
+
+    def _dispatch(self, effect: Dispatch) -> None:
+        message = effect.message
+        key = attempt_key(message.run_id, message.node, message.item, message.attempt)
+        self._messages.append(
+            OutboxMessage(
+                self._subjects.task(message.queue, effect.priority),
+                headers.make(message_id=f"{key}@{message.queued_at_us}", trace=message.trace),
+                encode(message),
+            )
+        )
+
+    def seal(self, changes: Changes, outbox: Outbox) -> OutboxBatch | None:
+        """Finish the transaction. Numbers are handed out here, so nothing may be awaited between this and the
+        commit: their order must be the order of commits."""
+        transaction = self.transaction
+        for run_id, entry in self._touched.items():
+            run = entry.run
+            if entry.head:
+                transaction.runs.append(run.head)
+            transaction.nodes += [NodeRow(run_id, name, run.nodes[name]) for name in entry.nodes]
+            if entry.events:
+                self._tell(entry, changes.next_position())
+        for key, due_us in self._timers.items():
+            if due_us is None:
+                transaction.timers_dropped.append(key)
+            else:
+                transaction.timers.append(Timer(self._shard, key, due_us))
+        transaction.outbox_confirmed = outbox.take_confirmed()
+        if not self._messages:
+            return None
+        batch = OutboxBatch(self._shard, outbox.next_sequence(), tuple(self._messages))
+        transaction.outbox.append(batch)
+        return batch
+
+    def _tell(self, entry: _Touched, position: int) -> None:
+        head = entry.run.head
+        batch = LifecycleBatch(
+            position=position, run_id=head.run_id, workflow=head.workflow, events=tuple(entry.events)
+        )
+        self.transaction.history.append(batch)
+        what = next(
+            (event.kind.removeprefix("run.") for event in entry.events if event.kind.startswith("run.")), PROGRESS
+        )
+        self._messages.append(
+            OutboxMessage(
+                self._subjects.lifecycle(head.workflow, what),
+                headers.make(message_id=f"life-{position}", trace=head.trace),
+                encode(batch),
+            )
+        )

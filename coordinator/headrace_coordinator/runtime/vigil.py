@@ -1,0 +1,237 @@
+"""Noticing what the bus lost, and publishing it again (I11).
+
+Three nets, from quick to slow. After every connection the streams' identity and sequence are compared with what
+was recorded: where a stream is younger or shorter than it was, everything dispatched is published again. A sweep
+looks for single attempts that nobody holds although their queue has been worked through. It also fences
+attempts that a worker has held far beyond their timeout.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from typing import Protocol
+
+import msgspec
+
+from headrace_coordinator.bus.port import Bus, BusError, ConsumerState, StreamState
+from headrace_coordinator.engine.inputs import AttemptOverdue, Redispatch
+from headrace_coordinator.engine.transitions.redispatch import live_attempts
+from headrace_coordinator.runtime.actors import Actors
+from headrace_coordinator.runtime.clock import Clock
+from headrace_coordinator.runtime.envelope import Envelope
+from headrace_coordinator.runtime.fleet import Fleet
+from headrace_coordinator.runtime.outbox import Outbox
+from headrace_coordinator.store.port import Store
+from headrace_coordinator.store.records import StreamIdentity, Transaction
+from headrace_protocol.definition import Priority
+from headrace_protocol.errors import HeadraceError
+from headrace_protocol.ids import attempt_key
+from headrace_protocol.topology import Topology
+
+log = logging.getLogger("headrace.vigil")
+
+PAGE = 500
+OVERDUE_S = 15.0
+"""How much longer than its timeout an attempt may be held before it is fenced: the worker ends it by itself."""
+RETRY_S = 0.25
+
+
+class Shards(Protocol):
+    """The shards that this coordinator owns."""
+
+    def owned(self) -> tuple[int, ...]: ...
+
+    def put(self, shard: int, envelope: Envelope) -> None: ...
+
+    def actors(self, shard: int) -> Actors: ...
+
+
+class _Mark(msgspec.Struct, frozen=True):
+    """Everything published before `at_us` has at most this sequence in the task stream."""
+
+    at_us: int
+    sequence: int
+
+
+class Vigil:
+    """Watches the streams and the attempts of one coordinator."""
+
+    def __init__(
+        self,
+        topology: Topology,
+        bus: Bus,
+        store: Store,
+        outbox: Outbox,
+        fleet: Fleet,
+        shards: Shards,
+        clock: Clock,
+        *,
+        sweep_s: float = 15.0,
+    ) -> None:
+        self._topology = topology
+        self._bus = bus
+        self._store = store
+        self._outbox = outbox
+        self._fleet = fleet
+        self._shards = shards
+        self._clock = clock
+        self._sweep_s = sweep_s
+        self._marks: deque[_Mark] = deque(maxlen=4_096)
+        self._suspects: dict[str, int] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Make the streams, publish again what they lost, and go on watching."""
+        states = await self._ensure()
+        lost = await self._lost(states)
+        for state in states:
+            if state.name == self._topology.stream("TASKS"):
+                self._marks.append(_Mark(self._clock.now_us(), state.last_sequence))
+        await self._record(states)
+        if lost:
+            await self.republish_all(lost)
+        self._bus.on_reconnect(self.reconnected)
+        self._task = asyncio.create_task(self._sweep_for_ever(), name="vigil")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def reconnected(self) -> None:
+        """To be called after every reconnect, before consumers ask again."""
+        states = await self._ensure()
+        lost = await self._lost(states)
+        await self._record(states)
+        if lost:
+            self._marks.clear()
+            self._outbox.highest.clear()
+            await self.republish_all(lost)
+        self._outbox.publish_again()
+
+    async def _ensure(self) -> list[StreamState]:
+        while True:
+            try:
+                return await self._bus.ensure(self._topology)
+            except BusError as error:
+                log.warning("the streams cannot be made yet: %s", error)
+                await self._clock.sleep(RETRY_S)
+
+    async def _lost(self, states: list[StreamState]) -> list[str]:
+        """Names of work streams that are not what they were."""
+        kinds = {self._topology.stream("TASKS"): "task", self._topology.stream("INPUTS"): "in"}
+        lost = []
+        for state in states:
+            known = await self._store.stream(state.name)
+            if state.name not in kinds or known is None:
+                continue
+            reached = max(known.last_sequence, self._outbox.highest.get(kinds[state.name], 0))
+            if known.created != state.created or state.last_sequence < reached:
+                lost.append(state.name)
+        return lost
+
+    async def _record(self, states: list[StreamState]) -> None:
+        identities = [StreamIdentity(s.name, s.created, s.last_sequence) for s in states]
+        await self._store.commit(Transaction(streams=identities))
+
+    async def republish_all(self, lost: list[str]) -> None:
+        """Publish again everything that is dispatched."""
+        log.warning("the bus has lost %s: what is dispatched is published again", ", ".join(lost))
+        for shard in self._shards.owned():
+            after = ""
+            while page := await self._store.unfinished(shard, after, PAGE):
+                for run_id in page:
+                    self._shards.put(shard, Envelope(inputs=(Redispatch(run_id),)))
+                after = page[-1]
+
+    async def _sweep_for_ever(self) -> None:
+        while True:
+            await self._clock.sleep(self._sweep_s)
+            if not self._bus.connected:
+                continue
+            try:
+                await self.sweep()
+            except (BusError, HeadraceError) as error:
+                log.warning("a sweep was given up: %s", error)
+
+    async def sweep(self) -> None:
+        """Look at every live attempt once: publish again what is lost, fence what is overdue."""
+        now_us = self._clock.now_us()
+        self._marks.append(_Mark(now_us, self._outbox.highest.get("task", 0)))
+        held = {
+            attempt_key(h.run_id, h.node, h.item, h.attempt): (worker, h) for worker, h in self._fleet.held()
+        }
+        suspects: dict[str, int] = {}
+        consumers: dict[tuple[str, Priority], ConsumerState | None] = {}
+        for shard in self._shards.owned():
+            after = ""
+            while page := await self._store.unfinished(shard, after, PAGE):
+                await self._shards.actors(shard).load(page)
+                for run_id in page:
+                    await self._look(shard, run_id, now_us, held, suspects, consumers)
+                self._shards.actors(shard).trim()
+                after = page[-1]
+        self._suspects = suspects
+        await self._record(await self._bus.ensure(self._topology))
+
+    async def _look(
+        self,
+        shard: int,
+        run_id: str,
+        now_us: int,
+        held: dict[str, tuple[str, object]],
+        suspects: dict[str, int],
+        consumers: dict[tuple[str, Priority], ConsumerState | None],
+    ) -> None:
+        found = self._shards.actors(shard).cached(run_id)
+        if found is None:
+            return
+        run, plan = found
+        lost = []
+        for name, item, attempt in live_attempts(run):
+            key = attempt_key(run_id, name, item, attempt)
+            options = plan.nodes[name].definition.options
+            holder = held.get(key)
+            if holder is not None:
+                self._check_overdue(shard, run_id, name, item, attempt, options.timeout_s, holder, now_us)
+                continue
+            if run.nodes[name].queued_at_us > now_us - round(2 * self._topology.ack_wait_s * 1e6):
+                continue
+            place = (options.queue, options.priority)
+            if place not in consumers:
+                consumers[place] = await self._bus.consumer_state(self._topology.task_consumer(*place))
+            if self._worked_through(consumers[place], run.nodes[name].queued_at_us):
+                suspects[key] = now_us
+                if key in self._suspects:
+                    lost.append((name, item, attempt))
+        if lost:
+            log.warning("%d attempts of run %s are lost and published again", len(lost), run_id)
+            self._shards.put(shard, Envelope(inputs=(Redispatch(run_id, tuple(lost)),)))
+
+    def _worked_through(self, consumer: ConsumerState | None, queued_at_us: int) -> bool:
+        """Whether the bus can no longer hold a message published at that time."""
+        if consumer is None:
+            return False
+        if not consumer.pending and not consumer.in_flight:
+            return True
+        reached = next((mark.sequence for mark in self._marks if mark.at_us >= queued_at_us), None)
+        return reached is not None and 0 < reached <= consumer.acked_below
+
+    def _check_overdue(
+        self,
+        shard: int,
+        run_id: str,
+        name: str,
+        item: int | None,
+        attempt: int,
+        timeout_s: float | None,
+        holder: tuple[str, object],
+        now_us: int,
+    ) -> None:
+        worker, held = holder
+        started_at_us = getattr(held, "started_at_us", now_us)
+        if timeout_s is not None and now_us - started_at_us > (timeout_s + OVERDUE_S) * 1e6:
+            overdue = AttemptOverdue(run_id, name, item, attempt, worker)
+            self._shards.put(shard, Envelope(inputs=(overdue,)))

@@ -1,0 +1,241 @@
+"""A running coordinator: every part started in order, commands answered after their commit."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AbstractAsyncContextManager
+
+import msgspec
+
+from headrace_coordinator.bus.port import Bus, BusError, Incoming, ResultBucket
+from headrace_coordinator.runtime.clock import Clock
+from headrace_coordinator.runtime.collect import Collector
+from headrace_coordinator.runtime.deadletters import dead_letter
+from headrace_coordinator.runtime.envelope import Envelope, Write
+from headrace_coordinator.runtime.fleet import Fleet
+from headrace_coordinator.runtime.keeper import Keeper
+from headrace_coordinator.runtime.port import QueueView, ReadinessView, WorkerView
+from headrace_coordinator.runtime.registry import Registry
+from headrace_coordinator.runtime.vigil import Vigil
+from headrace_coordinator.schedules.runner import ScheduleRunner
+from headrace_coordinator.service.deployment import Deployment
+from headrace_coordinator.service.failures import raised
+from headrace_coordinator.service.shards import Parts, ShardSet
+from headrace_coordinator.store.port import RetentionPolicy, Store
+from headrace_coordinator.store.records import OutboxBatch, OutboxMessage, Transaction
+from headrace_coordinator.triggers.consumer import EventConsumer
+from headrace_coordinator.triggers.events import Matcher
+from headrace_protocol import headers
+from headrace_protocol.cloudevent import CloudEvent, encode_binary
+from headrace_protocol.codec import encode
+from headrace_protocol.definition import Priority, WorkflowDefinition
+from headrace_protocol.errors import HeadraceError, NotFound
+from headrace_protocol.headers import MESSAGE_ID
+from headrace_protocol.ids import shard_of
+from headrace_protocol.messages import CancelRun, CommandReply, Deploy, HeldAttempt, LifecycleBatch, StartRun
+from headrace_protocol.topology import Topology
+
+log = logging.getLogger("headrace.coordinator")
+
+PRUNE_EVERY_S = 600.0
+PRUNE_ROWS = 1_000
+
+
+class RunningCoordinator:
+    """Implements `headrace_coordinator.runtime.port.Coordinator`."""
+
+    def __init__(
+        self,
+        topology: Topology,
+        store: Store,
+        bus: Bus,
+        results: ResultBucket,
+        clock: Clock,
+        *,
+        shards: int = 1,
+        keep_spans: bool = True,
+        retention: RetentionPolicy | None = None,
+        sweep_s: float = 15.0,
+    ) -> None:
+        self.store = store
+        self._topology = topology
+        self._bus = bus
+        self._clock = clock
+        self._retention = retention or RetentionPolicy()
+        self._registry = Registry(store)
+        self._fleet = Fleet(topology.subjects, clock)
+        parts = Parts(topology, store, bus, self._registry, Collector(store, results, clock), self._fleet, clock)
+        owner = f"{socket.gethostname()}-{os.getpid()}-{os.urandom(4).hex()}"
+        self._parts = parts
+        self._shards = ShardSet(parts, shards, owner, self._deploy_message)
+        self._matcher = Matcher(topology.namespace, clock.now_us)
+        self._events = EventConsumer(topology, bus, self._matcher, self._shards, clock)
+        self._schedules = ScheduleRunner(topology.namespace, store, self._shards, clock)
+        self._deployment = Deployment(self._registry, self._matcher, self._schedules, self._shards, clock)
+        self._vigil = Vigil(topology, bus, store, parts.outbox, self._fleet, self._shards, clock, sweep_s=sweep_s)
+        self._keeper = Keeper(topology, bus, store, clock, spans=keep_spans)
+        self._background: set[asyncio.Task[None]] = set()
+        self._ready = False
+
+    async def open(self) -> None:
+        """Start every part. The store must be open and the bus connected."""
+        await self._bus.ensure(self._topology)
+        await self._registry.load()
+        definitions = [entry.definition for entry in self._registry.current()]
+        self._matcher.rebuild(definitions)
+        await self._fleet.start(self._bus)
+        await self._shards.start()
+        await self._vigil.start()
+        await self._shards.consume()
+        await self._events.start()
+        await self._keeper.start()
+        await self._schedules.start(definitions)
+        self._spawn(self._prune())
+        self._ready = True
+
+    async def close(self) -> None:
+        """Stop in the opposite order: first what makes inputs, then the loops."""
+        self._ready = False
+        for task in self._background:
+            task.cancel()
+        await self._schedules.stop()
+        await self._events.stop()
+        await self._vigil.stop()
+        await self._keeper.stop()
+        await self._fleet.stop()
+        await self._shards.stop()
+
+    @property
+    def parts(self) -> Parts:
+        return self._parts
+
+    async def start(self, command: StartRun) -> CommandReply:
+        shard = shard_of(command.run_id, self._shards.count)
+        return raised(await self._shards.ask(shard, Envelope(inputs=(command,))))
+
+    async def cancel(self, command: CancelRun) -> CommandReply:
+        shard = shard_of(command.run_id, self._shards.count)
+        return raised(await self._shards.ask(shard, Envelope(inputs=(command,))))
+
+    async def deploy(self, definition: WorkflowDefinition) -> CommandReply:
+        return await self._deployment.deploy(definition)
+
+    async def event(self, event: CloudEvent) -> tuple[str, ...]:
+        """Start what the event matches, then let the bus have it too, for whoever else listens."""
+        replies, match = await self._events.accept(event)
+        raised(replies)
+        for _, failure in match.failures:
+            raise failure
+        binary, body = encode_binary(event)
+        message_id = {MESSAGE_ID: f"{event.source}/{event.id}"}
+        subject = self._topology.subjects.event(event.type)
+        await self._publish(OutboxMessage(subject, {**binary, **message_id}, body))
+        return tuple(reply.run_id for reply in replies)
+
+    async def redrive(self, letter_id: str) -> None:
+        letter = await self.store.dead_letter(letter_id)
+        if letter is None:
+            raise NotFound(f"there is no dead letter {letter_id}", where="dead letter", found=letter_id)
+        kept = {name: value for name, value in letter.headers.items() if name != MESSAGE_ID}
+        done = msgspec.structs.replace(letter, redriven_at_us=self._clock.now_us())
+        await self._publish(
+            OutboxMessage(letter.subject, kept, letter.body), lambda t: t.dead_letters.append(done)
+        )
+
+    async def _publish(self, message: OutboxMessage, write: Write | None = None) -> None:
+        """Publish through the outbox: the message goes out if and only if its transaction was committed."""
+        outbox = self._parts.outbox
+        batch = OutboxBatch(0, outbox.next_sequence(), (message,))
+
+        def store(transaction: Transaction) -> None:
+            transaction.outbox.append(batch)
+            if write is not None:
+                write(transaction)
+
+        await self._shards.ask(0, Envelope(write=store))
+        outbox.publish(batch)
+
+    def _deploy_message(self, command: Deploy, message: Incoming) -> None:
+        self._spawn(self._deploy_and_reply(command, message))
+
+    async def _deploy_and_reply(self, command: Deploy, message: Incoming) -> None:
+        reply_to = message.headers.get(headers.REPLY_TO, "")
+        try:
+            reply = await self._deployment.deploy(command.definition)
+        except HeadraceError as error:
+            reply = CommandReply(created=False, error=error.info())
+            if not reply_to:
+                letter = dead_letter(message, error, self._clock.now_us())
+                await self._shards.ask(0, Envelope(dead=(letter,)))
+        self._bus.acknowledge(message)
+        if reply_to:
+            self._bus.send(reply_to, headers.make(), encode(reply))
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def _prune(self) -> None:
+        while True:
+            try:
+                while await self.store.prune(self._retention, self._clock.now_us(), PRUNE_ROWS) >= PRUNE_ROWS:
+                    await asyncio.sleep(0)
+            except HeadraceError as error:
+                log.warning("old rows cannot be deleted now: %s", error)
+            await self._clock.sleep(PRUNE_EVERY_S)
+
+    def readiness(self) -> ReadinessView:
+        owned = self._shards.owned()
+        connected = self._bus.connected
+        reason = "" if connected else "no connection to NATS"
+        if not self._ready:
+            reason = reason or "starting or stopping"
+        return ReadinessView(
+            ready=self._ready and connected and bool(owned),
+            store=True,
+            bus=connected,
+            shards=owned,
+            reason=reason,
+        )
+
+    def workers(self) -> tuple[WorkerView, ...]:
+        return self._fleet.views()
+
+    async def queues(self) -> tuple[QueueView, ...]:
+        """Every queue that a current workflow uses or a worker serves."""
+        wanted = {
+            (node.options.queue, node.options.priority)
+            for entry in self._registry.current()
+            for node in entry.definition.nodes
+        }
+        live = [worker for worker in self._fleet.views() if worker.state == "live"]
+        wanted |= {(queue, Priority.NORMAL) for worker in live for queue in worker.queues}
+        return tuple([await self._queue(queue, priority, live) for queue, priority in sorted(wanted)])
+
+    async def _queue(self, queue: str, priority: Priority, live: list[WorkerView]) -> QueueView:
+        serving = [worker for worker in live if queue in worker.queues]
+        try:
+            state = await self._bus.consumer_state(self._topology.task_consumer(queue, priority))
+        except BusError as error:
+            log.debug("the queue %s cannot be looked at: %s", queue, error)
+            state = None
+        return QueueView(
+            queue=queue,
+            priority=priority,
+            pending=0 if state is None else state.pending,
+            in_flight=0 if state is None else state.in_flight,
+            redelivered=0 if state is None else state.redelivered,
+            workers=len(serving),
+            slots=sum(worker.slots for worker in serving),
+        )
+
+    def held(self, run_id: str) -> tuple[tuple[str, HeldAttempt], ...]:
+        return self._fleet.held(run_id)
+
+    def changes(self) -> AbstractAsyncContextManager[AsyncIterator[LifecycleBatch]]:
+        return self._parts.changes.listen()

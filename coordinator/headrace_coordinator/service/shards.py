@@ -1,0 +1,220 @@
+"""The shards that this coordinator owns: a lease, a loop, a timer wheel and a consumer each."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from functools import partial
+
+from headrace_coordinator.bus.port import Bus, Incoming, Subscription
+from headrace_coordinator.engine.effects import Collect
+from headrace_coordinator.engine.inputs import OutcomeReceived, Redispatch
+from headrace_coordinator.runtime.actors import Actors
+from headrace_coordinator.runtime.apply import Applier
+from headrace_coordinator.runtime.changes import Changes
+from headrace_coordinator.runtime.clock import Clock
+from headrace_coordinator.runtime.collect import Collector
+from headrace_coordinator.runtime.envelope import Envelope
+from headrace_coordinator.runtime.fleet import Fleet
+from headrace_coordinator.runtime.ingress import Ingress
+from headrace_coordinator.runtime.outbox import Outbox
+from headrace_coordinator.runtime.registry import Registry
+from headrace_coordinator.runtime.shard import Shard
+from headrace_coordinator.store.port import Store
+from headrace_coordinator.store.records import ShardFence
+from headrace_coordinator.timers import Wheel
+from headrace_protocol.errors import Unavailable
+from headrace_protocol.messages import CommandReply, Deploy
+from headrace_protocol.topology import Topology
+
+log = logging.getLogger("headrace.shards")
+
+LEASE_S = 10.0
+BATCH = 512
+PAGE = 500
+
+
+class Parts:
+    """What every shard of a coordinator shares."""
+
+    def __init__(
+        self,
+        topology: Topology,
+        store: Store,
+        bus: Bus,
+        registry: Registry,
+        collector: Collector,
+        fleet: Fleet,
+        clock: Clock,
+    ) -> None:
+        self.topology = topology
+        self.store = store
+        self.bus = bus
+        self.registry = registry
+        self.collector = collector
+        self.fleet = fleet
+        self.clock = clock
+        self.changes = Changes()
+        self.outbox = Outbox(bus)
+
+
+class _Owned:
+    """A shard that is ours."""
+
+    def __init__(self, shard: Shard, actors: Actors, wheel: Wheel) -> None:
+        self.shard = shard
+        self.actors = actors
+        self.wheel = wheel
+        self.consumer: Subscription | None = None
+
+
+class ShardSet:
+    """Takes leases, runs loops, routes envelopes."""
+
+    def __init__(
+        self, parts: Parts, count: int, owner: str, on_deploy: Callable[[Deploy, Incoming], None]
+    ) -> None:
+        self._parts = parts
+        self._count = count
+        self._owner = owner
+        self._on_deploy = on_deploy
+        self._owned: dict[int, _Owned] = {}
+        self._collecting: set[asyncio.Task[None]] = set()
+        self._keeper: asyncio.Task[None] | None = None
+
+    @property
+    def count(self) -> int:
+        return self._count
+
+    def owned(self) -> tuple[int, ...]:
+        return tuple(self._owned)
+
+    def actors(self, shard: int) -> Actors:
+        return self._owned[shard].actors
+
+    def put(self, shard: int, envelope: Envelope) -> None:
+        self._get(shard).put(envelope)
+
+    async def ask(self, shard: int, envelope: Envelope) -> list[CommandReply]:
+        """Raises Unavailable when the shard is not ours."""
+        return await self._get(shard).ask(envelope)
+
+    def _get(self, shard: int) -> Shard:
+        found = self._owned.get(shard)
+        if found is None:
+            raise Unavailable(
+                f"shard {shard} is not run by this coordinator now", where="shard", fix="Try again in a moment."
+            )
+        return found.shard
+
+    async def start(self) -> None:
+        """Take the leases and start the loops; messages are consumed from `consume` on."""
+        parts = self._parts
+        parts.changes.resume(await parts.store.last_position())
+        parts.outbox.resume(await parts.store.last_outbox_sequence())
+        for number in range(self._count):
+            await self._own(number)
+        self._keeper = asyncio.create_task(self._keep_leases(), name="leases")
+
+    async def _own(self, number: int) -> None:
+        parts = self._parts
+        while True:
+            fence = await parts.store.acquire_shard(number, self._owner, LEASE_S, parts.clock.now_us())
+            if fence is not None:
+                break
+            await parts.clock.sleep(LEASE_S / 10)
+        actors = Actors(parts.store, parts.registry)
+        shard = Shard(
+            fence,
+            parts.topology.subjects,
+            parts.store,
+            parts.bus,
+            actors,
+            Applier(number, parts.store, actors, parts.registry),
+            parts.outbox,
+            parts.changes,
+            parts.clock,
+            self,
+            self._lost,
+        )
+        owned = self._owned[number] = _Owned(shard, actors, Wheel(shard, parts.store, parts.clock))
+        shard.start()
+        for batch in await parts.store.outbox(number):
+            parts.outbox.publish(batch)
+        await owned.wheel.start()
+
+    async def consume(self) -> None:
+        """Start reading the bus, and finish what a predecessor was collecting."""
+        parts = self._parts
+        for number, owned in self._owned.items():
+            ingress = Ingress(parts.topology.subjects, parts.bus, parts.clock)
+            receive = partial(self._receive, owned.shard, ingress)
+            owned.consumer = await parts.bus.consume(parts.topology.input_consumer(number), BATCH, receive)
+            await self._resume_collecting(number)
+
+    async def _resume_collecting(self, number: int) -> None:
+        """Maps that were being collected when the coordinator stopped: nothing else would wake them."""
+        after = ""
+        while page := await self._parts.store.unfinished(number, after, PAGE):
+            for run_id in page:
+                stored = await self._parts.store.run(run_id)
+                if stored is not None and any(node.state == "collecting" for node in stored.nodes.values()):
+                    self.put(number, Envelope(inputs=(Redispatch(run_id, attempts=()),)))
+            after = page[-1]
+
+    def _receive(self, shard: Shard, ingress: Ingress, message: Incoming) -> None:
+        envelope = ingress.envelope(message)
+        if isinstance(envelope, Deploy):
+            self._on_deploy(envelope, message)
+            return
+        for received in envelope.inputs:
+            if isinstance(received, OutcomeReceived):
+                outcome = received.outcome
+                self._parts.fleet.finished(
+                    outcome.worker, outcome.run_id, outcome.node, outcome.item, outcome.attempt
+                )
+        shard.put(envelope)
+
+    def timer_set(self, shard: int, due_us: int) -> None:
+        self._owned[shard].wheel.set(due_us)
+
+    def collect(self, shard: int, effect: Collect) -> None:
+        task = asyncio.create_task(self._collect(shard, effect), name=f"collect {effect.node}")
+        self._collecting.add(task)
+        task.add_done_callback(self._collecting.discard)
+
+    async def _collect(self, shard: int, effect: Collect) -> None:
+        found = self._owned[shard].actors.cached(effect.run_id)
+        counts = () if found is None else found[1].nodes[effect.node].counts
+        self.put(shard, Envelope(inputs=(await self._parts.collector.collect(effect, counts),)))
+
+    def _lost(self, shard: int) -> None:
+        self._owned.pop(shard, None)
+
+    async def _keep_leases(self) -> None:
+        """Renew well before the leases end; a lease that was lost stops its shard at its next commit."""
+        parts = self._parts
+        while True:
+            await parts.clock.sleep(LEASE_S / 3)
+            for number in self.owned():
+                fence = await parts.store.acquire_shard(number, self._owner, LEASE_S, parts.clock.now_us())
+                if fence is None or fence != self._owned[number].shard.fence:
+                    log.warning("the lease of shard %d is lost", number)
+
+    async def stop(self) -> None:
+        """Stop reading, finish the turns in hand, give the leases back."""
+        for task in (self._keeper, *self._collecting):
+            if task is not None:
+                task.cancel()
+        fences: list[ShardFence] = []
+        for owned in self._owned.values():
+            if owned.consumer is not None:
+                await owned.consumer.stop()
+            await owned.wheel.stop()
+            await owned.shard.stop()
+            fences.append(owned.shard.fence)
+        for fence in fences:
+            await self._parts.store.release_shard(fence)
+        self._parts.outbox.close()
+        self._parts.changes.close()

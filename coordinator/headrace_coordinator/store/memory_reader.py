@@ -1,0 +1,191 @@
+"""The queries of the memory store."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from heapq import nlargest, nsmallest
+
+from headrace_coordinator.engine.effects import AttemptRecord
+from headrace_coordinator.engine.state import RunHead, RunState
+from headrace_coordinator.store.memory_tables import Tables, copy, copy_head
+from headrace_coordinator.store.port import Reader, RunCursor, RunFilter, StoredRun
+from headrace_coordinator.store.records import (
+    DeadLetter,
+    DefinitionRow,
+    EventRecord,
+    OutboxBatch,
+    ScheduleState,
+    StoredLog,
+    StreamIdentity,
+    Timer,
+)
+from headrace_coordinator.store.rows import FINISHED, search_text, timer_key_columns
+from headrace_protocol.errors import Unavailable
+from headrace_protocol.messages import LifecycleBatch, Span
+
+
+class MemoryReader(Reader):
+    """Everything it gives out is a copy, or cannot be changed."""
+
+    _tables: Tables
+    _open: bool
+
+    @property
+    def _opened(self) -> Tables:
+        if not self._open:
+            raise Unavailable("the store is not open", where="memory:")
+        return self._tables
+
+    async def run(self, run_id: str) -> StoredRun | None:
+        found = self._opened.runs.get(run_id)
+        if found is None:
+            return None
+        return StoredRun(copy_head(found.head), {name: copy(node) for name, node in found.nodes.items()})
+
+    async def runs(self, where: RunFilter, after: RunCursor | None, limit: int) -> list[RunHead]:
+        found = (
+            run.head
+            for run in self._opened.runs.values()
+            if _matches(run.head, where)
+            and (
+                after is None
+                or (run.head.created_at_us, run.head.run_id) < (after.created_at_us, after.run_id)
+            )
+        )
+        newest = nlargest(limit, found, key=lambda head: (head.created_at_us, head.run_id))
+        return [copy_head(head) for head in newest]
+
+    async def count_runs(self) -> dict[tuple[str, RunState], int]:
+        return dict(Counter((run.head.workflow, run.head.state) for run in self._opened.runs.values()))
+
+    async def unfinished(self, shard: int, after: str, limit: int) -> list[str]:
+        return nsmallest(
+            limit,
+            (
+                run_id
+                for run_id, run in self._opened.runs.items()
+                if run.head.shard == shard and run.head.state not in FINISHED and run_id > after
+            ),
+        )
+
+    async def attempts(self, run_id: str, node: str | None, after: int, limit: int) -> list[AttemptRecord]:
+        run = self._opened.runs.get(run_id)
+        found = [] if run is None else run.attempts
+        if node is not None:
+            found = [record for record in found if record.node == node]
+        return [copy(record) for record in found[after : after + limit]]
+
+    async def item_results(self, run_id: str, node: str, first: int, limit: int) -> list[AttemptRecord]:
+        run = self._opened.runs.get(run_id)
+        if run is None:
+            return []
+        items = run.items.get(node, [])
+        start = bisect_left(items, first)
+        return [copy(run.winners[node, item]) for item in items[start : start + limit]]
+
+    async def history(self, run_id: str | None, after: int, limit: int) -> list[LifecycleBatch]:
+        positions = self._opened.positions
+        if run_id is not None:
+            run = self._opened.runs.get(run_id)
+            positions = [] if run is None else run.positions
+        start = bisect_right(positions, after)
+        return [copy(self._opened.history[position]) for position in positions[start : start + limit]]
+
+    async def last_position(self) -> int:
+        return self._opened.last_position
+
+    async def due_timers(self, shard: int, now_us: int, limit: int) -> list[Timer]:
+        due = (
+            timer for timer in self._opened.timers.values() if timer.shard == shard and timer.due_us <= now_us
+        )
+        return nsmallest(limit, due, key=lambda timer: (timer.due_us, *timer_key_columns(timer.key)))
+
+    async def next_timer_us(self, shard: int) -> int | None:
+        due = (timer.due_us for timer in self._opened.timers.values() if timer.shard == shard)
+        return min(due, default=None)
+
+    async def deduped(self, scope: str, key: str) -> str | None:
+        found = self._opened.dedupe.get((scope, key))
+        return None if found is None else found.run_id
+
+    async def outbox(self, shard: int) -> list[OutboxBatch]:
+        batches = self._opened.outbox.items()
+        return [copy(batch) for _, batch in sorted(batches) if batch.shard == shard]
+
+    async def last_outbox_sequence(self) -> int:
+        return self._opened.last_outbox
+
+    async def schedules(self) -> list[ScheduleState]:
+        return [state for _, state in sorted(self._opened.schedules.items())]
+
+    async def definitions(self) -> list[DefinitionRow]:
+        workflows = sorted(self._opened.definitions.items())
+        return [copy(next(reversed(versions.values()))) for _, versions in workflows]
+
+    async def definition(self, workflow: str, version: str | None) -> DefinitionRow | None:
+        versions = self._opened.definitions.get(workflow)
+        if not versions:
+            return None
+        found = next(reversed(versions.values())) if version is None else versions.get(version)
+        return None if found is None else copy(found)
+
+    async def versions(self, workflow: str) -> list[DefinitionRow]:
+        return [copy(row) for row in reversed(self._opened.definitions.get(workflow, {}).values())]
+
+    async def events(self, event_type: str | None, before: int | None, limit: int) -> list[EventRecord]:
+        found = (
+            event
+            for position, event in self._opened.events.items()
+            if (before is None or position < before) and event_type in (None, event.type)
+        )
+        return nlargest(limit, found, key=lambda event: event.position)
+
+    async def event(self, source: str, event_id: str) -> EventRecord | None:
+        position = self._opened.event_positions.get((source, event_id))
+        return None if position is None else self._opened.events[position]
+
+    async def dead_letters(self, before_us: int | None, limit: int) -> list[DeadLetter]:
+        found = (
+            letter
+            for letter in self._opened.dead_letters.values()
+            if before_us is None or letter.received_at_us < before_us
+        )
+        newest = nlargest(limit, found, key=lambda letter: (letter.received_at_us, letter.letter_id))
+        return [copy(letter) for letter in newest]
+
+    async def dead_letter(self, letter_id: str) -> DeadLetter | None:
+        found = self._opened.dead_letters.get(letter_id)
+        return None if found is None else copy(found)
+
+    async def logs(
+        self, run_id: str, node: str | None, item: int | None, after: int, limit: int
+    ) -> list[StoredLog]:
+        positions = self._opened.logs_of.get(run_id, [])
+        found = (self._opened.logs[at] for at in positions[bisect_right(positions, after) :])
+        kept = (row for row in found if node in (None, row.line.node) and item in (None, row.line.item))
+        return [row for row, _ in zip(kept, range(limit), strict=False)]
+
+    async def spans(self, trace_id: str) -> list[Span]:
+        found = self._opened.spans.get(trace_id, {}).values()
+        return [copy(span) for span in sorted(found, key=lambda span: (span.start_us, span.span_id))]
+
+    async def stream(self, stream: str) -> StreamIdentity | None:
+        return self._opened.streams.get(stream)
+
+    async def cursor(self, name: str) -> int:
+        return self._opened.cursors.get(name, 0)
+
+
+def _matches(head: RunHead, where: RunFilter) -> bool:
+    created = head.created_at_us
+    return (
+        where.workflow in (None, head.workflow)
+        and (not where.states or head.state in where.states)
+        and where.trigger in (None, head.trigger)
+        and where.event_id in (None, head.event_id)
+        and (where.label is None or where.label in head.labels.items())
+        and (where.created_from_us is None or created >= where.created_from_us)
+        and (where.created_before_us is None or created < where.created_before_us)
+        and (where.search is None or where.search.lower() in search_text(head))
+    )

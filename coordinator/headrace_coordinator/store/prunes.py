@@ -1,0 +1,95 @@
+"""The statements of retention, in SQLAlchemy Core. Each deletes at most `limit` rows.
+
+A run that has expired goes after everything that hangs on it, so that a run with a million attempts can go in
+many rounds.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Delete,
+    Integer,
+    Table,
+    bindparam,
+    delete,
+    exists,
+    func,
+    select,
+    tuple_,
+)
+from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.selectable import Select
+
+from headrace_coordinator.store.rows import FINISHED
+from headrace_coordinator.store.schema import (
+    attempts,
+    dead_letters,
+    dedupe,
+    events,
+    history,
+    logs,
+    nodes,
+    runs,
+    spans,
+)
+
+BEFORE = bindparam("before", None, type_=BigInteger)
+LIMIT = bindparam("limit", None, type_=Integer)
+
+
+def _expired(column: Column[object]) -> Select[object]:
+    # A run is created before it finishes, so the index on (state, created_at_us) leads to all candidates.
+    return (
+        select(column)
+        .where(
+            runs.c.state.in_(sorted(state.value for state in FINISHED)),
+            runs.c.created_at_us < BEFORE,
+            func.coalesce(runs.c.finished_at_us, runs.c.created_at_us) < BEFORE,
+        )
+        .order_by(runs.c.created_at_us, runs.c.run_id)
+        .limit(LIMIT)
+    )
+
+
+def _some(table: Table, chosen: Select[*tuple[object, ...]]) -> Delete:
+    """Delete the rows with the primary keys chosen."""
+    key = list(table.primary_key)
+    return delete(table).where((key[0] if len(key) == 1 else tuple_(*key)).in_(chosen))
+
+
+def _of_expired(table: Table) -> Delete:
+    if table is logs:
+        expired = logs.c.run_id.in_(_expired(runs.c.run_id))
+    else:
+        expired = table.c.run_key.in_(_expired(runs.c.key))
+    return _some(table, select(*table.primary_key).where(expired).limit(LIMIT))
+
+
+def _older(table: Table, time: ColumnElement[int]) -> Delete:
+    return _some(table, select(*table.primary_key).where(time < BEFORE).order_by(time).limit(LIMIT))
+
+
+_children = [
+    exists().where(nodes.c.run_key == runs.c.key),
+    exists().where(attempts.c.run_key == runs.c.key),
+    exists().where(history.c.run_key == runs.c.key),
+    exists().where(logs.c.run_id == runs.c.run_id),
+]
+
+PRUNES: dict[str, Delete] = {
+    "prune_nodes": _of_expired(nodes),
+    "prune_attempts": _of_expired(attempts),
+    "prune_history": _of_expired(history),
+    "prune_logs_of_runs": _of_expired(logs),
+    "prune_runs": _some(runs, _expired(runs.c.key)).where(*(~child for child in _children)),
+    "prune_logs": _older(logs, logs.c.at_us),
+    "prune_spans": _older(spans, spans.c.start_us),
+    "prune_dead_letters": _older(dead_letters, dead_letters.c.received_at_us),
+    "prune_dedupe": _older(dedupe, dedupe.c.expires_at_us),
+    # Events are received in the order of their positions; that order needs no index of its own.
+    "prune_events": _some(events, select(events.c.position).order_by(events.c.position).limit(LIMIT)).where(
+        events.c.received_at_us < BEFORE
+    ),
+}

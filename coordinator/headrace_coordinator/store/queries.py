@@ -1,0 +1,211 @@
+"""Every read query, in SQLAlchemy Core: name to statement, with named parameters.
+
+Statements are static, so that a store compiles each of them once and for all (see `sqlite.generate`). Where a
+filter may be left out, its parameter is NULL; what decides which index is used is never optional: lists of
+runs are read by state (one query each) and merged.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Integer,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    func,
+    or_,
+    select,
+    tuple_,
+    union_all,
+)
+from sqlalchemy.sql.elements import BindParameter, ColumnElement
+
+from headrace_coordinator.store.schema import (
+    SUCCEEDED_ITEM,
+    attempts,
+    cursors,
+    dead_letters,
+    dedupe,
+    definitions,
+    events,
+    history,
+    logs,
+    meta,
+    nodes,
+    outbox,
+    runs,
+    schedules,
+    shards,
+    spans,
+    streams,
+    timers,
+)
+
+
+def _text(name: str) -> BindParameter[str]:
+    return bindparam(name, type_=Text)
+
+
+def _int(name: str) -> BindParameter[int]:
+    return bindparam(name, type_=BigInteger)
+
+
+def _optional(
+    column: ColumnElement[object], parameter: BindParameter[str] | BindParameter[int]
+) -> ColumnElement[bool]:
+    return or_(parameter.is_(None), column == parameter)
+
+
+def _found(where: ColumnElement[str], parameter: BindParameter[str]) -> ColumnElement[bool]:
+    return or_(parameter.is_(None), func.instr(where, parameter) > 0)
+
+
+LIMIT = bindparam("limit", type_=Integer)
+_run_key = select(runs.c.key).where(runs.c.run_id == _text("run_id")).scalar_subquery()
+
+_listed = (
+    select(runs.c.created_at_us, runs.c.run_id, runs.c.body)
+    .where(
+        runs.c.state == _text("state"),
+        tuple_(runs.c.created_at_us, runs.c.run_id) < tuple_(_int("before_us"), _text("before_id")),
+        runs.c.created_at_us >= _int("from_us"),
+        _optional(runs.c.trigger, _text("trigger")),
+        _optional(runs.c.event_id, _text("event_id")),
+        _found(runs.c.labels, _text("label")),
+        _found(runs.c.search, _text("search")),
+    )
+    .order_by(runs.c.created_at_us.desc(), runs.c.run_id.desc())
+    .limit(LIMIT)
+)
+
+_attempt_columns = (attempts.c.node, attempts.c.item, attempts.c.attempt, attempts.c.state, attempts.c.body)
+_attempts = (
+    select(*_attempt_columns)
+    .where(attempts.c.run_key == _run_key)
+    .order_by(attempts.c.sequence)
+    .limit(LIMIT)
+    .offset(bindparam("after", type_=Integer))
+)
+_winners = (
+    select(attempts.c.item, func.max(attempts.c.sequence).label("sequence"))
+    .where(
+        attempts.c.run_key == _run_key,
+        attempts.c.node == _text("node"),
+        attempts.c.item >= _int("first"),
+        SUCCEEDED_ITEM,
+    )
+    .group_by(attempts.c.item)
+    .order_by(attempts.c.item)
+    .limit(LIMIT)
+    .subquery()
+)
+
+_history = (
+    select(history.c.position, runs.c.run_id, runs.c.workflow, history.c.body)
+    .join(runs, runs.c.key == history.c.run_key)
+    .where(history.c.position > _int("after"))
+    .order_by(history.c.position)
+    .limit(LIMIT)
+)
+
+_newer = definitions.alias("newer")
+_definition = select(definitions.c.body, definitions.c.version, definitions.c.deployed_at_us)
+_of_workflow = _definition.where(definitions.c.workflow == _text("workflow"))
+_newest = (
+    select(func.max(_newer.c.deploy_order))
+    .where(_newer.c.workflow == definitions.c.workflow)
+    .scalar_subquery()
+)
+
+_events = (
+    select(events.c.position, events.c.body)
+    .where(events.c.position < _int("before"))
+    .order_by(events.c.position.desc())
+    .limit(LIMIT)
+)
+_lines = (
+    select(logs.c.position, logs.c.body)
+    .where(logs.c.run_id == _text("run_id"), logs.c.position > _int("after"))
+    .order_by(logs.c.position)
+    .limit(LIMIT)
+)
+
+
+def _high_water(column: ColumnElement[int], mark: str) -> Select[tuple[int]]:
+    """The highest number in use, or the one that rows deleted since had."""
+    marks = union_all(
+        select(func.max(column).label("value")), select(meta.c.value).where(meta.c.name == mark)
+    ).subquery()
+    return select(func.coalesce(func.max(marks.c.value), 0))
+
+
+READS: dict[str, Select[tuple[object, ...]]] = {
+    "run": select(runs.c.key, runs.c.body).where(runs.c.run_id == _text("run_id")),
+    "nodes": select(nodes.c.name, nodes.c.body).where(nodes.c.run_key == _int("run_key")),
+    "runs": _listed,
+    "runs_of_workflow": _listed.where(runs.c.workflow == _text("workflow")),
+    "run_key": select(runs.c.key).where(runs.c.run_id == _text("run_id")),
+    "count_runs": select(runs.c.workflow, runs.c.state, func.count()).group_by(runs.c.workflow, runs.c.state),
+    "unfinished": select(runs.c.run_id)
+    .where(runs.c.open_shard == _int("shard"), runs.c.run_id > _text("after"))
+    .order_by(runs.c.run_id)
+    .limit(LIMIT),
+    "attempts": _attempts,
+    "attempts_of_node": _attempts.where(attempts.c.node == _text("node")),
+    "item_results": select(*_attempt_columns)
+    .join(
+        _winners,
+        and_(attempts.c.run_key == _run_key, attempts.c.sequence == _winners.c.sequence),
+    )
+    .order_by(_winners.c.item),
+    "history": _history,
+    "history_of_run": _history.where(history.c.run_key == _run_key),
+    "highest_history": select(func.max(history.c.position)),
+    "highest_events": select(func.max(events.c.position)),
+    "highest_logs": select(func.max(logs.c.position)),
+    "highest_outbox": select(func.max(outbox.c.sequence)),
+    "last_position": _high_water(history.c.position, "history"),
+    "due_timers": select(
+        timers.c.shard, timers.c.due_us, timers.c.actor, timers.c.kind, timers.c.node, timers.c.item
+    )
+    .where(timers.c.shard == _int("shard"), timers.c.due_us <= _int("now_us"))
+    .order_by(timers.c.due_us, timers.c.actor, timers.c.kind, timers.c.node, timers.c.item)
+    .limit(LIMIT),
+    "next_timer_us": select(func.min(timers.c.due_us)).where(timers.c.shard == _int("shard")),
+    "deduped": select(dedupe.c.run_id).where(dedupe.c.scope == _text("scope"), dedupe.c.key == _text("key")),
+    "outbox": select(outbox.c.shard, outbox.c.sequence, outbox.c.body)
+    .where(outbox.c.shard == _int("shard"))
+    .order_by(outbox.c.sequence),
+    "last_outbox_sequence": _high_water(outbox.c.sequence, "outbox"),
+    "schedules": select(schedules.c.body).order_by(schedules.c.workflow, schedules.c.trigger),
+    "definitions": _definition.where(definitions.c.deploy_order == _newest).order_by(definitions.c.workflow),
+    "definition": _of_workflow.where(definitions.c.version == _text("version")),
+    "versions": _of_workflow.order_by(definitions.c.deploy_order.desc()),
+    "events": _events,
+    "events_of_type": _events.where(events.c.type == _text("type")),
+    "event": select(events.c.position, events.c.body).where(
+        events.c.source == _text("source"), events.c.event_id == _text("event_id")
+    ),
+    "last_event": _high_water(events.c.position, "events"),
+    "dead_letters": select(dead_letters.c.body)
+    .where(dead_letters.c.received_at_us < _int("before_us"))
+    .order_by(dead_letters.c.received_at_us.desc(), dead_letters.c.letter_id.desc())
+    .limit(LIMIT),
+    "dead_letter": select(dead_letters.c.body).where(dead_letters.c.letter_id == _text("letter_id")),
+    "logs": _lines,
+    "logs_of_node": _lines.where(logs.c.node == _text("node"), _optional(logs.c.item, _int("item"))),
+    "logs_of_item": _lines.where(logs.c.item == _int("item")),
+    "last_log": _high_water(logs.c.position, "logs"),
+    "spans": select(spans.c.body)
+    .where(spans.c.trace_id == _text("trace_id"))
+    .order_by(spans.c.start_us, spans.c.span_id),
+    "stream": select(streams.c.stream, streams.c.created, streams.c.last_sequence).where(
+        streams.c.stream == _text("stream")
+    ),
+    "cursor": select(cursors.c.value).where(cursors.c.name == _text("name")),
+    "shard": select(shards.c.owner, shards.c.epoch, shards.c.lease_until_us).where(
+        shards.c.shard == _int("shard")
+    ),
+}

@@ -1,0 +1,142 @@
+"""Domain types to columns and back, the same for every SQL store.
+
+A body is msgpack of the domain type, under the protocol's rules of evolution: fields are only ever added,
+with a default. Attempts are the exception: a map may have a million of them, so their bodies leave out what the
+row's columns say, and the names of the fields.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from headrace_coordinator.engine.effects import AttemptRecord, TimerKey
+from headrace_coordinator.engine.state import RunHead, RunState
+from headrace_coordinator.store.records import EventRecord, Timer
+from headrace_protocol.codec import NOTHING
+from headrace_protocol.errors import ErrorInfo
+from headrace_protocol.messages import ABSENT, Result
+
+FINISHED = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED})
+NO_ITEM = -1
+MAX_INT = 2**63 - 1
+"""The largest integer that a column holds."""
+
+RunColumns = tuple[str, str, int | None, int, int | None, str, str, str, str]
+"""workflow, state, open_shard, created_at_us, finished_at_us, trigger, event_id, labels, search."""
+
+_encode = msgspec.msgpack.Encoder().encode
+_heads = msgspec.msgpack.Decoder(RunHead)
+
+
+class AttemptBody(msgspec.Struct, frozen=True, array_like=True):
+    """What the columns of an attempt do not say. Fields are only ever added at the end."""
+
+    queued_at_us: int
+    started_at_us: int
+    finished_at_us: int
+    worker: str
+    delivery: int
+    error: ErrorInfo | None = None
+    result: Result | None = None
+
+
+_attempts = msgspec.msgpack.Decoder(AttemptBody)
+
+
+def encode_head(head: RunHead) -> bytes:
+    """A run's head. Absent params are written as nil: an empty `Raw` would leave a hole in the msgpack."""
+    return _encode(head if bytes(head.params) else msgspec.structs.replace(head, params=NOTHING))
+
+
+def decode_head(body: bytes) -> RunHead:
+    head = _heads.decode(body)
+    if head.params == NOTHING:
+        head.params = ABSENT
+    return head
+
+
+def run_columns(head: RunHead) -> RunColumns:
+    """What runs are found by."""
+    return (
+        head.workflow,
+        head.state.value,
+        None if head.state in FINISHED else head.shard,
+        head.created_at_us,
+        head.finished_at_us,
+        head.trigger,
+        head.event_id,
+        label_text(head.labels),
+        search_text(head),
+    )
+
+
+def label_text(labels: dict[str, str]) -> str:
+    """Labels as lines that can be searched for; JSON escapes a line end inside a label."""
+    if not labels:
+        return ""
+    return "\n" + "".join(sorted(map(label_line, labels.items())))
+
+
+def label_line(label: tuple[str, str]) -> str:
+    return msgspec.json.encode(label).decode() + "\n"
+
+
+def search_text(head: RunHead) -> str:
+    """Where `RunFilter.search` looks, in lower case."""
+    return f"{head.run_id}\n{head.error.message if head.error else ''}".lower()
+
+
+def encode_attempt(record: AttemptRecord) -> bytes:
+    return _encode(
+        AttemptBody(
+            record.queued_at_us,
+            record.started_at_us,
+            record.finished_at_us,
+            record.worker,
+            record.delivery,
+            record.error,
+            record.result,
+        )
+    )
+
+
+def decode_attempt(
+    run_id: str, node: str, item: int, attempt: int, state: str, stored: bytes
+) -> AttemptRecord:
+    body = _attempts.decode(stored)
+    return AttemptRecord(
+        run_id=run_id,
+        node=node,
+        attempt=attempt,
+        state=state,
+        item=item_of(item),
+        queued_at_us=body.queued_at_us,
+        started_at_us=body.started_at_us,
+        finished_at_us=body.finished_at_us,
+        worker=body.worker,
+        delivery=body.delivery,
+        error=body.error,
+        result=body.result,
+    )
+
+
+def item_column(item: int | None) -> int:
+    return NO_ITEM if item is None else item
+
+
+def item_of(column: int) -> int | None:
+    return None if column == NO_ITEM else column
+
+
+def timer_key_columns(key: TimerKey) -> tuple[str, str, str, int]:
+    return key.actor, key.kind, key.node, item_column(key.item)
+
+
+def decode_timer(shard: int, due_us: int, actor: str, kind: str, node: str, item: int) -> Timer:
+    return Timer(shard, TimerKey(actor, kind, node, item_of(item)), due_us)
+
+
+def merge_event(stored: EventRecord, again: EventRecord) -> EventRecord:
+    """An event that is recorded again keeps its first record and gains the runs that it has started since."""
+    runs = tuple(dict.fromkeys((*stored.runs, *again.runs)))
+    return msgspec.structs.replace(stored, runs=runs)

@@ -1,0 +1,63 @@
+"""A connection in its own thread, and work done on it in one hop."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar, cast
+
+import aiosqlite
+
+T = TypeVar("T")
+
+_MMAP_BYTES = 256 * 2**20
+_CACHE_KIB = 32 * 2**10
+_WAL_LIMIT_BYTES = 64 * 2**20
+_STATEMENTS = 256
+
+_BOTH = f"""
+PRAGMA busy_timeout = 5000;
+PRAGMA mmap_size = {_MMAP_BYTES};
+PRAGMA cache_size = -{_CACHE_KIB};
+PRAGMA temp_store = MEMORY;
+"""
+_WRITER = f"""
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = FULL;
+PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES};
+"""
+_READER = "PRAGMA query_only = ON;"
+
+
+class Connection(aiosqlite.Connection):
+    """An aiosqlite connection that runs whole functions in its thread.
+
+    A hop to the thread and back costs as much as ten small statements, so nothing here hops per statement.
+    """
+
+    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Call `work` with the raw connection, in the connection's thread."""
+        return cast(T, await self._execute(work, self._conn))  # type: ignore[no-untyped-call]
+
+
+async def open_writer(path: Path) -> Connection:
+    return await _open(path, _BOTH + _WRITER)
+
+
+async def open_reader(path: Path) -> Connection:
+    return await _open(path, _BOTH + _READER)
+
+
+async def _open(path: Path, pragmas: str) -> Connection:
+    def connect() -> sqlite3.Connection:
+        # Transactions are begun and ended by us alone: isolation_level None.
+        raw = sqlite3.connect(path, isolation_level=None, cached_statements=_STATEMENTS)
+        try:
+            raw.executescript(pragmas)
+        except BaseException:
+            raw.close()
+            raise
+        return raw
+
+    return cast(Connection, await Connection(connect, iter_chunk_size=64))

@@ -1,0 +1,48 @@
+"""Retention, in jobs small enough that commits wait for none of them long."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from headrace_coordinator.store.port import RetentionPolicy
+from headrace_coordinator.store.sqlite.apply import Applier, set_mark
+from headrace_coordinator.store.sqlite.statements import STATEMENTS
+
+_RUNS = ("prune_nodes", "prune_attempts", "prune_history", "prune_logs_of_runs", "prune_runs")
+_MARKS = {"prune_runs": ("history", "logs"), "prune_logs": ("logs",), "prune_events": ("events",)}
+
+Prune = Callable[[sqlite3.Connection], int]
+
+
+def jobs(policy: RetentionPolicy, now_us: int, limit: int, applier: Applier) -> Iterator[Prune]:
+    """One job for each kind; each answers how many rows it deleted."""
+    kept_s = {
+        "prune_runs": policy.runs_s,
+        "prune_logs": policy.logs_s,
+        "prune_events": policy.events_s,
+        "prune_spans": policy.spans_s,
+        "prune_dead_letters": policy.dead_letters_s,
+        "prune_dedupe": 0.0,
+    }
+    for kind, kept in kept_s.items():
+        before_us = now_us - round(kept * 1e6)
+        yield partial(_prune, kind=kind, before_us=before_us, limit=limit, applier=applier)
+
+
+def _prune(connection: sqlite3.Connection, *, kind: str, before_us: int, limit: int, applier: Applier) -> int:
+    highest = {mark: _highest(connection, mark) for mark in _MARKS.get(kind, ())}
+    parameters = {"before": before_us, "limit": limit}
+    statements = _RUNS if kind == "prune_runs" else (kind,)
+    deleted = sum(connection.execute(STATEMENTS[name], parameters).rowcount for name in statements)
+    if deleted:
+        applier.forget()
+        for mark, value in highest.items():
+            set_mark(connection, mark, value)
+    return deleted
+
+
+def _highest(connection: sqlite3.Connection, table: str) -> int:
+    highest: int | None = connection.execute(STATEMENTS[f"highest_{table}"]).fetchone()[0]
+    return highest or 0

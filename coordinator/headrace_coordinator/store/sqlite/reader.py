@@ -1,0 +1,248 @@
+"""Queries on a few reading connections, beside the writer.
+
+A query is one hop to a connection's thread, decoding included. It sees what was committed before it started.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from heapq import merge
+from itertools import islice
+from operator import itemgetter
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from headrace_coordinator.engine.effects import AttemptRecord
+from headrace_coordinator.engine.state import Node, RunHead, RunState
+from headrace_coordinator.store.port import Reader, RunCursor, RunFilter, StoredRun
+from headrace_coordinator.store.records import (
+    DeadLetter,
+    DefinitionRow,
+    EventRecord,
+    OutboxBatch,
+    OutboxMessage,
+    ScheduleState,
+    StoredLog,
+    StreamIdentity,
+    Timer,
+)
+from headrace_coordinator.store.rows import MAX_INT, decode_attempt, decode_head, decode_timer, label_line
+from headrace_coordinator.store.sqlite.connection import Connection
+from headrace_coordinator.store.sqlite.errors import while_open
+from headrace_coordinator.store.sqlite.statements import STATEMENTS
+from headrace_protocol.definition import WorkflowDefinition
+from headrace_protocol.errors import Unavailable
+from headrace_protocol.messages import LifecycleBatch, LifecycleEvent, LogLine, Span
+
+T = TypeVar("T")
+Parameter = str | int | None
+
+_node = msgspec.msgpack.Decoder(Node).decode
+_history = msgspec.msgpack.Decoder(tuple[LifecycleEvent, ...]).decode
+_messages = msgspec.msgpack.Decoder(tuple[OutboxMessage, ...]).decode
+_schedule = msgspec.msgpack.Decoder(ScheduleState).decode
+_definition = msgspec.msgpack.Decoder(WorkflowDefinition).decode
+_event = msgspec.msgpack.Decoder(EventRecord).decode
+_letter = msgspec.msgpack.Decoder(DeadLetter).decode
+_line = msgspec.msgpack.Decoder(LogLine).decode
+_span = msgspec.msgpack.Decoder(Span).decode
+
+
+class ReadPool:
+    """Reading connections; a query goes to the one with the fewest queries on it."""
+
+    def __init__(self, connections: list[Connection], path: Path) -> None:
+        self._load = dict.fromkeys(connections, 0)
+        self._path = path
+
+    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        if not self._load:
+            raise Unavailable("the store is closed", where=str(self._path))
+        connection = min(self._load, key=self._load.__getitem__)
+        self._load[connection] += 1
+        try:
+            return await connection.run(work)
+        except sqlite3.Error as error:
+            raise while_open(error, self._path) from error
+        finally:
+            if connection in self._load:
+                self._load[connection] -= 1
+
+    async def close(self) -> None:
+        connections = list(self._load)
+        self._load.clear()
+        for connection in connections:
+            await connection.close()
+
+
+class SqliteReader(Reader):
+    """The queries of the port."""
+
+    _pool: ReadPool
+
+    async def _all(self, query: str, decode: Callable[..., T], **parameters: Parameter) -> list[T]:
+        def work(connection: sqlite3.Connection) -> list[T]:
+            return [decode(*row) for row in connection.execute(STATEMENTS[query], parameters)]
+
+        return await self._pool.run(work)
+
+    async def _first(self, query: str, decode: Callable[..., T], **parameters: Parameter) -> T | None:
+        found = await self._all(query, decode, **parameters)
+        return found[0] if found else None
+
+    async def _number(self, query: str) -> int:
+        return (await self._all(query, int))[0]
+
+    async def run(self, run_id: str) -> StoredRun | None:
+        def work(connection: sqlite3.Connection) -> StoredRun | None:
+            connection.execute("BEGIN")  # Head and nodes are of the same commit.
+            try:
+                head = connection.execute(STATEMENTS["run"], {"run_id": run_id}).fetchone()
+                if head is None:
+                    return None
+                nodes = connection.execute(STATEMENTS["nodes"], {"run_key": head[0]})
+                return StoredRun(decode_head(head[1]), {name: _node(body) for name, body in nodes})
+            finally:
+                connection.execute("COMMIT")
+
+        return await self._pool.run(work)
+
+    async def runs(self, where: RunFilter, after: RunCursor | None, limit: int) -> list[RunHead]:
+        query = "runs" if where.workflow is None else "runs_of_workflow"
+        before = (MAX_INT if where.created_before_us is None else where.created_before_us, "")
+        if after is not None:
+            before = min(before, (after.created_at_us, after.run_id))
+        parameters: dict[str, Parameter] = {
+            "workflow": where.workflow,
+            "before_us": before[0],
+            "before_id": before[1],
+            "from_us": -MAX_INT if where.created_from_us is None else where.created_from_us,
+            "trigger": where.trigger,
+            "event_id": where.event_id,
+            "label": None if where.label is None else "\n" + label_line(where.label),
+            "search": None if where.search is None else where.search.lower(),
+            "limit": limit,
+        }
+
+        def work(connection: sqlite3.Connection) -> list[RunHead]:
+            connection.execute("BEGIN")  # A run that changes its state meanwhile is not listed twice.
+            try:
+                pages = [
+                    connection.execute(STATEMENTS[query], {**parameters, "state": state.value}).fetchall()
+                    for state in dict.fromkeys(where.states or RunState)
+                ]
+            finally:
+                connection.execute("COMMIT")
+            newest = merge(*pages, key=itemgetter(0, 1), reverse=True)
+            return [decode_head(body) for _, _, body in islice(newest, limit)]
+
+        return await self._pool.run(work)
+
+    async def count_runs(self) -> dict[tuple[str, RunState], int]:
+        counts = await self._all("count_runs", lambda workflow, state, count: (workflow, state, count))
+        return {(workflow, RunState(state)): count for workflow, state, count in counts}
+
+    async def unfinished(self, shard: int, after: str, limit: int) -> list[str]:
+        return await self._all("unfinished", str, shard=shard, after=after, limit=limit)
+
+    async def attempts(self, run_id: str, node: str | None, after: int, limit: int) -> list[AttemptRecord]:
+        query = "attempts" if node is None else "attempts_of_node"
+        return await self._attempts(query, run_id=run_id, node=node, after=after, limit=limit)
+
+    async def item_results(self, run_id: str, node: str, first: int, limit: int) -> list[AttemptRecord]:
+        return await self._attempts("item_results", run_id=run_id, node=node, first=first, limit=limit)
+
+    async def _attempts(self, query: str, run_id: str, **parameters: Parameter) -> list[AttemptRecord]:
+        def decode(node: str, item: int, attempt: int, state: str, body: bytes) -> AttemptRecord:
+            return decode_attempt(run_id, node, item, attempt, state, body)
+
+        return await self._all(query, decode, run_id=run_id, **parameters)
+
+    async def history(self, run_id: str | None, after: int, limit: int) -> list[LifecycleBatch]:
+        def decode(position: int, run_id: str, workflow: str, body: bytes) -> LifecycleBatch:
+            return LifecycleBatch(position=position, run_id=run_id, workflow=workflow, events=_history(body))
+
+        query = "history" if run_id is None else "history_of_run"
+        return await self._all(query, decode, run_id=run_id, after=after, limit=limit)
+
+    async def last_position(self) -> int:
+        return await self._number("last_position")
+
+    async def due_timers(self, shard: int, now_us: int, limit: int) -> list[Timer]:
+        return await self._all("due_timers", decode_timer, shard=shard, now_us=now_us, limit=limit)
+
+    async def next_timer_us(self, shard: int) -> int | None:
+        def decode(due_us: int | None) -> int | None:
+            return due_us
+
+        return await self._first("next_timer_us", decode, shard=shard)
+
+    async def deduped(self, scope: str, key: str) -> str | None:
+        return await self._first("deduped", str, scope=scope, key=key)
+
+    async def outbox(self, shard: int) -> list[OutboxBatch]:
+        def decode(shard: int, sequence: int, body: bytes) -> OutboxBatch:
+            return OutboxBatch(shard, sequence, _messages(body))
+
+        return await self._all("outbox", decode, shard=shard)
+
+    async def last_outbox_sequence(self) -> int:
+        return await self._number("last_outbox_sequence")
+
+    async def schedules(self) -> list[ScheduleState]:
+        return await self._all("schedules", _schedule)
+
+    async def definitions(self) -> list[DefinitionRow]:
+        return await self._all("definitions", _decode_definition)
+
+    async def definition(self, workflow: str, version: str | None) -> DefinitionRow | None:
+        if version is None:
+            return await self._first("versions", _decode_definition, workflow=workflow)
+        return await self._first("definition", _decode_definition, workflow=workflow, version=version)
+
+    async def versions(self, workflow: str) -> list[DefinitionRow]:
+        return await self._all("versions", _decode_definition, workflow=workflow)
+
+    async def events(self, event_type: str | None, before: int | None, limit: int) -> list[EventRecord]:
+        query = "events" if event_type is None else "events_of_type"
+        upto = MAX_INT if before is None else before
+        return await self._all(query, _decode_event, type=event_type, before=upto, limit=limit)
+
+    async def event(self, source: str, event_id: str) -> EventRecord | None:
+        return await self._first("event", _decode_event, source=source, event_id=event_id)
+
+    async def dead_letters(self, before_us: int | None, limit: int) -> list[DeadLetter]:
+        upto = MAX_INT if before_us is None else before_us
+        return await self._all("dead_letters", _letter, before_us=upto, limit=limit)
+
+    async def dead_letter(self, letter_id: str) -> DeadLetter | None:
+        return await self._first("dead_letter", _letter, letter_id=letter_id)
+
+    async def logs(
+        self, run_id: str, node: str | None, item: int | None, after: int, limit: int
+    ) -> list[StoredLog]:
+        def decode(position: int, body: bytes) -> StoredLog:
+            return StoredLog(position, _line(body))
+
+        query = "logs_of_node" if node is not None else "logs" if item is None else "logs_of_item"
+        return await self._all(query, decode, run_id=run_id, node=node, item=item, after=after, limit=limit)
+
+    async def spans(self, trace_id: str) -> list[Span]:
+        return await self._all("spans", _span, trace_id=trace_id)
+
+    async def stream(self, stream: str) -> StreamIdentity | None:
+        return await self._first("stream", StreamIdentity, stream=stream)
+
+    async def cursor(self, name: str) -> int:
+        return await self._first("cursor", int, name=name) or 0
+
+
+def _decode_definition(body: bytes, version: str, deployed_at_us: int) -> DefinitionRow:
+    return DefinitionRow(_definition(body), version, deployed_at_us)
+
+
+def _decode_event(position: int, body: bytes) -> EventRecord:
+    return msgspec.structs.replace(_event(body), position=position)

@@ -1,0 +1,67 @@
+"""Exporters from the standard `OTEL_*` variables (https://opentelemetry.io/docs/specs/otel/protocol/exporter/)."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.metrics.export import MetricExporter, MetricReader
+    from opentelemetry.sdk.trace.export import SpanExporter
+
+SERVICE = "headrace-coordinator"
+
+
+def _wanted(signal: str) -> bool:
+    """Whether a signal is to be exported: an endpoint is named and nothing turns it off."""
+    env = os.environ
+    if env.get("OTEL_SDK_DISABLED", "").lower() == "true" or env.get(f"OTEL_{signal}_EXPORTER") == "none":
+        return False
+    return bool(
+        env.get("OTEL_EXPORTER_OTLP_ENDPOINT")
+        or env.get(f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT")
+        or env.get(f"OTEL_{signal}_EXPORTER") == "otlp"
+    )
+
+
+def _grpc(signal: str) -> bool:
+    env = os.environ
+    protocol = env.get(f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL") or env.get("OTEL_EXPORTER_OTLP_PROTOCOL", "")
+    return protocol.startswith("grpc")
+
+
+def span_exporter() -> SpanExporter | None:
+    """The OTLP exporter that the environment asks for, None when it asks for none."""
+    if not _wanted("TRACES"):
+        return None
+    if _grpc("TRACES"):
+        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as Grpc
+
+        return Grpc()
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as Http
+
+    return Http()
+
+
+def _metric_exporter() -> MetricExporter:
+    if _grpc("METRICS"):
+        from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter as Grpc
+
+        return Grpc()
+    from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter as Http
+
+    return Http()
+
+
+def start_metrics(*readers: MetricReader) -> None:
+    """Install the meter provider: the readers given, and OTLP when the environment asks for it."""
+    from opentelemetry import metrics
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+    from opentelemetry.sdk.resources import Resource
+
+    all_readers = list(readers)
+    if _wanted("METRICS"):
+        all_readers.append(PeriodicExportingMetricReader(_metric_exporter()))
+    resource = Resource.create({"service.name": os.environ.get("OTEL_SERVICE_NAME", SERVICE)})
+    metrics.set_meter_provider(MeterProvider(all_readers, resource=resource))

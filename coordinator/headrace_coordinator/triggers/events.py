@@ -1,0 +1,126 @@
+"""Trigger events: which workflows an event starts, with which params.
+
+The index of triggers is rebuilt at each deploy; an event looks only at triggers of its own type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from headrace_coordinator.engine.trigger import by_event
+from headrace_coordinator.triggers.expressions import Expression, Variables, compile_expression
+from headrace_protocol.cloudevent import CloudEvent, as_variables, encode_structured
+from headrace_protocol.codec import raw
+from headrace_protocol.definition import EventTrigger, WorkflowDefinition
+from headrace_protocol.errors import ErrorCode, ExpressionError, HeadraceError
+from headrace_protocol.messages import StartRun
+
+
+class Match(msgspec.Struct, frozen=True):
+    """What an event does."""
+
+    starts: tuple[StartRun, ...]
+    failures: tuple[tuple[str, HeadraceError], ...]
+    """(`workflow/trigger`, error) pairs: triggers whose expressions failed on this event."""
+
+
+class _Compiled:
+    """A trigger, ready to be matched."""
+
+    def __init__(self, definition: WorkflowDefinition, trigger: EventTrigger) -> None:
+        place = f"workflow {definition.name}, trigger {trigger.id}"
+        self.workflow = definition.name
+        self.trigger = trigger
+        self.names = tuple(definition.params)
+        self.where: Expression | None = (
+            compile_expression(trigger.where, where=f"{place}, where") if trigger.where else None
+        )
+        self.params = {
+            name: compile_expression(source, where=f"{place}, param {name}")
+            for name, source in trigger.params.items()
+        }
+
+    def matches(self, variables: Variables) -> bool:
+        return self.where is None or self.where.evaluate_bool(variables)
+
+    def evaluate(self, event: CloudEvent, variables: Variables) -> dict[str, object]:
+        """The run's params: by expression, or the fields of the event's data that have a param's name."""
+        if self.params:
+            return {name: expression.evaluate(variables) for name, expression in self.params.items()}
+        data = event.data
+        return {name: data[name] for name in self.names if name in data} if isinstance(data, dict) else {}
+
+
+def check_event_triggers(definition: WorkflowDefinition) -> None:
+    """Compile every expression of a definition; raises ExpressionError at the first that does not."""
+    for trigger in definition.triggers:
+        if isinstance(trigger, EventTrigger):
+            _Compiled(definition, trigger)
+
+
+class Matcher:
+    """All event triggers of the current definitions, by type."""
+
+    def __init__(self, namespace: str, now_us: Callable[[], int]) -> None:
+        self._namespace = namespace
+        self._now_us = now_us
+        self._by_type: dict[str, list[_Compiled]] = {}
+
+    def rebuild(self, definitions: Iterable[WorkflowDefinition]) -> None:
+        """Take the triggers of these definitions, and no others."""
+        by_type: dict[str, list[_Compiled]] = {}
+        for definition in definitions:
+            for trigger in definition.triggers:
+                if isinstance(trigger, EventTrigger):
+                    by_type.setdefault(trigger.type, []).append(_Compiled(definition, trigger))
+        self._by_type = by_type
+
+    def match(self, event: CloudEvent) -> Match:
+        """The runs that an event starts. A trigger that fails does not keep the others from firing."""
+        triggers = self._by_type.get(event.type, ())
+        if not triggers:
+            return Match((), ())
+        received_at_us = self._now_us()
+        starts: list[StartRun] = []
+        failures: list[tuple[str, HeadraceError]] = []
+        try:
+            variables = Variables({"event": as_variables(event)})
+        except ExpressionError as error:
+            return Match((), tuple((f"{t.workflow}/{t.trigger.id}", error) for t in triggers))
+        for compiled in triggers:
+            try:
+                if compiled.matches(variables):
+                    params = compiled.evaluate(event, variables)
+                    starts.append(self._start(compiled, event, params, received_at_us))
+            except HeadraceError as error:
+                failures.append((f"{compiled.workflow}/{compiled.trigger.id}", error))
+        return Match(tuple(starts), tuple(failures))
+
+    def _start(
+        self, compiled: _Compiled, event: CloudEvent, params: dict[str, object], received_at_us: int
+    ) -> StartRun:
+        try:
+            encoded = raw(params)
+        except (TypeError, OverflowError) as error:
+            raise ExpressionError(
+                f"the params cannot be encoded: {error}",
+                where=f"workflow {compiled.workflow}, trigger {compiled.trigger.id}",
+                code=ErrorCode.EXPRESSION_FAILED,
+            ) from error
+        return by_event(
+            self._namespace,
+            compiled.workflow,
+            compiled.trigger.id,
+            event_id=event.id,
+            source=event.source,
+            params=encoded,
+            trace=event.trace,
+            received_at_us=received_at_us,
+        )
+
+
+def event_json(event: CloudEvent) -> bytes:
+    """The event as it is kept: JSON in structured mode."""
+    return encode_structured(event)[1]

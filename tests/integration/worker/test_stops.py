@@ -1,0 +1,282 @@
+"""Cancel, timeout, drain, and what dies without a word."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from headrace.bus import BusOptions
+from headrace.bus.nats_bus import connect
+from headrace.runtime import WorkerSettings
+from headrace.runtime.worker import Worker
+from headrace_protocol import codec
+from headrace_protocol.codec import raw
+from headrace_protocol.definition import Isolation, Priority
+from headrace_protocol.errors import ErrorCode, Unavailable
+from headrace_protocol.messages import (
+    CancelAttempts,
+    HeldAttempt,
+    Outcome,
+    OutcomeState,
+    Result,
+    TaskMessage,
+)
+from tests.integration.worker.conftest import (
+    Fleet,
+    Server,
+    WorkerProcess,
+    running,
+    task_message,
+    until,
+)
+
+Spawn = Callable[..., WorkerProcess]
+
+
+@pytest.fixture
+def mark(tmp_path: Path) -> Path:
+    return tmp_path / "mark"
+
+
+async def has(mark: Path, text: str = "") -> None:
+    async def written() -> bool:
+        return mark.exists() and mark.read_text().startswith(text) and bool(mark.read_text())
+
+    await until(written)
+
+
+def code_of(outcome: Outcome) -> str:
+    assert outcome.error is not None
+    return outcome.error.code
+
+
+async def cancel(fleet: Fleet, message: TaskMessage, *attempts: HeldAttempt) -> None:
+    request = CancelAttempts(run_id=message.run_id, attempts=attempts, reason="by hand")
+    await fleet.client.publish(fleet.subjects.cancel, codec.encode(request))
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+async def test_cancel_async(fleet: Fleet, worker: Worker, mark: Path) -> None:
+    message = task_message("sleeps", {"mark": str(mark)})
+    await fleet.publish(message)
+    await has(mark, "started")
+    other = HeldAttempt(run_id=message.run_id, node="another", attempt=1, started_at_us=0)
+    await cancel(fleet, message, other)
+    await cancel(fleet, message)
+    outcome = await fleet.outcome()
+    assert code_of(outcome) == ErrorCode.TASK_CANCELLED
+    assert outcome.error is not None
+    assert "by hand" in outcome.error.message
+    assert mark.read_text() == "cancelled"
+
+
+async def test_cancel_thread(fleet: Fleet, worker: Worker, mark: Path) -> None:
+    message = task_message("spins", {"mark": str(mark)}, isolation=Isolation.THREAD)
+    await fleet.publish(message)
+    await has(mark, "started")
+    await cancel(fleet, message)
+    assert code_of(await fleet.outcome()) == ErrorCode.TASK_CANCELLED
+    await has(mark, "saw the cancel")
+
+
+async def test_cancel_process(fleet: Fleet, worker: Worker, mark: Path) -> None:
+    message = task_message("process_sleeps", {"mark": str(mark)}, isolation=Isolation.PROCESS)
+    await fleet.publish(message)
+    await has(mark)
+    pid = int(mark.read_text())
+    assert alive(pid)
+    await cancel(fleet, message)
+    assert code_of(await fleet.outcome()) == ErrorCode.TASK_CANCELLED
+
+    async def gone() -> bool:
+        return not alive(pid)
+
+    await until(gone)
+    again = await fleet.run(task_message("process_id", {"a": 1}, isolation=Isolation.PROCESS))
+    assert again.state is OutcomeState.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    ("task", "isolation"),
+    [("sleeps", Isolation.ASYNC), ("spins", Isolation.THREAD), ("process_sleeps", Isolation.PROCESS)],
+)
+async def test_timeout(fleet: Fleet, worker: Worker, mark: Path, task: str, isolation: Isolation) -> None:
+    message = task_message(task, {"mark": str(mark)}, isolation=isolation, timeout_s=0.4)
+    outcome = await fleet.run(message)
+    assert code_of(outcome) == ErrorCode.TASK_TIMEOUT
+    assert 0.3e6 < outcome.finished_at_us - outcome.started_at_us < 3e6
+
+
+async def test_an_async_task_that_will_not_stop_is_abandoned(
+    fleet: Fleet, worker: Worker, mark: Path
+) -> None:
+    message = task_message("stubborn", {"mark": str(mark)}, timeout_s=0.1)
+    outcome = await fleet.run(message)
+    assert code_of(outcome) == ErrorCode.TASK_TIMEOUT
+    mark.write_text("stop")
+
+
+async def test_a_waiting_attempt_is_cancelled(fleet: Fleet, settings: WorkerSettings, mark: Path) -> None:
+    one_slot = WorkerSettings(
+        targets=settings.targets,
+        bus=settings.bus,
+        namespace=settings.namespace,
+        slots=1,
+        prefetch=1,
+        ack_wait_s=1.0,
+    )
+    async with running(Worker(one_slot)):
+        first = task_message("sleeps", {"mark": str(mark)})
+        second = task_message("add", {"a": 1})
+        await fleet.publish(first)
+        await has(mark, "started")
+        await fleet.publish(second)
+        await cancel(fleet, second)
+        waiting = asyncio.create_task(fleet.outcome())
+
+        async def cancelled() -> bool:
+            await cancel(fleet, second)
+            return waiting.done()
+
+        await until(cancelled)
+        assert (await waiting).run_id == second.run_id
+        await cancel(fleet, first)
+        assert (await fleet.outcome()).run_id == first.run_id
+
+
+async def test_a_worker_that_is_killed_leaves_its_tasks_to_others(
+    fleet: Fleet, spawn: Spawn, mark: Path
+) -> None:
+    doomed = spawn()
+    await fleet.publish(task_message("slow", {"seconds": 1.5, "mark": str(mark)}))
+    await has(mark, "started")
+    doomed.kill()
+    spawn()
+    outcome = await fleet.outcome()
+    assert (outcome.result, outcome.delivery) == (Result(raw("done")), 2)
+
+
+async def test_in_progress_acks_keep_a_long_task(fleet: Fleet, worker: Worker, mark: Path) -> None:
+    """Three times the ack wait: it would have come again twice."""
+    outcome = await fleet.run(task_message("slow", {"seconds": 3.0, "mark": str(mark)}))
+    assert outcome.delivery == 1
+    assert outcome.state is OutcomeState.SUCCEEDED
+    assert fleet.outcomes.empty()
+
+
+async def test_drain_finishes_what_runs(fleet: Fleet, spawn: Spawn, mark: Path) -> None:
+    worker = spawn()
+    await fleet.publish(task_message("slow", {"seconds": 0.7, "mark": str(mark)}))
+    await has(mark, "started")
+    worker.terminate()
+    assert (await fleet.outcome()).result == Result(raw("done"))
+    assert await asyncio.to_thread(worker.process.wait, 5) == 0
+
+
+async def test_drain_gives_back_what_takes_too_long(fleet: Fleet, spawn: Spawn, mark: Path) -> None:
+    worker = spawn(grace_s=0.2, ack_wait_s=30.0)
+    message = task_message("sleeps", {"mark": str(mark)})
+    await fleet.publish(message)
+    await has(mark, "started")
+    worker.terminate()
+    assert await asyncio.to_thread(worker.process.wait, 5) == 0
+    assert mark.read_text() == "cancelled"
+    assert fleet.outcomes.empty()
+    spawn()
+    await has(mark, "started")
+
+
+async def test_the_second_signal_does_not_wait(fleet: Fleet, spawn: Spawn, mark: Path) -> None:
+    worker = spawn(grace_s=60.0, cancel_grace_s=60.0)
+    await fleet.publish(task_message("process_sleeps", {"mark": str(mark)}, isolation=Isolation.PROCESS))
+    await has(mark)
+    worker.terminate()
+    worker.process.send_signal(signal.SIGINT)
+
+    async def ended() -> bool:
+        return worker.process.poll() is not None
+
+    await until(ended)
+    assert not alive(int(mark.read_text()))
+
+
+async def test_a_killed_worker_takes_its_processes_along(fleet: Fleet, spawn: Spawn, mark: Path) -> None:
+    worker = spawn()
+    await fleet.publish(task_message("process_sleeps", {"mark": str(mark)}, isolation=Isolation.PROCESS))
+    await has(mark)
+    worker.kill()
+
+    async def gone() -> bool:
+        return not alive(int(mark.read_text()))
+
+    await until(gone)
+
+
+async def test_an_outcome_survives_the_loss_of_the_bus(
+    fleet: Fleet, server: Server, worker: Worker, mark: Path
+) -> None:
+    await fleet.publish(task_message("waits_for", {"mark": str(mark)}))
+    await has(mark, "started")
+    server.kill()
+    mark.write_text("go on")
+    await has(mark, "ended")
+    server.start()
+    outcome = await fleet.outcome(20)
+    assert outcome.state is OutcomeState.SUCCEEDED
+    assert (await fleet.run(task_message("add", {"a": 1}))).result == Result(raw(11))
+
+    async def settled() -> bool:
+        return await fleet.unsettled() == 0
+
+    await until(settled)
+
+
+async def test_a_server_that_lost_its_data(fleet: Fleet, server: Server, worker: Worker) -> None:
+    await fleet.run(task_message("add", {"a": 1}))
+    server.kill()
+    server.wipe()
+    server.start()
+
+    async def reopened() -> bool:
+        try:
+            await fleet.open()
+        except Exception:
+            return False
+        return True
+
+    await until(reopened)
+    await fleet.publish(task_message("add", {"a": 1}))
+    assert (await fleet.outcome(20)).result == Result(raw(11))
+
+
+async def test_no_server(settings: WorkerSettings) -> None:
+    with pytest.raises(Unavailable) as raised:
+        await connect(BusOptions(urls=("nats://user:secret@127.0.0.1:1",), connect_timeout_s=1))
+    assert "127.0.0.1:1" in str(raised.value)
+    assert "secret" not in str(raised.value)
+
+
+async def test_high_priority_goes_first(fleet: Fleet, settings: WorkerSettings, mark: Path) -> None:
+    one_slot = WorkerSettings(
+        targets=settings.targets, bus=settings.bus, namespace=settings.namespace, slots=1, ack_wait_s=1.0
+    )
+    for _ in range(5):
+        await fleet.publish(task_message("add", {"a": 1}, node="low"), Priority.LOW)
+    for _ in range(5):
+        await fleet.publish(task_message("add", {"a": 1}, node="normal"), Priority.NORMAL)
+    for _ in range(5):
+        await fleet.publish(task_message("add", {"a": 1}, node="high"), Priority.HIGH)
+    async with running(Worker(one_slot)):
+        order = [(await fleet.outcome()).node for _ in range(15)]
+    # Which of the first three parked requests is answered first is chance; from then on the rank decides.
+    assert sorted(order[3:], key=["high", "normal", "low"].index) == order[3:]

@@ -1,0 +1,47 @@
+"""An application over a memory store and a coordinator without a bus."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from headrace_coordinator.api.app import Api, create_app
+from headrace_coordinator.api.services import ApiSettings
+from headrace_coordinator.store.memory import MemoryStore
+from tests.unit.api.fake_coordinator import NAMESPACE, FakeCoordinator
+from tests.unit.api.samples import FLIGHTS
+
+
+@pytest.fixture
+async def store() -> AsyncIterator[MemoryStore]:
+    store = MemoryStore()
+    await store.open()
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def coordinator(store: MemoryStore) -> FakeCoordinator:
+    coordinator = FakeCoordinator(store)
+    await coordinator.deploy(FLIGHTS)
+    return coordinator
+
+
+@pytest.fixture
+def app(coordinator: FakeCoordinator, store: MemoryStore) -> Api:
+    return create_app(
+        coordinator,
+        store,
+        namespace=NAMESPACE,
+        settings=ApiSettings(version="1.2.3", store="memory"),
+        now_us=coordinator.clock,
+    )
+
+
+@pytest.fixture
+async def http(app: Api) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)  # type: ignore[arg-type]
+    async with httpx.AsyncClient(transport=transport, base_url="http://headrace.test") as client:
+        yield client

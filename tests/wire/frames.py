@@ -1,0 +1,243 @@
+"""One message of each wire type with every field set, and where its golden frames are kept.
+
+A golden frame is the message as msgpack, in hex, beside its twin in JSON. They change only when the contract
+does, on purpose, with `python -m tests.wire.regenerate`.
+"""
+
+from pathlib import Path
+
+import msgspec
+
+from headrace_protocol import codec
+from headrace_protocol import definition as d
+from headrace_protocol import messages as m
+from headrace_protocol.errors import ErrorInfo
+from headrace_protocol.headers import TraceContext
+
+GOLDEN = Path(__file__).parent / "golden"
+
+TRACE = TraceContext("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", False, "vendor=1")
+RUN = "0123456789abcdefghijklmnop"
+STORED = m.Stored("nats://HR_RESULTS_default/k", 70_000, "d41d8cd98f00b204e9800998ecf8427e")
+NOW_US = 1_790_000_000_000_000
+ERROR = ErrorInfo(
+    "task.failed", "boom", "builtins.ValueError", "clean", "x", "y", "Mend it.", "Traceback", {"row": "3"}
+)
+HELD = m.HeldAttempt(run_id=RUN, node="clean", attempt=2, started_at_us=NOW_US, item=7)
+
+OPTIONS = d.TaskOptions(
+    queue="gpu",
+    priority=d.Priority.HIGH,
+    retry=d.RetryPolicy(
+        max_attempts=5,
+        backoff_s=0.5,
+        factor=3.0,
+        cap_s=60.0,
+        jitter=False,
+        retry_on=("a.B",),
+        give_up_on=("c.D",),
+    ),
+    timeout_s=30.0,
+    isolation=d.Isolation.PROCESS,
+)
+BINDINGS: dict[str, d.Binding] = {
+    "rows": d.Output("load", ("rows", 0)),
+    "month": d.Param("month", ("first",)),
+    "one": d.Item(),
+    "both": d.ListOf((d.Literal({"a": [1, None, 2.5, "ü"]}), d.Item())),
+    "named": d.ObjectOf({"x": d.Literal(True)}),
+}
+DEFINITION = d.WorkflowDefinition(
+    name="flights",
+    nodes=(
+        d.NodeDefinition(id="load", task="load_month"),
+        d.NodeDefinition(
+            id="clean",
+            task="clean",
+            bindings=BINDINGS,
+            after=("load",),
+            map=d.MapOver(over=d.Output("load"), window=10),
+            options=OPTIONS,
+        ),
+    ),
+    tasks={
+        "load_month": d.TaskDefinition(name="load_month"),
+        "clean": d.TaskDefinition(
+            name="clean",
+            params={"rows": {"type": "array"}},
+            required=("rows",),
+            returns={"$ref": "#/$defs/Report"},
+            options=OPTIONS,
+            doc="Cleans.",
+        ),
+    },
+    params={"month": {"type": "integer"}},
+    required=("month",),
+    defaults={"month": 1},
+    schema_definitions={"Report": {"type": "object"}},
+    output=d.Output("clean"),
+    triggers=(
+        d.EventTrigger(
+            id="landed", type="month.landed", where="event.data.ok", params={"month": "event.data.month"}
+        ),
+        d.CronTrigger(id="daily", expression="0 6 * * *", tz="Europe/Berlin", params={"month": 2}),
+        d.EveryTrigger(id="often", every_s=600.0, params={"month": 3}),
+    ),
+    deadline_s=3600.0,
+    doc="Flights.",
+    source="def flights(): ...",
+)
+TASK = m.TaskMessage(
+    run_id=RUN,
+    workflow="flights",
+    node="clean",
+    attempt=2,
+    task="clean",
+    shard=3,
+    queue="gpu",
+    queued_at_us=NOW_US,
+    item=7,
+    bindings=BINDINGS,
+    inputs={"load": m.Result(value=codec.raw({"rows": [[1]]})), "plan": m.Result(stored=STORED)},
+    params=codec.raw({"month": 1}),
+    item_input=m.ItemInput(stored=STORED, path=("rows", 0)),
+    counts=((), ("rows",)),
+    isolation=d.Isolation.PROCESS,
+    timeout_s=30.0,
+    max_attempts=5,
+    deadline_us=NOW_US + 1,
+    trace=TRACE,
+)
+OUTCOMES = m.OutcomeBatch(
+    (
+        m.Outcome(
+            run_id=RUN,
+            node="clean",
+            attempt=2,
+            state=m.OutcomeState.SUCCEEDED,
+            started_at_us=NOW_US,
+            finished_at_us=NOW_US + 5,
+            worker="host-1-abcdef",
+            item=7,
+            delivery=3,
+            result=m.Result(value=codec.raw([1, 2])),
+            counts=(2, -1),
+        ),
+        m.Outcome(
+            run_id=RUN,
+            node="load",
+            attempt=1,
+            state=m.OutcomeState.FAILED,
+            started_at_us=NOW_US,
+            finished_at_us=NOW_US + 5,
+            worker="host-1-abcdef",
+            error=ERROR,
+            error_kinds=("builtins.ValueError", "builtins.Exception"),
+            advice=m.RetryAdvice.AFTER,
+            retry_after_s=2.5,
+            lost_input="plan",
+        ),
+    )
+)
+START = m.StartRun(
+    run_id=RUN,
+    workflow="flights",
+    params=codec.raw({"month": 1}),
+    version="00ff",
+    trigger="event:landed",
+    event_id="e-1",
+    event_source="/files",
+    scheduled_at_us=NOW_US,
+    labels={"team": "air"},
+    trace=TRACE,
+    received_at_us=NOW_US,
+)
+LIFECYCLE = m.LifecycleBatch(
+    position=42,
+    run_id=RUN,
+    workflow="flights",
+    events=(
+        m.LifecycleEvent(
+            kind="node.failed", at_us=NOW_US, node="clean", item=7, attempt=2, error=ERROR, data={"n": 1}
+        ),
+        m.LifecycleEvent(kind="run.failed", at_us=NOW_US),
+    ),
+)
+LOGS = m.LogBatch(
+    worker="host-1-abcdef",
+    lines=(
+        m.LogLine(
+            run_id=RUN,
+            node="clean",
+            attempt=2,
+            at_us=NOW_US,
+            level="info",
+            message="hello",
+            item=7,
+            stream="stdout",
+            logger="flights",
+            trace_id=TRACE.trace_id,
+            span_id=TRACE.span_id,
+        ),
+    ),
+)
+SPANS = m.SpanBatch(
+    worker="host-1-abcdef",
+    spans=(
+        m.Span(
+            trace_id=TRACE.trace_id,
+            span_id=TRACE.span_id,
+            name="attempt",
+            start_us=NOW_US,
+            end_us=NOW_US + 5,
+            parent_span_id="00f067aa0ba902b8",
+            kind="consumer",
+            service="worker",
+            attributes={"queue": "gpu"},
+            error="boom",
+            links=(m.SpanLink(TRACE.trace_id, "00f067aa0ba902b9"),),
+        ),
+    ),
+)
+HEARTBEAT = m.Heartbeat(
+    worker="host-1-abcdef",
+    host="host",
+    pid=1,
+    at_us=NOW_US,
+    started_at_us=NOW_US,
+    queues=("gpu",),
+    slots=4,
+    tasks=("clean",),
+    held=(HELD,),
+    draining=True,
+    stopped=True,
+)
+
+FRAMES: dict[str, msgspec.Struct] = {
+    type(frame).__name__: frame
+    for frame in (
+        TASK,
+        OUTCOMES,
+        START,
+        m.CancelRun(run_id=RUN, by="ada", reason="wrong month"),
+        m.Deploy(definition=DEFINITION),
+        m.CommandReply(run_id=RUN, version="00ff", created=False, error=ERROR),
+        LIFECYCLE,
+        LOGS,
+        SPANS,
+        HEARTBEAT,
+        m.Started("host-1-abcdef", (HELD,)),
+        m.CancelAttempts(run_id=RUN, attempts=(HELD,), reason="deadline"),
+    )
+}
+
+
+def as_json(frame: bytes) -> bytes:
+    """The JSON twin of a msgpack frame."""
+    return msgspec.json.format(msgspec.json.encode(msgspec.msgpack.decode(frame)), indent=1) + b"\n"
+
+
+def golden(name: str) -> tuple[bytes, bytes]:
+    """A golden frame as msgpack and as JSON."""
+    frame = bytes.fromhex((GOLDEN / f"{name}.hex").read_text())
+    return frame, (GOLDEN / f"{name}.json").read_bytes()

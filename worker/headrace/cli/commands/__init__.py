@@ -1,0 +1,1 @@
+"""The commands: each parses its flags, makes a call and prints the answer."""

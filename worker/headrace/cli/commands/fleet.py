@@ -1,0 +1,37 @@
+"""`headrace workers` and `headrace queues`: who works, and what waits."""
+
+from __future__ import annotations
+
+from headrace.cli import output
+from headrace.cli.options import ApiFlag, JsonFlag
+from headrace.cli.settings import api_url
+
+
+def workers(api: ApiFlag = None, as_json: JsonFlag = False) -> None:
+    """List workers with their slots and what they hold."""
+    from headrace.cli.api import Api
+    from headrace.cli.rendering.listings import worker_table
+    from headrace.cli.views import WorkerList
+
+    client = Api(api_url(api))
+    if as_json:
+        return output.say_json(client.get_bytes("/workers"))
+    found = client.get("/workers", WorkerList).workers
+    if not found:
+        return output.note("no worker was heard of: `headrace worker FILE_OR_MODULE`")
+    output.say(*worker_table(found))
+
+
+def queues(api: ApiFlag = None, as_json: JsonFlag = False) -> None:
+    """List queues: what is pending and in flight, and who serves them."""
+    from headrace.cli.api import Api
+    from headrace.cli.rendering.listings import queue_table
+    from headrace.cli.views import QueueList
+
+    client = Api(api_url(api))
+    if as_json:
+        return output.say_json(client.get_bytes("/queues"))
+    found = client.get("/queues", QueueList).queues
+    if not found:
+        return output.note("there is no queue yet: the first worker or task makes one")
+    output.say(*queue_table(found))

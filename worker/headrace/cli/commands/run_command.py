@@ -1,0 +1,59 @@
+"""`headrace run`: start a run, and wait for it when asked."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from headrace.cli import output
+from headrace.cli.options import ApiFlag, JsonFlag
+from headrace.cli.settings import api_url
+
+
+def run(
+    workflow: Annotated[str, typer.Argument(metavar="WORKFLOW")],
+    params: Annotated[
+        str | None, typer.Option("--params", metavar="JSON", help="An object: JSON, @FILE, or - for stdin.")
+    ] = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option("--param", "-p", metavar="KEY=VALUE", help="One param; JSON, else text. Repeatable."),
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", "-w", help="Show progress until it is finished.")] = False,
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", min=0.0, metavar="SECONDS", help="With --wait: give up (exit 5).")
+    ] = None,
+    idempotency_key: Annotated[
+        str, typer.Option("--idempotency-key", metavar="TEXT", help="The same key starts the same run, once.")
+    ] = "",
+    label: Annotated[list[str] | None, typer.Option("--label", "-l", metavar="KEY=VALUE")] = None,
+    api: ApiFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Start a run. With --wait: exit 0 when it succeeded, 1 when not, 5 out of time."""
+    from headrace.cli.api import Api, segment
+    from headrace.cli.arguments import labels, run_params
+    from headrace.cli.rendering.units import short
+    from headrace.cli.views import RunDetail, Started
+
+    client = Api(api_url(api))
+    body: dict[str, object] = {"params": run_params(params, param or []), "labels": labels(label or [])}
+    if idempotency_key:
+        body["idempotency_key"] = idempotency_key
+    started = client.post(f"/workflows/{segment(workflow)}/runs", body, Started)
+    if as_json and not wait:
+        return output.say(output.as_json(started))
+    again = "" if started.created else " (this idempotency key had started it before)"
+    tell = output.note if as_json else output.say
+    tell(f"started {workflow} {started.run_id}{again}")
+    if not wait:
+        return tell(output.dim(f"try next: headrace runs watch {short(started.run_id)}"))
+
+    from headrace.cli.watching import await_run, watch_run
+
+    if not as_json:
+        raise typer.Exit(watch_run(client, started.run_id, timeout_s=timeout))
+    code = await_run(client, started.run_id, timeout_s=timeout)
+    output.say(output.as_json(client.get(f"/runs/{started.run_id}", RunDetail)))
+    raise typer.Exit(code)

@@ -1,0 +1,181 @@
+"""`headrace runs`: look at runs, follow them, cancel them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from headrace.cli import output
+from headrace.cli.options import ApiFlag, JsonFlag, LimitFlag
+from headrace.cli.settings import api_url
+
+if TYPE_CHECKING:
+    from headrace.cli.api import Api
+
+app = typer.Typer(help="Look at runs, follow them, cancel them.", no_args_is_help=True, rich_markup_mode=None)
+RunArgument = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run's id, the beginning of it, or `latest`.")
+]
+TimeoutFlag = Annotated[
+    float | None, typer.Option("--timeout", min=0.0, metavar="SECONDS", help="Give up watching after so long (exit 5).")
+]
+
+
+@app.command("list")
+def list_runs(
+    workflow: Annotated[str | None, typer.Option("--workflow", "-w", metavar="NAME")] = None,
+    state: Annotated[
+        list[str] | None,
+        typer.Option("--state", "-s", metavar="STATE", help="running, succeeded, failed, cancelled; repeatable."),
+    ] = None,
+    trigger: Annotated[str | None, typer.Option("--trigger", metavar="KIND:ID")] = None,
+    event: Annotated[str | None, typer.Option("--event", metavar="ID", help="Started by this event.")] = None,
+    label: Annotated[str | None, typer.Option("--label", metavar="KEY=VALUE")] = None,
+    search: Annotated[str | None, typer.Option("--search", metavar="TEXT", help="In run ids and errors.")] = None,
+    cursor: Annotated[str | None, typer.Option("--cursor", metavar="NEXT", help="The next page.")] = None,
+    limit: LimitFlag = 20,
+    api: ApiFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """List runs, newest first."""
+    from headrace.cli.api import Api
+    from headrace.cli.rendering.runs import run_table
+    from headrace.cli.views import RunPage
+
+    query: list[tuple[str, str | int | None]] = [
+        ("workflow", workflow),
+        ("trigger", trigger),
+        ("event", event),
+        ("label", label),
+        ("q", search),
+        ("cursor", cursor),
+        ("limit", limit),
+        *(("state", one) for one in state or ()),
+    ]
+    client = Api(api_url(api))
+    if as_json:
+        return output.say_json(client.get_bytes("/runs", query))
+    page = client.get("/runs", RunPage, query)
+    if not page.runs:
+        return output.note("no run matches" if any(value for _, value in query[:-1]) else "there is no run yet")
+    output.say(*run_table(page.runs))
+    if page.next:
+        output.note(output.dim(f"there are more: --cursor {page.next}"))
+
+
+@app.command("show")
+def show_run(run: RunArgument, api: ApiFlag = None, as_json: JsonFlag = False) -> None:
+    """Show a run: what started it, its nodes, how it ended."""
+    from headrace.cli.rendering.runs import run_lines
+    from headrace.cli.views import RunDetail
+
+    client, path = _found(api, run)
+    if as_json:
+        return output.say_json(client.get_bytes(path))
+    output.say(*run_lines(client.get(path, RunDetail)))
+
+
+@app.command("logs")
+def logs(
+    run: RunArgument,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run is finished.")] = False,
+    node: Annotated[str | None, typer.Option("--node", metavar="NODE")] = None,
+    item: Annotated[int | None, typer.Option("--item", min=0, metavar="INDEX", help="Of a map.")] = None,
+    api: ApiFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Print what the tasks of a run logged and printed. With --json, a JSON object a line."""
+    from headrace.cli.following import log_lines
+    from headrace.cli.rendering.runs import log_text
+
+    client, path = _found(api, run)
+    for line in log_lines(client, path, node=node, item=item, follow=follow):
+        output.say(output.as_json(line) if as_json else log_text(line))
+        if follow:
+            output.flush()
+
+
+@app.command("watch")
+def watch(run: RunArgument, timeout: TimeoutFlag = None, api: ApiFlag = None) -> None:
+    """Show a run's progress until it is finished. Exit 0 when it succeeded, 1 when not, 5 out of time."""
+    from headrace.cli.watching import watch_run
+
+    client, path = _found(api, run)
+    raise typer.Exit(watch_run(client, path.rpartition("/")[2], timeout_s=timeout))
+
+
+@app.command("cancel")
+def cancel(
+    run: RunArgument,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT")] = "",
+    api: ApiFlag = None,
+) -> None:
+    """Cancel a run: nothing new starts, and what is running is told to stop."""
+    import getpass
+
+    from headrace.cli.views import RunState
+
+    client, path = _found(api, run)
+    reply = client.post(f"{path}/cancel", {"reason": reason, "by": getpass.getuser()}, RunState)
+    output.say(f"{reply.run_id} {output.state(reply.state)}")
+
+
+@app.command("explain")
+def explain(run: RunArgument, api: ApiFlag = None, as_json: JsonFlag = False) -> None:
+    """Say why a run is where it is, and what to do."""
+    from headrace.cli.rendering.runs import explain_lines
+    from headrace.cli.views import Explanation
+
+    client, path = _found(api, run)
+    if as_json:
+        return output.say_json(client.get_bytes(f"{path}/explain"))
+    output.say(*explain_lines(client.get(f"{path}/explain", Explanation)))
+
+
+@app.command("history")
+def history(run: RunArgument, api: ApiFlag = None, as_json: JsonFlag = False) -> None:
+    """Print everything that happened to a run. With --json, a JSON object a line."""
+    from headrace.cli.following import history_batches
+    from headrace.cli.rendering.runs import history_text
+
+    client, path = _found(api, run)
+    for batch in history_batches(client, path):
+        for event in batch.events:
+            output.say(output.as_json(event) if as_json else history_text(event))
+
+
+@app.command("trace")
+def trace(
+    run: RunArgument,
+    jaeger_json: Annotated[
+        Path | None,
+        typer.Option("--jaeger-json", metavar="FILE", help="Write what the Jaeger UI's \"JSON File\" tab opens."),
+    ] = None,
+    api: ApiFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Draw the trace of a run as a waterfall."""
+    from headrace.cli.rendering.waterfall import waterfall_lines
+    from headrace.cli.views import TraceView
+
+    client, path = _found(api, run)
+    if jaeger_json is not None:
+        jaeger_json.write_bytes(client.get_bytes(f"{path}/trace", {"format": "jaeger"}))
+        return output.say(f"written: {jaeger_json}")
+    if as_json:
+        return output.say_json(client.get_bytes(f"{path}/trace"))
+    width = shutil.get_terminal_size((120, 24)).columns
+    output.say(*waterfall_lines(client.get(f"{path}/trace", TraceView), width))
+
+
+def _found(api: str | None, run: str) -> tuple[Api, str]:
+    from headrace.cli.api import Api, segment
+    from headrace.cli.lookup import find_run
+
+    client = Api(api_url(api))
+    return client, f"/runs/{segment(find_run(client, run))}"
+
+

@@ -1,0 +1,82 @@
+"""`headrace worker`: one worker process."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from headrace.cli.options import (
+    CaFlag,
+    CertFlag,
+    CredsFlag,
+    KeyFlag,
+    NamespaceFlag,
+    NatsFlag,
+    PasswordFlag,
+    TargetsArgument,
+    TokenFlag,
+    UserFlag,
+    bus_options,
+)
+
+
+def worker(
+    targets: TargetsArgument,
+    slots: Annotated[
+        int, typer.Option("--slots", envvar="HEADRACE_SLOTS", min=1, help="Attempts worked on at the same time.")
+    ] = 10,
+    queues: Annotated[
+        list[str] | None,
+        typer.Option("--queues", "-q", envvar="HEADRACE_QUEUES", metavar="NAME", help="Default: those of the tasks."),
+    ] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            "--processes", envvar="HEADRACE_PROCESSES", min=1, help="For process isolation. Default: one a core."
+        ),
+    ] = None,
+    grace: Annotated[
+        float,
+        typer.Option("--grace", envvar="HEADRACE_GRACE", min=0.0, help="Seconds to finish after SIGTERM."),
+    ] = 30.0,
+    results: Annotated[
+        str,
+        typer.Option("--results", envvar="HEADRACE_RESULTS", metavar="URL", help="Large results. Default: NATS."),
+    ] = "",
+    echo: Annotated[bool, typer.Option("--echo", help="Print what tasks log and print, too.")] = False,
+    nats: NatsFlag = None,
+    nats_creds: CredsFlag = "",
+    nats_user: UserFlag = "",
+    nats_password: PasswordFlag = "",
+    nats_token: TokenFlag = "",
+    tls_ca: CaFlag = "",
+    tls_cert: CertFlag = "",
+    tls_key: KeyFlag = "",
+    namespace: NamespaceFlag = "default",
+) -> None:
+    """Run the tasks of files and modules until SIGTERM or ctrl-C, then finish what is running."""
+    from headrace.runtime import WorkerSettings, run_worker
+
+    given = {} if processes is None else {"processes": processes}
+    run_worker(
+        WorkerSettings(
+            targets=tuple(targets),
+            bus=bus_options(
+                nats,
+                name="headrace-worker",
+                creds=nats_creds,
+                user=nats_user,
+                password=nats_password,
+                token=nats_token,
+                tls=(tls_ca, tls_cert, tls_key),
+            ),
+            namespace=namespace,
+            queues=tuple(name for one in queues or () for name in one.split(",") if name),
+            slots=slots,
+            results=results,
+            grace_s=grace,
+            echo=echo,
+            **given,
+        )
+    )

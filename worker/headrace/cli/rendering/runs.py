@@ -1,0 +1,151 @@
+"""Runs as lines: the list, one run in full, its outcome, its logs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from headrace.cli import output
+from headrace.cli.failures import describe, from_info
+from headrace.cli.rendering.units import ago, clip, clock, duration, moment, short, size
+from headrace.cli.views import (
+    SUCCEEDED,
+    Explanation,
+    NodeView,
+    RunDetail,
+    RunSummary,
+    ValueView,
+)
+from headrace_protocol.errors import ErrorInfo
+from headrace_protocol.messages import LifecycleEvent, LogLine
+
+OUTPUT_CHARACTERS = 2_000
+ERROR_WIDTH = 60
+
+
+def run_table(runs: Sequence[RunSummary]) -> list[str]:
+    """Runs in a list, newest first."""
+    rows = [
+        (
+            short(run.run_id),
+            run.workflow,
+            run.state,
+            f"{run.nodes_done}/{run.nodes_total}",
+            duration(run.duration_s),
+            ago(run.created_at_us),
+            run.trigger,
+            _why(run),
+        )
+        for run in runs
+    ]
+    return output.table(("RUN", "WORKFLOW", "STATE", "NODES", "TOOK", "STARTED", "TRIGGER", "WHY"), rows)
+
+
+def _why(run: RunSummary) -> str:
+    if run.error is not None:
+        return clip(run.error.message, ERROR_WIDTH)
+    return f"waits for {run.wait.kind} {clip(run.wait.on, ERROR_WIDTH)}" if run.wait else ""
+
+
+def run_lines(run: RunDetail) -> list[str]:
+    """One run: what started it, its nodes, its outcome."""
+    lines = [
+        f"{output.bold(run.workflow)}  {run.run_id}  {output.state(run.state)}",
+        f"  version  {run.version[:12]}",
+        f"  trigger  {run.trigger}" + (f" (event {run.event_id})" if run.event_id else ""),
+        f"  started  {moment(run.created_at_us)}, {ago(run.created_at_us)}",
+        f"  took     {duration(run.duration_s)}" + ("" if run.finished else " so far"),
+        f"  trace    {run.trace_id or '-'}",
+        f"  params   {clip(output.as_json(run.params), OUTPUT_CHARACTERS)}",
+    ]
+    if run.labels:
+        lines.append("  labels   " + ", ".join(f"{name}={value}" for name, value in run.labels.items()))
+    if run.wait:
+        wakes = f", wakes {ago(run.wait.wake_at_us)}" if run.wait.wake_at_us else ""
+        lines.append(f"  waits    for {run.wait.kind}: {run.wait.on}{wakes}")
+    lines += ["", *output.table(("NODE", "STATE", "ITEMS", "ATTEMPT", "WAITED", "TOOK", "ERROR"), _nodes(run.nodes))]
+    return [*lines, "", *outcome_lines(run)]
+
+
+def _nodes(nodes: Sequence[NodeView]) -> list[tuple[str, ...]]:
+    return [
+        (
+            node.node,
+            node.state,
+            f"{node.map.done}/{node.map.total}" if node.map else "",
+            f"{node.attempt}/{node.max_attempts}" if node.attempt else "-",
+            duration(node.queue_wait_s),
+            duration(node.duration_s),
+            clip(node.error.message, ERROR_WIDTH) if node.error else "",
+        )
+        for node in nodes
+    ]
+
+
+def outcome_lines(run: RunDetail) -> list[str]:
+    """How a run ended (or stands), its output or error, and what to try next."""
+    head = f"{output.state(run.state)}  {run.workflow} {short(run.run_id)} in {duration(run.duration_s)}"
+    lines = [head]
+    if run.output is not None:
+        lines += ["  output   " + line for line in value_lines(run.output)]
+    if run.error is not None:
+        lines += error_lines(run.error, traceback=True)
+    return [*lines, *next_steps(run)]
+
+
+def value_lines(value: ValueView) -> list[str]:
+    """A value, cut when it is long, or where it is stored."""
+    if value.stored is not None:
+        return [f"{size(value.stored.size_bytes)} at {value.stored.uri}"]
+    text = output.as_json(value.value)
+    if len(text) <= OUTPUT_CHARACTERS:
+        return [text]
+    return [text[:OUTPUT_CHARACTERS] + f"… ({len(text)} characters)"]
+
+
+def error_lines(error: ErrorInfo, *, traceback: bool = False) -> list[str]:
+    """An error of a run: what, where, found, expected, fix; then the user's own traceback."""
+    lines = describe(from_info(error), color=bool(output.paint("", "1"))).splitlines()
+    lines += [f"  {name + ':':<10}{value}" for name, value in error.details.items()]
+    if traceback and error.traceback:
+        lines += [f"    {output.dim(line)}" for line in error.traceback.rstrip().splitlines()]
+    return lines
+
+
+def next_steps(run: RunSummary) -> list[str]:
+    """Commands that go on from here."""
+    run_id = short(run.run_id)
+    steps = [f"headrace runs trace {run_id}", f"headrace runs logs {run_id}"]
+    if run.state != SUCCEEDED:
+        steps.insert(0, f"headrace runs explain {run_id}")
+    return [output.dim("try next: " + "   ".join(steps))]
+
+
+def explain_lines(explanation: Explanation) -> list[str]:
+    """Why a run is where it is."""
+    lines = [f"{output.state(explanation.state)}  {explanation.summary}"]
+    lines += [f"  - {reason.text}" for reason in explanation.reasons]
+    if explanation.error is not None:
+        lines += ["", *error_lines(explanation.error)]
+    if explanation.advice:
+        lines += ["", "What to do:", *(f"  - {line}" for line in explanation.advice)]
+    return lines
+
+
+def log_text(line: LogLine) -> str:
+    """One log line: time, place, level, message."""
+    place = line.node if line.item is None else f"{line.node}[{line.item}]"
+    if line.attempt > 1:
+        place += f" #{line.attempt}"
+    level = line.level.lower() if line.stream == "logging" else line.stream
+    colour = {"error": "31", "critical": "31", "warning": "33"}.get(level, "2")
+    shown = line.message.replace("\n", "\n" + " " * 15)
+    return f"{output.dim(clock(line.at_us))}  {output.paint(place, '36')}  {output.paint(level, colour)}  {shown}"
+
+
+def history_text(event: LifecycleEvent) -> str:
+    """One thing that happened: time, what, where."""
+    place = event.node if event.item is None else f"{event.node}[{event.item}]"
+    attempt = f" #{event.attempt}" if event.attempt else ""
+    facts = "  ".join(f"{name}={output.as_json(value)}" for name, value in event.data.items() if not name.endswith("_us"))
+    error = f"  {output.paint(clip(event.error.message, 100), '31')}" if event.error else ""
+    return f"{output.dim(clock(event.at_us))}  {event.kind:<18} {place}{attempt}  {output.dim(facts)}{error}".rstrip()

@@ -1,0 +1,354 @@
+"""What the API answers, as far as commands show it. Fields that are not known here are ignored."""
+
+from __future__ import annotations
+
+import msgspec
+
+from headrace_protocol.errors import ErrorInfo
+from headrace_protocol.messages import HeldAttempt, LifecycleBatch, LogLine
+
+RUNNING = "running"
+SUCCEEDED = "succeeded"
+Labels = dict[str, str]
+
+
+class WaitView(msgspec.Struct, frozen=True, kw_only=True):
+    """What an unfinished run waits for."""
+
+    kind: str
+    on: str
+    wake_at_us: int | None = None
+
+
+class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A run in a list."""
+
+    run_id: str
+    workflow: str
+    version: str
+    state: str
+    trigger: str = "manual"
+    event_id: str = ""
+    labels: Labels = {}
+    created_at_us: int = 0
+    finished_at_us: int | None = None
+    duration_s: float = 0.0
+    nodes_done: int = 0
+    nodes_total: int = 0
+    trace_id: str = ""
+    wait: WaitView | None = None
+    error: ErrorInfo | None = None
+
+    @property
+    def finished(self) -> bool:
+        return self.state != RUNNING
+
+
+class MapView(msgspec.Struct, frozen=True, kw_only=True):
+    """Progress of a map node."""
+
+    total: int
+    done: int
+    in_motion: int = 0
+    retrying: int = 0
+
+
+class AttemptView(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt that ended."""
+
+    node: str
+    attempt: int
+    state: str
+    item: int | None = None
+    worker: str = ""
+    started_at_us: int = 0
+    queue_wait_s: float = 0.0
+    duration_s: float = 0.0
+    error: ErrorInfo | None = None
+
+
+class NodeView(msgspec.Struct, frozen=True, kw_only=True):
+    """A node of a run."""
+
+    node: str
+    task: str
+    state: str
+    queue: str = ""
+    attempt: int = 0
+    max_attempts: int = 1
+    retry_at_us: int | None = None
+    duration_s: float | None = None
+    queue_wait_s: float | None = None
+    map: MapView | None = None
+    error: ErrorInfo | None = None
+    attempts: tuple[AttemptView, ...] = ()
+
+
+class StoredView(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a large value is."""
+
+    uri: str
+    size_bytes: int
+
+
+class ValueView(msgspec.Struct, frozen=True, kw_only=True):
+    """A value, or where it is stored."""
+
+    value: object = None
+    stored: StoredView | None = None
+
+
+class RunDetail(RunSummary, frozen=True, kw_only=True):
+    """A run with its nodes."""
+
+    params: object = None
+    output: ValueView | None = None
+    nodes: tuple[NodeView, ...] = ()
+
+
+class Started(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that was started."""
+
+    run_id: str
+    workflow: str
+    version: str = ""
+    created: bool = True
+    trace_id: str = ""
+
+
+class Deployed(msgspec.Struct, frozen=True, kw_only=True):
+    """A definition that is current now."""
+
+    workflow: str
+    version: str
+    created: bool
+
+
+class PublishedEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """An event that was taken, and the runs it started."""
+
+    id: str
+    source: str
+    type: str
+    runs: tuple[str, ...] = ()
+
+
+class Published(msgspec.Struct, frozen=True, kw_only=True):
+    """The events of a request."""
+
+    events: tuple[PublishedEvent, ...]
+
+
+class RunState(msgspec.Struct, frozen=True, kw_only=True):
+    """What a command did to a run."""
+
+    run_id: str
+    state: str
+
+
+class RunPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Runs, newest first."""
+
+    runs: tuple[RunSummary, ...]
+    next: str | None = None
+
+
+class AttemptPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Attempts in the order in which they ended."""
+
+    attempts: tuple[AttemptView, ...]
+    next: int | None = None
+
+
+class LogView(msgspec.Struct, frozen=True, kw_only=True):
+    """A log line with its position."""
+
+    position: int
+    line: LogLine
+
+
+class LogPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Log lines, oldest first."""
+
+    lines: tuple[LogView, ...]
+    next: int = 0
+    complete: bool = False
+
+
+class HistoryPage(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened, oldest first."""
+
+    history: tuple[LifecycleBatch, ...]
+    next: int | None = None
+
+
+class Reason(msgspec.Struct, frozen=True, kw_only=True):
+    """One reason why a run is where it is."""
+
+    text: str
+    kind: str = ""
+    node: str = ""
+
+
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a run is not finished, or how it ended."""
+
+    run_id: str
+    state: str
+    summary: str
+    reasons: tuple[Reason, ...] = ()
+    advice: tuple[str, ...] = ()
+    error: ErrorInfo | None = None
+
+
+class TraceRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One bar of a waterfall."""
+
+    name: str
+    depth: int
+    offset_s: float
+    duration_s: float
+    status: str = "ok"
+    critical: bool = False
+    queue_wait_s: float | None = None
+    service: str = ""
+    node: str = ""
+    attempts: int | None = None
+    error: str = ""
+
+
+class TraceView(msgspec.Struct, frozen=True, kw_only=True):
+    """The trace of a run, drawn."""
+
+    run_id: str
+    trace_id: str
+    duration_s: float
+    rows: tuple[TraceRow, ...]
+    omitted: int = 0
+
+
+class TriggerView(msgspec.Struct, frozen=True, kw_only=True):
+    """A trigger in words."""
+
+    id: str
+    text: str
+    next_fire_us: int | None = None
+
+
+class WorkflowSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A workflow in a list."""
+
+    name: str
+    version: str
+    deployed_at_us: int = 0
+    doc: str = ""
+    nodes: int = 0
+    triggers: tuple[TriggerView, ...] = ()
+    runs: dict[str, int] = {}
+    last_runs: tuple[RunSummary, ...] = ()
+
+
+class WorkflowList(msgspec.Struct, frozen=True, kw_only=True):
+    """Every workflow, by name."""
+
+    workflows: tuple[WorkflowSummary, ...]
+
+
+class GraphNode(msgspec.Struct, frozen=True, kw_only=True):
+    """A node as a graph shows it."""
+
+    id: str
+    task: str
+    queue: str = ""
+    mapped: bool = False
+    doc: str = ""
+
+
+class GraphEdge(msgspec.Struct, frozen=True, kw_only=True):
+    """An edge."""
+
+    source: str
+    target: str
+    kind: str = "data"
+
+
+class Graph(msgspec.Struct, frozen=True, kw_only=True):
+    """The graph of a workflow."""
+
+    nodes: tuple[GraphNode, ...]
+    edges: tuple[GraphEdge, ...] = ()
+
+
+class ParamsView(msgspec.Struct, frozen=True, kw_only=True):
+    """What of a definition tells how to start it."""
+
+    params: dict[str, dict[str, object]] = {}
+    required: tuple[str, ...] = ()
+    defaults: dict[str, object] = {}
+
+
+class WorkflowDetail(WorkflowSummary, frozen=True, kw_only=True):
+    """A workflow with its graph and params."""
+
+    graph: Graph
+    definition: ParamsView = ParamsView()
+
+
+class WorkerView(msgspec.Struct, frozen=True, kw_only=True):
+    """A worker as its heartbeats show it."""
+
+    worker: str
+    host: str = ""
+    pid: int = 0
+    queues: tuple[str, ...] = ()
+    slots: int = 0
+    tasks: tuple[str, ...] = ()
+    held: tuple[HeldAttempt, ...] = ()
+    started_at_us: int = 0
+    seen_at_us: int = 0
+    state: str = ""
+
+
+class WorkerList(msgspec.Struct, frozen=True, kw_only=True):
+    """Workers that were seen lately."""
+
+    workers: tuple[WorkerView, ...]
+
+
+class QueueView(msgspec.Struct, frozen=True, kw_only=True):
+    """A queue and priority."""
+
+    queue: str
+    priority: str
+    pending: int = 0
+    in_flight: int = 0
+    redelivered: int = 0
+    workers: int = 0
+    slots: int = 0
+
+
+class QueueList(msgspec.Struct, frozen=True, kw_only=True):
+    """Queues as the bus shows them."""
+
+    queues: tuple[QueueView, ...]
+
+
+class DeadLetterView(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that could not be processed."""
+
+    letter_id: str
+    received_at_us: int
+    subject: str
+    error: ErrorInfo
+    size_bytes: int = 0
+    redriven_at_us: int | None = None
+    headers: dict[str, str] = {}
+    body: str | None = None
+    body_base64: str | None = None
+
+
+class DeadLetterPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Dead letters, newest first."""
+
+    dead_letters: tuple[DeadLetterView, ...]
+    next: str | None = None

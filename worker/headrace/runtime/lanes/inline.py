@@ -1,0 +1,22 @@
+"""Async tasks, on the worker's own loop."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+
+from headrace.runtime.attempt import Attempt, Produced
+from headrace.runtime.values import Raw, TaskCodec
+
+
+class InlineLane:
+    """See `headrace.runtime.lanes.port.Lane`."""
+
+    async def run(self, attempt: Attempt, codec: TaskCodec, inputs: Mapping[str, Raw]) -> Produced:
+        value = codec.task.function(**codec.arguments(inputs))
+        if inspect.isawaitable(value):
+            value = await value
+        return codec.produced(value, attempt.message.counts)
+
+    async def close(self) -> None:
+        return None

@@ -1,0 +1,284 @@
+"""Attempts from delivery to outcome: slots, lanes, stops."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+
+from headrace.bus import Delivery, Settlement
+from headrace.context import running
+from headrace.results import ResultStore
+from headrace.runtime.attempt import CURRENT, Attempt, Produced, RunnableTask, Stop, now_us
+from headrace.runtime.bindings import Inputs
+from headrace.runtime.capture import Capture
+from headrace.runtime.failures import AttemptFailed, Failure, failed, failure_of
+from headrace.runtime.lanes import Lane
+from headrace.runtime.leases import Leases
+from headrace.runtime.middleware import CallNext, Middleware, chain
+from headrace.runtime.notices import Notices
+from headrace.runtime.outcomes import OutcomeSender
+from headrace.runtime.values import TaskCodec
+from headrace_protocol.definition import Isolation
+from headrace_protocol.errors import ErrorCode
+from headrace_protocol.messages import CancelAttempts, Outcome, OutcomeState, Result, RetryAdvice, TaskMessage
+from headrace_protocol.topology import CLAIM_CHECK_BYTES
+
+
+class Runner:
+    """Holds the attempts of this worker. Everything here happens on the loop."""
+
+    def __init__(
+        self,
+        *,
+        tasks: Mapping[str, RunnableTask],
+        targets: tuple[str, ...],
+        slots: int,
+        prefetch: int,
+        processes: int,
+        cancel_grace_s: float,
+        lanes: Mapping[Isolation, Lane],
+        store: ResultStore,
+        leases: Leases,
+        outcomes: OutcomeSender,
+        notices: Notices,
+        capture: Capture,
+        worker: str,
+    ) -> None:
+        self._codecs = {name: TaskCodec(task) for name, task in tasks.items()}
+        self._targets = targets
+        self._slots = slots
+        self._prefetch = prefetch
+        self._processes = asyncio.Semaphore(processes)
+        self._awaiting_process = 0
+        self._cancel_grace_s = cancel_grace_s
+        self._lanes = lanes
+        self._store = store
+        self._leases = leases
+        self._outcomes = outcomes
+        self._notices = notices
+        self._capture = capture
+        self._worker = worker
+        self._loop = asyncio.get_running_loop()
+        self._held: dict[str, Attempt] = {}
+        self._waiting: deque[Attempt] = deque()
+        self._perform: CallNext = self._innermost
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self.freed: Callable[[], None] = lambda: None
+        """Called when a slot becomes free."""
+
+    def use(self, middlewares: Iterable[Middleware]) -> None:
+        self._perform = chain(tuple(middlewares), self._innermost)
+
+    @property
+    def held(self) -> Iterable[Attempt]:
+        return self._held.values()
+
+    def free(self) -> int:
+        """Slots that nothing occupies. None are free while an attempt waits for a process: more of its kind
+        would only be kept from workers that have one."""
+        if self._awaiting_process:
+            return 0
+        return self._slots + self._prefetch - len(self._held)
+
+    def receive(self, message: TaskMessage, delivery: Delivery) -> None:
+        known = self._codecs.get(message.task)
+        attempt = Attempt(message, known.task if known else None, delivery.reply, delivery.count)
+        running_already = self._held.get(attempt.key)
+        if running_already is not None:  # the bus believed us dead: it is one attempt all the same
+            self._leases.drop(running_already.reply)
+            running_already.reply = delivery.reply
+            self._leases.hold(delivery.reply)
+            return
+        if self._outcomes.adopt(attempt.key, delivery.reply):
+            return
+        self._leases.hold(delivery.reply)
+        self._held[attempt.key] = attempt
+        self._empty.clear()
+        if len(self._held) - len(self._waiting) > self._slots:
+            self._waiting.append(attempt)
+        else:
+            self._start(attempt)
+
+    def cancel(self, request: CancelAttempts) -> None:
+        named = {(held.node, held.item, held.attempt) for held in request.attempts}
+        for attempt in list(self._held.values()):
+            message = attempt.message
+            if message.run_id != request.run_id:
+                continue
+            if not named or (message.node, message.item, message.attempt) in named:
+                attempt.reason = request.reason
+                self.stop(attempt, Stop.CANCELLED)
+
+    def stop(self, attempt: Attempt, why: Stop) -> None:
+        """Tell an attempt to stop. One that does not within the grace is abandoned."""
+        if attempt.stop is not None or attempt.finished:
+            return
+        attempt.stop = why
+        attempt.context.cancelled = True
+        if attempt.runner is None:
+            self._waiting.remove(attempt)
+            self._finish(attempt, self._stopped(attempt))
+            return
+        attempt.runner.cancel()
+        if attempt.timer is not None:
+            attempt.timer.cancel()
+        attempt.timer = self._loop.call_later(
+            self._cancel_grace_s, lambda: self._finish(attempt, self._stopped(attempt))
+        )
+
+    def return_unstarted(self) -> None:
+        for attempt in list(self._held.values()):
+            if not attempt.started_at_us:
+                self.stop(attempt, Stop.DRAIN)
+
+    def return_all(self) -> None:
+        for attempt in list(self._held.values()):
+            self.stop(attempt, Stop.DRAIN)
+
+    async def empty(self) -> None:
+        """Returns when no attempt is held."""
+        await self._empty.wait()
+
+    def _start(self, attempt: Attempt) -> None:
+        attempt.runner = self._loop.create_task(self._work(attempt))
+
+    async def _work(self, attempt: Attempt) -> None:
+        CURRENT.set(attempt)
+        produced: Produced | None = None
+        failure: Failure | None = None
+        try:
+            with running(attempt.context):
+                if attempt.message.isolation is Isolation.PROCESS:
+                    produced = await self._with_process(attempt)
+                else:
+                    produced = await self._go(attempt)
+        except BaseException as error:  # an attempt's end, whatever it raises, is never the worker's
+            failure = failure_of(error)
+        CURRENT.set(None)
+        self._finish(
+            attempt, self._stopped(attempt) if attempt.stop else self._ended(attempt, produced, failure)
+        )
+
+    async def _with_process(self, attempt: Attempt) -> Produced:
+        self._awaiting_process += 1
+        try:
+            await self._processes.acquire()
+        finally:
+            self._awaiting_process -= 1
+            self.freed()
+        try:
+            return await self._go(attempt)
+        finally:
+            self._processes.release()
+
+    async def _go(self, attempt: Attempt) -> Produced:
+        attempt.begin()
+        self._notices.started(attempt)
+        message, limit_us = attempt.message, attempt.context.deadline_us
+        if limit_us is not None:
+            why = Stop.DEADLINE if limit_us == message.deadline_us else Stop.TIMEOUT
+            left_s = (limit_us - attempt.started_at_us) / 1e6
+            if left_s <= 0:
+                attempt.stop = why
+                raise AttemptFailed(self._why_stopped(attempt))
+            attempt.timer = self._loop.call_later(left_s, self.stop, attempt, why)
+        return await self._perform(attempt)
+
+    async def _innermost(self, attempt: Attempt) -> Produced:
+        message = attempt.message
+        known = self._codecs.get(message.task)
+        if known is None:
+            raise AttemptFailed(self._unknown_task(message))
+        inputs = await Inputs(message, self._store).resolve()
+        produced = await self._lane(message, known.task).run(attempt, known, inputs)
+        body = memoryview(produced.raw)
+        if body.nbytes <= CLAIM_CHECK_BYTES:
+            return produced
+        return Produced(produced.raw, produced.counts, await self._store.put(attempt.key, bytes(body)))
+
+    def _lane(self, message: TaskMessage, task: RunnableTask) -> Lane:
+        isolation = message.isolation
+        if isolation is Isolation.ASYNC and not task.is_async:
+            isolation = (
+                Isolation.THREAD
+            )  # deployed while the function was async: on the loop it would block it
+        return self._lanes[isolation]
+
+    def _ended(self, attempt: Attempt, produced: Produced | None, failure: Failure | None) -> Outcome:
+        if produced is None or failure is not None:
+            return self._outcome(
+                attempt, failure or failed(ErrorCode.INTERNAL, "an attempt ended with nothing")
+            )
+        result = Result(stored=produced.stored) if produced.stored else Result(produced.raw)
+        return self._outcome(attempt, None, result, produced.counts)
+
+    def _stopped(self, attempt: Attempt) -> Outcome | None:
+        """The outcome of a stopped attempt; None when the task goes back to the queue instead."""
+        return None if attempt.stop is Stop.DRAIN else self._outcome(attempt, self._why_stopped(attempt))
+
+    def _why_stopped(self, attempt: Attempt) -> Failure:
+        match attempt.stop:
+            case Stop.TIMEOUT:
+                message = f"the attempt took longer than {attempt.message.timeout_s:g} s"
+                return failed(ErrorCode.TASK_TIMEOUT, message)
+            case Stop.DEADLINE:
+                return failed(ErrorCode.RUN_DEADLINE, "the run's deadline has passed")
+            case _:
+                reason = f": {attempt.reason}" if attempt.reason else ""
+                return failed(ErrorCode.TASK_CANCELLED, f"the attempt was cancelled{reason}")
+
+    def _unknown_task(self, message: TaskMessage) -> Failure:
+        return failed(
+            ErrorCode.TASK_UNKNOWN,
+            f"this worker does not have the task {message.task!r}",
+            where=f"worker {self._worker}, queue {message.queue}",
+            found=f"{', '.join(sorted(self._codecs)) or 'no tasks'} from {', '.join(self._targets)}",
+            expected=message.task,
+        )
+
+    def _outcome(
+        self,
+        attempt: Attempt,
+        failure: Failure | None,
+        result: Result | None = None,
+        counts: tuple[int, ...] = (),
+    ) -> Outcome:
+        message, finished_at_us = attempt.message, now_us()
+        return Outcome(
+            run_id=message.run_id,
+            node=message.node,
+            item=message.item,
+            attempt=message.attempt,
+            state=OutcomeState.SUCCEEDED if failure is None else OutcomeState.FAILED,
+            started_at_us=attempt.started_at_us or finished_at_us,
+            finished_at_us=finished_at_us,
+            worker=self._worker,
+            delivery=attempt.delivery,
+            result=result,
+            counts=counts,
+            error=failure.error if failure else None,
+            error_kinds=failure.kinds if failure else (),
+            advice=failure.advice if failure else RetryAdvice.POLICY,
+            retry_after_s=failure.retry_after_s if failure else None,
+            lost_input=failure.lost_input if failure else "",
+        )
+
+    def _finish(self, attempt: Attempt, outcome: Outcome | None) -> None:
+        if attempt.finished:
+            return
+        attempt.finished = True
+        if attempt.timer is not None:
+            attempt.timer.cancel()
+        self._capture.finish(attempt)
+        self._held.pop(attempt.key, None)
+        if outcome is None:
+            self._leases.settle(attempt.reply, Settlement.NAK)
+        else:
+            self._outcomes.add(attempt, outcome)
+        if not self._held:
+            self._empty.set()
+        while self._waiting and len(self._held) - len(self._waiting) < self._slots:
+            self._start(self._waiting.popleft())
+        self.freed()

@@ -1,0 +1,167 @@
+"""Values on their way into and out of a task: msgpack that is decoded strictly, once, to the declared types."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import struct
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from headrace.runtime.attempt import Produced, RunnableTask
+from headrace_protocol.definition import Path
+from headrace_protocol.errors import ErrorCode, HeadraceError
+
+Raw = msgspec.Raw
+
+_encode = msgspec.msgpack.Encoder().encode
+_object = msgspec.msgpack.Decoder(dict[str, Raw]).decode
+_list = msgspec.msgpack.Decoder(list[Raw]).decode
+
+
+class InputInvalid(HeadraceError):
+    """A parameter cannot be given what the message holds for it."""
+
+    default_code = ErrorCode.TASK_INPUT_INVALID
+
+
+class ResultInvalid(HeadraceError):
+    """What the function returned is not what it declares, or cannot be encoded."""
+
+    default_code = ErrorCode.TASK_RESULT_INVALID
+
+
+class NoSuchPlace(Exception):
+    """A value has nothing at a path."""
+
+
+def raw(value: object) -> Raw:
+    return Raw(_encode(value))
+
+
+def fields(value: bytes | Raw) -> dict[str, Raw]:
+    """The fields of an encoded object, undecoded; raises NoSuchPlace when it is not one."""
+    try:
+        return _object(value)
+    except msgspec.DecodeError as error:
+        raise NoSuchPlace(f"{kind_of(value)}, not an object") from error
+
+
+def elements(value: bytes | Raw) -> list[Raw]:
+    """The elements of an encoded list, undecoded; raises NoSuchPlace when it is not one."""
+    try:
+        return _list(value)
+    except msgspec.DecodeError as error:
+        raise NoSuchPlace(f"{kind_of(value)}, not a list") from error
+
+
+def at(value: bytes | Raw, path: Path) -> Raw:
+    """What is at a path inside an encoded value; raises NoSuchPlace."""
+    found = value if isinstance(value, Raw) else Raw(value)
+    for step in path:
+        try:
+            found = fields(found)[step] if isinstance(step, str) else elements(found)[step]
+        except (KeyError, IndexError) as error:
+            raise NoSuchPlace(f"nothing at {step!r}") from error
+    return found
+
+
+def length(value: bytes | Raw) -> int:
+    """How many elements an encoded list has, -1 when it is not a list
+    (https://github.com/msgpack/msgpack/blob/master/spec.md#array-format-family)."""
+    head = bytes(memoryview(value)[:5])
+    match head[0]:
+        case first if first & 0xF0 == 0x90:
+            return int(first & 0x0F)
+        case 0xDC:
+            return int(struct.unpack_from(">H", head, 1)[0])
+        case 0xDD:
+            return int(struct.unpack_from(">I", head, 1)[0])
+        case _:
+            return -1
+
+
+def kind_of(value: bytes | Raw) -> str:
+    """The type and beginning of an encoded value, for error messages."""
+    try:
+        decoded = msgspec.msgpack.decode(value)
+    except msgspec.DecodeError:
+        return "undecodable bytes"
+    shown = repr(decoded)
+    return f"{type(decoded).__name__} {shown if len(shown) <= 80 else shown[:77] + '...'}"
+
+
+class TaskCodec:
+    """The types of one task's parameters and result, as decoders."""
+
+    def __init__(self, task: RunnableTask) -> None:
+        self.task = task
+        self._parameters = {name: msgspec.msgpack.Decoder(form) for name, form in task.parameters.items()}
+        self._returns = msgspec.msgpack.Decoder(task.returns)
+
+    def arguments(self, given: Mapping[str, Raw]) -> dict[str, object]:
+        """The arguments of the call; raises InputInvalid naming the parameter."""
+        arguments: dict[str, object] = {}
+        for name, value in given.items():
+            decoder = self._parameters.get(name)
+            if decoder is None:
+                continue  # the workflow was deployed with a newer function, which has one parameter more
+            try:
+                arguments[name] = decoder.decode(value)
+            except (msgspec.DecodeError, RecursionError) as error:
+                raise InputInvalid(
+                    f"the value does not fit the parameter {name!r}: {error}",
+                    where=f"task {self.task.name}, parameter {name}",
+                    found=kind_of(value),
+                    expected=str(self.task.parameters[name]),
+                    fix="Deploy the workflow with the same code that the workers have.",
+                ) from error
+        for name in self.task.definition.required:
+            if name not in arguments:
+                raise InputInvalid(
+                    f"nothing was sent for the parameter {name!r}",
+                    where=f"task {self.task.name}, parameter {name}",
+                    found=", ".join(given) or "no parameters",
+                    expected=str(self.task.parameters.get(name, "a value")),
+                    fix="Deploy the workflow with the same code that the workers have.",
+                )
+        return arguments
+
+    def call(self, given: Mapping[str, Raw], counts: Sequence[Path]) -> Produced:
+        """Decode, call and encode in this thread; a coroutine gets a loop of its own."""
+        value = self.task.function(**self.arguments(given))
+        if inspect.iscoroutine(value):
+            value = asyncio.run(value)
+        return self.produced(value, counts)
+
+    def produced(self, value: object, counts: Sequence[Path]) -> Produced:
+        """The result encoded and checked; raises ResultInvalid."""
+        where = f"task {self.task.name}, result"
+        try:
+            body = _encode(value)
+            self._returns.decode(body)
+        except msgspec.ValidationError as error:
+            raise ResultInvalid(
+                f"the result is not what the task declares: {error}",
+                where=where,
+                found=type(value).__name__,
+                expected=str(self.task.returns),
+                fix="Return what is declared, or correct the annotation.",
+            ) from error
+        except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError) as error:
+            raise ResultInvalid(
+                f"the result cannot be encoded: {error}",
+                where=where,
+                found=type(value).__name__,
+                expected="numbers, texts, bytes, dates, lists, dicts, dataclasses or msgspec Structs",
+                fix="Convert the result, or pass large data by reference.",
+            ) from error
+        return Produced(Raw(body), tuple(_count(body, path) for path in counts))
+
+
+def _count(body: bytes, path: Path) -> int:
+    try:
+        return length(at(body, path))
+    except NoSuchPlace:
+        return -1

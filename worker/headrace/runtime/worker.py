@@ -1,0 +1,267 @@
+"""The worker process: its parts, its start, its end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from headrace.bus import Bus, BusError, Delivery, Message
+from headrace.bus.nats_bus import connect
+from headrace.bus.pull import Pull
+from headrace.results import ResultStore
+from headrace.results.places import Places
+from headrace.runtime.attempt import RunnableTask
+from headrace.runtime.capture import Capture
+from headrace.runtime.lanes import InlineLane, Lane, ProcessLane, ThreadLane
+from headrace.runtime.leases import Leases
+from headrace.runtime.logs import LogShipper
+from headrace.runtime.middleware import Middleware
+from headrace.runtime.notices import Notices
+from headrace.runtime.outcomes import OutcomeSender
+from headrace.runtime.rejects import Rejects
+from headrace.runtime.runner import Runner
+from headrace.runtime.settings import WorkerSettings
+from headrace.runtime.telemetry import tracing_wanted
+from headrace_protocol import codec, ids
+from headrace_protocol.definition import Isolation, Priority
+from headrace_protocol.errors import ConfigError, ProtocolError
+from headrace_protocol.messages import CancelAttempts, TaskMessage
+from headrace_protocol.topology import ConsumerSpec
+
+if TYPE_CHECKING:
+    from headrace.runtime.tracing import Tracing
+
+log = logging.getLogger("headrace.worker")
+
+SEND_S = 10.0
+"""How long the last outcomes may take to reach the bus when the worker stops."""
+_PRIORITIES = (Priority.HIGH, Priority.NORMAL, Priority.LOW)
+
+
+class Worker:
+    """One worker. `run` returns when it has drained after `stop`."""
+
+    def __init__(self, settings: WorkerSettings, *, middlewares: Sequence[Middleware] = ()) -> None:
+        self.settings = settings
+        self.id = ids.new_worker_id(socket.gethostname(), os.getpid())
+        self._middlewares = tuple(middlewares)
+        self._stopping = asyncio.Event()
+        self._hurried = asyncio.Event()
+        self.ready = asyncio.Event()
+        """Set when the worker asks for tasks."""
+
+    def stop(self) -> None:
+        """Drain. The second call does not wait for what still runs."""
+        if self._stopping.is_set():
+            self._hurried.set()
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Raises Unavailable when no bus answers, ConfigError and DefinitionError for what cannot be loaded."""
+        tasks = _tasks(self.settings.targets)
+        queues = self.settings.queues or _queues(tasks)
+        bus = await connect(self.settings.bus)
+        try:
+            parts = _Parts(self.id, self.settings, bus, tasks, queues, self._middlewares)
+            try:
+                await parts.start()
+                self.ready.set()
+                log.info("worker %s asks for tasks on %s", self.id, ", ".join(queues))
+                await self._stopping.wait()
+                await parts.drain(self._hurried)
+            finally:
+                await parts.close()
+        finally:
+            await bus.close()
+
+
+class _Parts:
+    """What a running worker consists of."""
+
+    def __init__(
+        self,
+        worker: str,
+        settings: WorkerSettings,
+        bus: Bus,
+        tasks: Mapping[str, RunnableTask],
+        queues: tuple[str, ...],
+        middlewares: tuple[Middleware, ...],
+    ) -> None:
+        self._settings = settings
+        self._bus = bus
+        subjects = settings.topology.subjects
+        self._cancel_subject = subjects.cancel
+        self._logs = LogShipper(bus, subjects, worker)
+        self._capture = Capture(self._logs.add, echo=settings.echo)
+        self._leases = Leases(bus, lambda: self._pull.ack_wait_s)
+        self._outcomes = OutcomeSender(bus, self._leases, subjects, self._logs.flush)
+        self._rejects = Rejects(bus, self._leases, subjects)
+        self._tracing = _tracing(worker, settings, bus, queues)
+        self._threads = ThreadLane()
+        self._processes = ProcessLane(
+            settings.targets,
+            self._logs.add,
+            self._tracing.adopt if self._tracing else lambda attempt, spans: None,
+            self._tracing.active if self._tracing else lambda: None,
+            traced=self._tracing is not None,
+        )
+        self._wants_processes = any(
+            task.definition.options.isolation is Isolation.PROCESS for task in tasks.values()
+        )
+        self._lanes: dict[Isolation, Lane] = {
+            Isolation.ASYNC: InlineLane(),
+            Isolation.THREAD: self._threads,
+            Isolation.PROCESS: self._processes,
+        }
+        self._notices = Notices(
+            bus,
+            subjects,
+            worker,
+            queues=queues,
+            tasks=tuple(sorted(tasks)),
+            slots=settings.slots,
+            held=lambda: self._runner.held,
+        )
+        self._runner = Runner(
+            tasks=tasks,
+            targets=settings.targets,
+            slots=settings.slots,
+            prefetch=settings.prefetch,
+            processes=settings.processes,
+            cancel_grace_s=settings.cancel_grace_s,
+            lanes=self._lanes,
+            store=ResultStore(Places(bus).open, settings.results_root),
+            leases=self._leases,
+            outcomes=self._outcomes,
+            notices=self._notices,
+            capture=self._capture,
+            worker=worker,
+        )
+        self._runner.use((self._tracing, *middlewares) if self._tracing else middlewares)
+        self._pull = Pull(bus, _consumers(settings, queues), self._runner.free, self._accept)
+        self._runner.freed = self._pull.refill
+        self._beating: asyncio.Task[None] | None = None
+        self._warming: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        await self._bus.subscribe(self._cancel_subject, self._cancel)
+        self._pull.start()
+        self._beating = asyncio.create_task(self._beat(), name="heartbeat")
+        if self._wants_processes:
+            self._warming = asyncio.create_task(self._processes.warm(self._settings.processes), name="warm")
+
+    async def drain(self, hurried: asyncio.Event) -> None:
+        self._notices.draining = True
+        self._notices.beat()
+        self._runner.return_unstarted()
+        await self._pull.drain()
+        await _first(self._runner.empty(), hurried.wait(), timeout_s=self._settings.grace_s)
+        self._runner.return_all()
+        await _first(self._runner.empty(), hurried.wait(), timeout_s=self._settings.cancel_grace_s + 1)
+        await _first(self._outcomes.drained(), hurried.wait(), timeout_s=SEND_S)
+        self._logs.flush()
+        if self._tracing is not None:
+            self._tracing.flush()
+        self._notices.beat(stopped=True)
+        with suppress(BusError):
+            await self._bus.flush()
+
+    async def close(self) -> None:
+        for task in (self._beating, self._warming):
+            if task is not None:
+                task.cancel()
+        self._pull.stop()
+        self._leases.close()
+        for lane in self._lanes.values():
+            await lane.close()
+        if self._tracing is not None:
+            await self._tracing.close()
+        self._capture.close()
+
+    def _accept(self, delivery: Delivery) -> None:
+        queue = delivery.subject.split(".")[3]
+        try:
+            message = codec.decode(delivery.body, TaskMessage, delivery.headers, where=delivery.subject)
+        except ProtocolError as error:
+            self._rejects.reject(delivery, queue, error)
+        else:
+            self._runner.receive(message, delivery)
+
+    def _cancel(self, message: Message) -> None:
+        try:
+            request = codec.decode(message.body, CancelAttempts, message.headers, where=message.subject)
+        except ProtocolError as error:
+            log.warning("a cancel cannot be read: %s", error)
+        else:
+            self._runner.cancel(request)
+
+    async def _beat(self) -> None:
+        while True:
+            self._notices.beat()
+            self._pull.check()
+            if self._threads.abandoned:
+                log.warning("%d abandoned threads still run", self._threads.abandoned)
+            await asyncio.sleep(self._settings.heartbeat_s)
+
+
+def run_worker(settings: WorkerSettings) -> None:
+    """Run a worker until SIGTERM or SIGINT has drained it; a second signal does not wait."""
+    import uvloop
+
+    async def main() -> None:
+        worker = Worker(settings)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, worker.stop)
+        await worker.run()
+
+    uvloop.run(main())
+
+
+async def _first(*waits: Coroutine[object, None, object], timeout_s: float) -> None:
+    """Returns when one of the coroutines does, or the time is over."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+def _tasks(targets: tuple[str, ...]) -> Mapping[str, RunnableTask]:
+    from headrace.authoring.loader import load_all
+
+    if not targets:
+        raise ConfigError(
+            "no targets", where="targets", found="nothing", expected="files or modules with tasks"
+        )
+    return load_all(targets).tasks
+
+
+def _tracing(worker: str, settings: WorkerSettings, bus: Bus, queues: tuple[str, ...]) -> Tracing | None:
+    """None when nothing listens to spans; OpenTelemetry is then not even imported."""
+    if not tracing_wanted(keep_spans=settings.keep_spans):
+        return None
+    from headrace.runtime.tracing import SpanShipper, Tracing
+
+    subjects = settings.topology.subjects
+    return Tracing(SpanShipper(bus, subjects, worker, queues[0]) if settings.keep_spans else None, worker)
+
+
+def _queues(tasks: Mapping[str, RunnableTask]) -> tuple[str, ...]:
+    return tuple(sorted({task.definition.options.queue for task in tasks.values()}))
+
+
+def _consumers(settings: WorkerSettings, queues: tuple[str, ...]) -> list[tuple[int, ConsumerSpec]]:
+    topology = settings.topology
+    return [
+        (rank, topology.task_consumer(queue, priority))
+        for rank, priority in enumerate(_PRIORITIES)
+        for queue in queues
+    ]
