@@ -219,8 +219,10 @@ class RunningCoordinator:
 
     async def _queue(self, queue: str, priority: Priority, live: list[WorkerView]) -> QueueView:
         serving = [worker for worker in live if queue in worker.queues]
+        spec = self._topology.task_consumer(queue, priority)
         try:
-            state = await self._bus.consumer_state(self._topology.task_consumer(queue, priority))
+            await self._bus.ensure_consumer(spec)  # it counts what is pending even before a worker asks
+            state = await self._bus.consumer_state(spec)
         except BusError as error:
             log.debug("the queue %s cannot be looked at: %s", queue, error)
             state = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    ClauseElement,
     Integer,
     Select,
     Text,
@@ -133,7 +134,7 @@ _lines = (
 )
 
 
-def _high_water(column: ColumnElement[int], mark: str) -> Select[tuple[int]]:
+def _high_water(column: ColumnElement[int], mark: str) -> Select[int]:
     """The highest number in use, or the one that rows deleted since had."""
     marks = union_all(
         select(func.max(column).label("value")), select(meta.c.value).where(meta.c.name == mark)
@@ -141,7 +142,7 @@ def _high_water(column: ColumnElement[int], mark: str) -> Select[tuple[int]]:
     return select(func.coalesce(func.max(marks.c.value), 0))
 
 
-READS: dict[str, Select[tuple[object, ...]]] = {
+READS: dict[str, ClauseElement] = {
     "run": select(runs.c.key, runs.c.body).where(runs.c.run_id == _text("run_id")),
     "nodes": select(nodes.c.name, nodes.c.body).where(nodes.c.run_key == _int("run_key")),
     "runs": _listed,

@@ -158,3 +158,32 @@ async def waits_for(mark: str) -> None:
     while path.read_text() != "go on":
         await asyncio.sleep(0.01)
     path.write_text("ended")
+
+
+@task
+def chatters(word: str) -> None:
+    for _ in range(20):
+        print(word, end=" ")
+        time.sleep(0.001)
+        print(word)
+
+
+@task
+async def chatters_async(word: str) -> None:
+    for _ in range(20):
+        print(word, end=" ")
+        await asyncio.sleep(0.001)
+        print(word)
+
+
+@task
+def prints_much() -> None:
+    print("ü" * 100_000)
+
+
+@task(isolation="process")
+def opens_span_in_process() -> None:
+    from opentelemetry import trace
+
+    with trace.get_tracer("user").start_as_current_span("user work"):
+        log.info("inside")

@@ -6,6 +6,7 @@ from headrace_protocol.codec import raw
 from headrace_protocol.definition import (
     EventTrigger,
     EveryTrigger,
+    Item,
     MapOver,
     NodeDefinition,
     Output,
@@ -22,10 +23,19 @@ EAGER = TaskOptions(queue="data", retry=RetryPolicy(max_attempts=3, backoff_s=10
 FLIGHTS = WorkflowDefinition(
     name="flights",
     params={"month": {"type": "string"}},
-    tasks={name: TaskDefinition(name=name) for name in ("load", "carrier", "report")},
+    tasks={
+        "load": TaskDefinition(name="load", params={"month": {"type": "string"}}),
+        "carrier": TaskDefinition(name="carrier", params={"name": {"type": "string"}}),
+        "report": TaskDefinition(name="report", params={"parts": {"type": "array"}}),
+    },
     nodes=(
         NodeDefinition(id="load", task="load", bindings={"month": Param("month")}, options=EAGER),
-        NodeDefinition(id="carriers", task="carrier", map=MapOver(over=Output("load"), window=2)),
+        NodeDefinition(
+            id="carriers",
+            task="carrier",
+            bindings={"name": Item()},
+            map=MapOver(over=Output("load"), window=2),
+        ),
         NodeDefinition(id="report", task="report", bindings={"parts": Output("carriers")}, after=("load",)),
     ),
     triggers=(

@@ -1,0 +1,143 @@
+"""Log lines and spans arrive, with the ids of their attempt."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import oteltap
+import pytest
+
+from headrace.runtime import WorkerSettings
+from headrace.runtime.attempt import Attempt, Produced
+from headrace.runtime.middleware import CallNext
+from headrace.runtime.worker import Worker
+from headrace_protocol import ids
+from headrace_protocol.definition import Isolation
+from headrace_protocol.headers import TraceContext
+from headrace_protocol.messages import LogBatch, LogLine, OutcomeState, Span, SpanBatch
+from tests.integration.worker.conftest import Fleet, running, task_message
+
+TRACE = TraceContext("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331")
+
+
+class Lines:
+    """Log lines by run, as they come."""
+
+    def __init__(self, batches: "asyncio.Queue[LogBatch]") -> None:
+        self._batches = batches
+
+    async def take(self, count: int) -> list[LogLine]:
+        found: list[LogLine] = []
+        while len(found) < count:
+            found += (await asyncio.wait_for(self._batches.get(), 5)).lines
+        return found
+
+
+async def lines(fleet: Fleet) -> Lines:
+    return Lines(await fleet.collect(fleet.subjects.log("default"), LogBatch))
+
+
+async def spans_of(batches: "asyncio.Queue[SpanBatch]", count: int) -> dict[str, Span]:
+    found: list[Span] = []
+    while len(found) < count:
+        found += (await asyncio.wait_for(batches.get(), 5)).spans
+    return {span.name: span for span in found}
+
+
+@pytest.mark.parametrize("isolation", [Isolation.THREAD, Isolation.PROCESS])
+async def test_prints_and_logs(fleet: Fleet, worker: Worker, isolation: Isolation) -> None:
+    found = await lines(fleet)
+    message = task_message("talks", isolation=isolation, item=4, trace=TRACE)
+    outcome = await fleet.run(message)
+    assert outcome.state is OutcomeState.SUCCEEDED
+    told = await found.take(4)
+    assert [(line.stream, line.level, line.message) for line in told] == [
+        ("stdout", "info", "first line"),
+        ("logging", "info", "logged 7"),
+        ("stdout", "info", "half"),
+        ("stderr", "error", "no newline"),
+    ]
+    assert {(line.run_id, line.node, line.attempt, line.item) for line in told} == {
+        (message.run_id, "talks", 1, 4)
+    }
+    assert {line.trace_id for line in told} == {TRACE.trace_id}
+    assert {line.span_id for line in told} == {ids.derived_span_id(f"{message.run_id}/talks/4/1")}
+    assert told[1].logger == "sample"
+
+
+async def test_prints_at_the_same_time_do_not_mix(fleet: Fleet, worker: Worker) -> None:
+    found = await lines(fleet)
+    messages = [task_message("chatters", {"word": f"w{n}"}, isolation=Isolation.THREAD) for n in range(5)]
+    messages += [task_message("chatters_async", {"word": f"a{n}"}) for n in range(5)]
+    for message in messages:
+        await fleet.publish(message)
+    told = await found.take(200)
+    words = {message.run_id: message.bindings["word"].value for message in messages}  # type: ignore[union-attr]
+    assert all(line.message == f"{words[line.run_id]} {words[line.run_id]}" for line in told)
+
+
+async def test_long_lines_are_cut(fleet: Fleet, worker: Worker) -> None:
+    found = await lines(fleet)
+    await fleet.publish(task_message("prints_much", isolation=Isolation.THREAD))
+    (line,) = await found.take(1)
+    assert line.message.endswith("[cut]")
+    assert len(line.message.encode()) <= 32 * 1024
+
+
+async def test_the_users_spans_are_children_of_the_attempt(fleet: Fleet, worker: Worker) -> None:
+    batches = await fleet.collect(fleet.subjects.span("default"), SpanBatch)
+    told = await lines(fleet)
+    for isolation, task in ((Isolation.ASYNC, "opens_span"), (Isolation.PROCESS, "opens_span_in_process")):
+        message = task_message(task, isolation=isolation, trace=TRACE, item=2)
+        await fleet.run(message)
+        found = await spans_of(batches, 2)
+        attempt, user = found[f"attempt {task}"], found["user work"]
+        assert attempt.span_id == ids.derived_span_id(f"{message.run_id}/{task}/2/1")
+        assert (attempt.trace_id, attempt.parent_span_id) == (TRACE.trace_id, TRACE.span_id)
+        assert (user.trace_id, user.parent_span_id) == (TRACE.trace_id, attempt.span_id)
+        assert attempt.service == "headrace-worker"
+        assert attempt.attributes["headrace.run.id"] == message.run_id
+        assert attempt.attributes["headrace.item"] == 2
+        (line,) = await told.take(1)
+        assert line.span_id == user.span_id
+
+
+async def test_failures_are_seen_in_the_span(fleet: Fleet, worker: Worker) -> None:
+    batches = await fleet.collect(fleet.subjects.span("default"), SpanBatch)
+    await fleet.run(task_message("raises", {"message": "oh"}, isolation=Isolation.THREAD))
+    found = await spans_of(batches, 1)
+    assert found["attempt raises"].error == "LookupError: oh"
+
+
+async def test_unsampled_traces_make_no_spans(fleet: Fleet, worker: Worker) -> None:
+    batches = await fleet.collect(fleet.subjects.span("default"), SpanBatch)
+    quiet = TraceContext(TRACE.trace_id, TRACE.span_id, sampled=False)
+    await fleet.run(task_message("opens_span", trace=quiet))
+    await fleet.run(task_message("noop", trace=TRACE))
+    assert set(await spans_of(batches, 1)) == {"attempt noop"}
+
+
+@pytest.fixture
+async def otlp(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[oteltap.OtelTap]:
+    with oteltap.OtelTap() as tap:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", tap.http_endpoint)
+        yield tap
+
+
+class Counting:
+    """A middleware of the user's."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    async def __call__(self, attempt: Attempt, call_next: CallNext) -> Produced:
+        self.seen.append(f"before {attempt.message.task}")
+        produced = await call_next(attempt)
+        self.seen.append(f"after {attempt.message.task}")
+        return produced
+
+
+async def test_middleware(fleet: Fleet, settings: WorkerSettings) -> None:
+    counting = Counting()
+    async with running(Worker(settings, middlewares=(counting,))):
+        await fleet.run(task_message("add", {"a": 1}))
+    assert counting.seen == ["before add", "after add"]
