@@ -81,7 +81,7 @@ def create_app(
     services = Services(coordinator, store, namespace, chosen, now_us, metrics)
 
     def provide() -> Services:
-        return services
+        return app.services
 
     app = Api(
         route_handlers=[Router(PREFIX, route_handlers=VERSIONED), *UNVERSIONED],

@@ -89,7 +89,7 @@ def _add_bodies(document: Json, kinds: dict[str, type]) -> None:
 def _anything(kind: type) -> Json:
     """The schema of values that are the user's own."""
     if kind is object:
-        return {}
+        return {"description": "Any JSON value."}
     raise TypeError(f"no schema for {kind}")
 
 

@@ -15,7 +15,7 @@ from headrace_coordinator.runtime.port import Coordinator
 from headrace_coordinator.store.port import Reader
 from headrace_protocol.errors import Unavailable
 
-MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+MEDIA_TYPE = "text/plain; version=0.0.4"
 _NOT_IN_NAME = re.compile(r"[^a-zA-Z0-9_:]")
 _UNITS = {"s": "seconds", "ms": "milliseconds", "By": "bytes"}
 

@@ -1,10 +1,21 @@
 """Log lines and spans arrive, with the ids of their attempt."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
-import oteltap
+import grpc
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
+    TraceServiceServicer,
+    add_TraceServiceServicer_to_server,
+)
+from oteltap import OtelTapHttpProtobufReceiver, OtelTapHttpProtobufReceiverSettings
 
 from headrace.runtime import WorkerSettings
 from headrace.runtime.attempt import Attempt, Produced
@@ -13,8 +24,8 @@ from headrace.runtime.worker import Worker
 from headrace_protocol import ids
 from headrace_protocol.definition import Isolation
 from headrace_protocol.headers import TraceContext
-from headrace_protocol.messages import LogBatch, LogLine, OutcomeState, Span, SpanBatch
-from tests.integration.worker.conftest import Fleet, running, task_message
+from headrace_protocol.messages import Heartbeat, LogBatch, LogLine, OutcomeState, Span, SpanBatch
+from tests.integration.worker.conftest import Fleet, WorkerProcess, running, task_message
 
 TRACE = TraceContext("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331")
 
@@ -32,6 +43,14 @@ class Lines:
         return found
 
 
+@pytest.fixture
+async def printing(fleet: Fleet, spawn: Callable[..., WorkerProcess]) -> None:
+    """A worker of its own: in this process, pytest would put its own stdout over the worker's."""
+    beats = await fleet.collect(fleet.subjects.heartbeat, Heartbeat)
+    spawn()
+    await asyncio.wait_for(beats.get(), 10)
+
+
 async def lines(fleet: Fleet) -> Lines:
     return Lines(await fleet.collect(fleet.subjects.log("default"), LogBatch))
 
@@ -44,7 +63,7 @@ async def spans_of(batches: "asyncio.Queue[SpanBatch]", count: int) -> dict[str,
 
 
 @pytest.mark.parametrize("isolation", [Isolation.THREAD, Isolation.PROCESS])
-async def test_prints_and_logs(fleet: Fleet, worker: Worker, isolation: Isolation) -> None:
+async def test_prints_and_logs(fleet: Fleet, printing: None, isolation: Isolation) -> None:
     found = await lines(fleet)
     message = task_message("talks", isolation=isolation, item=4, trace=TRACE)
     outcome = await fleet.run(message)
@@ -64,7 +83,7 @@ async def test_prints_and_logs(fleet: Fleet, worker: Worker, isolation: Isolatio
     assert told[1].logger == "sample"
 
 
-async def test_prints_at_the_same_time_do_not_mix(fleet: Fleet, worker: Worker) -> None:
+async def test_prints_at_the_same_time_do_not_mix(fleet: Fleet, printing: None) -> None:
     found = await lines(fleet)
     messages = [task_message("chatters", {"word": f"w{n}"}, isolation=Isolation.THREAD) for n in range(5)]
     messages += [task_message("chatters_async", {"word": f"a{n}"}) for n in range(5)]
@@ -75,7 +94,7 @@ async def test_prints_at_the_same_time_do_not_mix(fleet: Fleet, worker: Worker) 
     assert all(line.message == f"{words[line.run_id]} {words[line.run_id]}" for line in told)
 
 
-async def test_long_lines_are_cut(fleet: Fleet, worker: Worker) -> None:
+async def test_long_lines_are_cut(fleet: Fleet, printing: None) -> None:
     found = await lines(fleet)
     await fleet.publish(task_message("prints_much", isolation=Isolation.THREAD))
     (line,) = await found.take(1)
@@ -116,11 +135,59 @@ async def test_unsampled_traces_make_no_spans(fleet: Fleet, worker: Worker) -> N
     assert set(await spans_of(batches, 1)) == {"attempt noop"}
 
 
-@pytest.fixture
-async def otlp(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[oteltap.OtelTap]:
-    with oteltap.OtelTap() as tap:
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", tap.http_endpoint)
-        yield tap
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+async def test_otlp_over_http(
+    fleet: Fleet, settings: WorkerSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = free_port()
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{port}")
+    async with OtelTapHttpProtobufReceiver(OtelTapHttpProtobufReceiverSettings(http_port=port)) as receiver:
+        awaited = asyncio.create_task(receiver.await_trace(lambda span: span.name == "user work", timeout=10))
+        async with running(Worker(settings)):
+            message = task_message("opens_span_in_process", isolation=Isolation.PROCESS, trace=TRACE)
+            await fleet.run(message)
+        user = await awaited
+        attempt_id = ids.derived_span_id(f"{message.run_id}/opens_span_in_process/1")
+        assert user.trace_id.hex() == TRACE.trace_id
+        assert user.parent_span_id.hex() == attempt_id
+
+
+class Collector(TraceServiceServicer):
+    """An OTLP endpoint over gRPC."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def Export(self, request: ExportTraceServiceRequest, context: object) -> ExportTraceServiceResponse:  # noqa: N802
+        self.names += [
+            span.name
+            for found in request.resource_spans
+            for scope in found.scope_spans
+            for span in scope.spans
+        ]
+        return ExportTraceServiceResponse()
+
+
+async def test_otlp_over_grpc(
+    fleet: Fleet, settings: WorkerSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collector = Collector()
+    endpoint = grpc.server(ThreadPoolExecutor(1))
+    add_TraceServiceServicer_to_server(collector, endpoint)
+    port = endpoint.add_insecure_port("127.0.0.1:0")
+    endpoint.start()
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+    async with running(Worker(settings)):
+        await fleet.run(task_message("opens_span", trace=TRACE))
+    endpoint.stop(None).wait()
+    assert set(collector.names) == {"attempt opens_span", "user work"}
 
 
 class Counting:

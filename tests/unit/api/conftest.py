@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, MutableMapping
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from headrace_coordinator.api.app import Api, create_app
-from headrace_coordinator.api.services import ApiSettings
+from headrace_coordinator.api.services import ApiSettings, Services
 from headrace_coordinator.store.memory import MemoryStore
 from tests.unit.api.fake_coordinator import NAMESPACE, FakeCoordinator
 from tests.unit.api.samples import FLIGHTS
+
+SETTINGS = ApiSettings(version="1.2.3", store="memory")
+
+
+@pytest.fixture(autouse=True)
+def logged() -> Iterator[list[MutableMapping[str, object]]]:
+    with capture_logs() as entries:
+        yield entries
 
 
 @pytest.fixture
@@ -29,15 +38,17 @@ async def coordinator(store: MemoryStore) -> FakeCoordinator:
     return coordinator
 
 
+@pytest.fixture(scope="session")
+def built() -> Api:
+    """Built once: what differs from test to test is in its services."""
+    unused = MemoryStore()
+    return create_app(FakeCoordinator(unused), unused, namespace=NAMESPACE)
+
+
 @pytest.fixture
-def app(coordinator: FakeCoordinator, store: MemoryStore) -> Api:
-    return create_app(
-        coordinator,
-        store,
-        namespace=NAMESPACE,
-        settings=ApiSettings(version="1.2.3", store="memory"),
-        now_us=coordinator.clock,
-    )
+def app(built: Api, coordinator: FakeCoordinator, store: MemoryStore) -> Api:
+    built.services = Services(coordinator, store, NAMESPACE, SETTINGS, coordinator.clock, None)
+    return built
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from headrace_protocol.definition import (
 from headrace_protocol.errors import ErrorInfo
 from headrace_protocol.messages import Outcome, OutcomeState, Result
 
-EAGER = TaskOptions(queue="data", retry=RetryPolicy(max_attempts=3, backoff_s=10, jitter=False))
+EAGER = TaskOptions(queue="data", retry=RetryPolicy(max_attempts=3, backoff_s=10.0, jitter=False))
 FLIGHTS = WorkflowDefinition(
     name="flights",
     params={"month": {"type": "string"}},
@@ -40,7 +40,7 @@ FLIGHTS = WorkflowDefinition(
     ),
     triggers=(
         EventTrigger(id="landed", type="flights.month_landed"),
-        EveryTrigger(id="nightly", every_s=3600),
+        EveryTrigger(id="nightly", every_s=3600.0),
     ),
     doc="Delays by carrier.",
 )

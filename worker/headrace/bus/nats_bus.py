@@ -48,7 +48,8 @@ _decode_ack = msgspec.json.Decoder(_PubAck).decode
 async def connect(options: BusOptions) -> NatsBus:
     """A connected bus that from now on reconnects for ever.
 
-    Raises Unavailable when no server answers now, ConfigError for credentials or TLS files that cannot be used.
+    Raises Unavailable when no server answers now, ConfigError for credentials or TLS files that cannot be
+    used.
     """
     bus = NatsBus(NatsClient(), options)
     try:

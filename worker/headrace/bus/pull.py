@@ -1,20 +1,20 @@
 """Pulling from several consumers with as much demand as there are free slots.
 
-Consumers have a rank: all queues' high priorities come before all normal ones, and those before low ones. Each
-consumer is asked in one of two ways:
+Consumers have a rank: all queues' high priorities come before all normal ones, and those before low ones.
+Each consumer is asked in one of two ways:
 
 - *parked*: one message, waited for as long as it takes. Every consumer has one such request while anything is
   free, so an idle worker hears of any task after one hop.
-- *hot*: several messages that are there already (`no_wait`), ended by the server at once. Every delivery tells
-  how many more its consumer holds (the backlog); free slots go hot to the highest rank that has one.
+- *hot*: several messages that are there already (`no_wait`), ended by the server at once. Every delivery
+  tells how many more its consumer holds (the backlog); free slots go hot to the highest rank that has one.
 
 Hot demand and what the owner holds never exceed the slots. Parked requests may: at most one message per
-consumer. What arrives when nothing is free is handed back at once (`NAK`, no delay), goes to whoever has a slot,
-and counts as backlog; the request it used up is only repeated when a slot is free again. A lower rank is parked
-only when the higher ones left something free, so under load low priorities wait for high ones.
+consumer. What arrives when nothing is free is handed back at once (`NAK`, no delay), goes to whoever has a
+slot, and counts as backlog; the request it used up is only repeated when a slot is free again. A lower rank
+is parked only when the higher ones left something free, so under load low priorities wait for high ones.
 
-A consumer that is gone is made again; a stream that is gone is waited for. After a reconnect everything is asked
-again from a new inbox, so that requests which an old connection left behind find nobody.
+A consumer that is gone is made again; a stream that is gone is waited for. After a reconnect everything is
+asked again from a new inbox, so that requests which an old connection left behind find nobody.
 """
 
 from __future__ import annotations
@@ -40,8 +40,9 @@ _HOT, _PARKED = "h", "p"
 
 
 def as_delivery(message: Message) -> Delivery:
-    """A message with what its acknowledgement subject tells: `$JS.ACK.[<domain>.<account>.]<stream>.<consumer>.
-    <deliveries>.<stream seq>.<consumer seq>.<timestamp>.<pending>[.<token>]`."""
+    """A message with what its acknowledgement subject tells:
+    `$JS.ACK.[<domain>.<account>.]<stream>.<consumer>. <deliveries>.<stream seq>.<consumer
+    seq>.<timestamp>.<pending>[.<token>]`."""
     parts = message.reply.split(".")
     first = 4 if len(parts) == _ACK_TOKENS_V1 else 6
     return Delivery(
@@ -104,7 +105,8 @@ class Pull:
         bus.on_reconnect(self._reconnected)
 
     def start(self) -> None:
-        """Returns at once, also where streams do not exist yet: each consumer waits for them in the background."""
+        """Returns at once, also where streams do not exist yet: each consumer waits for them in the
+        background."""
         self._running = True
         for consumer in self._consumers:
             self._revive(consumer)

@@ -69,7 +69,8 @@ class _BucketBlobs:
 
 
 class _UrlBlobs:
-    """A directory or bucket of obstore: `file:///shared/results/`, `s3://bucket/prefix/`, `az://`, `gs://`, …"""
+    """A directory or bucket of obstore: `file:///shared/results/`, `s3://bucket/prefix/`, `az://`, `gs://`,
+    …"""
 
     def __init__(self, root: str) -> None:
         import obstore.store

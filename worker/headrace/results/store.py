@@ -96,8 +96,9 @@ class ResultStore:
 
 
 class _Cache:
-    """Least recently used first out, bounded by bytes. A value larger than a quarter is not kept: it would drive
-    out everything else; a list is kept whatever its size up to the whole, since a map reads it item by item."""
+    """Least recently used first out, bounded by bytes. A value larger than a quarter is not kept: it would
+    drive out everything else; a list is kept whatever its size up to the whole, since a map reads it item
+    by item."""
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit = limit_bytes

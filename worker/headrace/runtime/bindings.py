@@ -23,8 +23,8 @@ class Inputs:
         self._params: Mapping[str, Raw] | None = None
 
     async def resolve(self) -> dict[str, Raw]:
-        """Encoded values by parameter; a param that the run does not have leaves its parameter out, so that the
-        function's default counts. Raises InputInvalid or InputLost."""
+        """Encoded values by parameter; a param that the run does not have leaves its parameter out, so that
+        the function's default counts. Raises InputInvalid or InputLost."""
         values: dict[str, Raw] = {}
         for name, binding in self._message.bindings.items():
             try:

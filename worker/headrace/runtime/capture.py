@@ -94,6 +94,11 @@ def _level(stream: str) -> str:
     return "error" if stream == "stderr" else "info"
 
 
+def _shown(line: str) -> str:
+    """What a terminal would show: a progress bar's line is its last state."""
+    return line.removesuffix("\r").rpartition("\r")[2]
+
+
 class _Stream(io.TextIOBase):
     """A text stream that sorts what is written by attempt."""
 
@@ -110,11 +115,11 @@ class _Stream(io.TextIOBase):
         if self._echo is not None:
             self._echo.write(text)
         *lines, rest = (attempt.partial_lines.get(self._name, "") + text).split("\n")
-        if len(rest) > LINE_BYTES:  # a progress bar that never ends its line must not grow for ever
-            lines, rest = [*lines, rest], ""
-        attempt.partial_lines[self._name] = rest
+        # One character more than fits, so that the line is marked as cut however long it grows.
+        attempt.partial_lines[self._name] = _shown(rest)[: LINE_BYTES + 1]
         for line in lines:
-            self._sink(attempt, line_of(attempt, line, level=_level(self._name), stream=self._name))
+            found = line_of(attempt, _shown(line), level=_level(self._name), stream=self._name)
+            self._sink(attempt, found)
         return len(text)
 
     def flush(self) -> None:

@@ -1,8 +1,8 @@
 """A warm process: `python -m headrace.runtime.child FD`, started by `headrace.runtime.lanes.processes`.
 
 The main thread runs tasks, one at a time; a second one reads the socket, so that the end of the worker ends
-this process at once, also in the middle of a task. Signals that the terminal or a supervisor sends to the whole
-group are left to the worker.
+this process at once, also in the middle of a task. Signals that the terminal or a supervisor sends to the
+whole group are left to the worker.
 """
 
 from __future__ import annotations

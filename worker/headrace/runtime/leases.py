@@ -9,8 +9,9 @@ from headrace.bus import Bus, Settlement
 
 
 class Leases:
-    """A delivery is *held* until it is settled. The bus gives it to another worker when it has not heard of it
-    for the consumer's ack wait, so every third of that a sign of life is sent for each one held that long."""
+    """A delivery is *held* until it is settled. The bus gives it to another worker when it has not heard of
+    it for the consumer's ack wait, so every third of that a sign of life is sent for each one held that
+    long."""
 
     def __init__(self, bus: Bus, ack_wait_s: Callable[[], float]) -> None:
         self._bus = bus

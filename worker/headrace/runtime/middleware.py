@@ -14,8 +14,8 @@ CallNext = Callable[[Attempt], Awaitable[Produced]]
 class Middleware(Protocol):
     """Wraps an attempt: awaits `call_next(attempt)` and returns what it gave, or raises.
 
-    What it raises is the attempt's failure. A stopped attempt passes through as asyncio.CancelledError, which a
-    middleware must let go on.
+    What it raises is the attempt's failure. A stopped attempt passes through as asyncio.CancelledError,
+    which a middleware must let go on.
     """
 
     async def __call__(self, attempt: Attempt, call_next: CallNext) -> Produced: ...

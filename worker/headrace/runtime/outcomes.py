@@ -1,8 +1,9 @@
 """Outcomes on their way to the coordinator.
 
 An outcome is *collected*, then *published* with the others of its loop tick and shard in one message, then
-*acknowledged* by the stream; only then is its task message settled, so that whatever dies in between leads to a
-redelivery and never to a lost result. A batch that was not acknowledged is published again until it is.
+*acknowledged* by the stream; only then is its task message settled, so that whatever dies in between leads
+to a redelivery and never to a lost result. A batch that was not acknowledged is published again until it
+is.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ log = logging.getLogger("headrace.worker")
 BATCH_BYTES = 512 * 1024
 RETRY_S = 0.5
 ACK_TIMEOUT_S = 10.0
-"""An acknowledgement that takes longer is taken for lost: a duplicate outcome is harmless, a lost one is not."""
+"""An acknowledgement that takes longer is taken for lost: a duplicate outcome is harmless, a lost one is
+not."""
 _HEADERS = headers.make()
 
 
@@ -75,7 +77,8 @@ class OutcomeSender:
             asyncio.get_running_loop().call_soon(self._flush)
 
     def adopt(self, key: str, reply: str) -> bool:
-        """A task message came again whose outcome waits here: settle it with that outcome. False: none does."""
+        """A task message came again whose outcome waits here: settle it with that outcome. False: none
+        does."""
         for batch in (*self._unacknowledged, *self._full, *self._open.values()):
             old = batch.replies.get(key)
             if old is not None:

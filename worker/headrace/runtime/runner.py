@@ -6,22 +6,20 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 
-from headrace.bus import Delivery, Settlement
+from headrace.bus import Delivery
 from headrace.context import running
 from headrace.results import ResultStore
-from headrace.runtime.attempt import CURRENT, Attempt, Produced, RunnableTask, Stop, now_us
+from headrace.runtime.attempt import CURRENT, Attempt, Produced, RunnableTask, Stop
 from headrace.runtime.bindings import Inputs
-from headrace.runtime.capture import Capture
 from headrace.runtime.failures import AttemptFailed, Failure, failed, failure_of
 from headrace.runtime.lanes import Lane
-from headrace.runtime.leases import Leases
 from headrace.runtime.middleware import CallNext, Middleware, chain
-from headrace.runtime.notices import Notices
-from headrace.runtime.outcomes import OutcomeSender
+from headrace.runtime.reports import Reports, why_stopped
+from headrace.runtime.settings import WorkerSettings
 from headrace.runtime.values import TaskCodec
 from headrace_protocol.definition import Isolation
 from headrace_protocol.errors import ErrorCode
-from headrace_protocol.messages import CancelAttempts, Outcome, OutcomeState, Result, RetryAdvice, TaskMessage
+from headrace_protocol.messages import CancelAttempts, TaskMessage
 from headrace_protocol.topology import CLAIM_CHECK_BYTES
 
 
@@ -30,35 +28,19 @@ class Runner:
 
     def __init__(
         self,
-        *,
+        settings: WorkerSettings,
         tasks: Mapping[str, RunnableTask],
-        targets: tuple[str, ...],
-        slots: int,
-        prefetch: int,
-        processes: int,
-        cancel_grace_s: float,
         lanes: Mapping[Isolation, Lane],
         store: ResultStore,
-        leases: Leases,
-        outcomes: OutcomeSender,
-        notices: Notices,
-        capture: Capture,
-        worker: str,
+        reports: Reports,
     ) -> None:
+        self._settings = settings
         self._codecs = {name: TaskCodec(task) for name, task in tasks.items()}
-        self._targets = targets
-        self._slots = slots
-        self._prefetch = prefetch
-        self._processes = asyncio.Semaphore(processes)
-        self._awaiting_process = 0
-        self._cancel_grace_s = cancel_grace_s
         self._lanes = lanes
         self._store = store
-        self._leases = leases
-        self._outcomes = outcomes
-        self._notices = notices
-        self._capture = capture
-        self._worker = worker
+        self._reports = reports
+        self._processes = asyncio.Semaphore(settings.processes)
+        self._awaiting_process = 0
         self._loop = asyncio.get_running_loop()
         self._held: dict[str, Attempt] = {}
         self._waiting: deque[Attempt] = deque()
@@ -80,23 +62,21 @@ class Runner:
         would only be kept from workers that have one."""
         if self._awaiting_process:
             return 0
-        return self._slots + self._prefetch - len(self._held)
+        return self._settings.slots + self._settings.prefetch - len(self._held)
 
     def receive(self, message: TaskMessage, delivery: Delivery) -> None:
         known = self._codecs.get(message.task)
         attempt = Attempt(message, known.task if known else None, delivery.reply, delivery.count)
-        running_already = self._held.get(attempt.key)
-        if running_already is not None:  # the bus believed us dead: it is one attempt all the same
-            self._leases.drop(running_already.reply)
-            running_already.reply = delivery.reply
-            self._leases.hold(delivery.reply)
+        already = self._held.get(attempt.key)
+        if already is not None:
+            self._reports.received_again(already, delivery.reply)
             return
-        if self._outcomes.adopt(attempt.key, delivery.reply):
+        if self._reports.finished_before(attempt):
             return
-        self._leases.hold(delivery.reply)
+        self._reports.received(attempt)
         self._held[attempt.key] = attempt
         self._empty.clear()
-        if len(self._held) - len(self._waiting) > self._slots:
+        if len(self._held) - len(self._waiting) > self._settings.slots:
             self._waiting.append(attempt)
         else:
             self._start(attempt)
@@ -119,13 +99,13 @@ class Runner:
         attempt.context.cancelled = True
         if attempt.runner is None:
             self._waiting.remove(attempt)
-            self._finish(attempt, self._stopped(attempt))
+            self._finish(attempt, why_stopped(attempt))
             return
         attempt.runner.cancel()
         if attempt.timer is not None:
             attempt.timer.cancel()
         attempt.timer = self._loop.call_later(
-            self._cancel_grace_s, lambda: self._finish(attempt, self._stopped(attempt))
+            self._settings.cancel_grace_s, self._finish, attempt, why_stopped(attempt)
         )
 
     def return_unstarted(self) -> None:
@@ -157,9 +137,10 @@ class Runner:
         except BaseException as error:  # an attempt's end, whatever it raises, is never the worker's
             failure = failure_of(error)
         CURRENT.set(None)
-        self._finish(
-            attempt, self._stopped(attempt) if attempt.stop else self._ended(attempt, produced, failure)
-        )
+        if attempt.stop is not None:
+            self._finish(attempt, why_stopped(attempt))
+        else:
+            self._finish(attempt, failure, produced)
 
     async def _with_process(self, attempt: Attempt) -> Produced:
         self._awaiting_process += 1
@@ -175,14 +156,14 @@ class Runner:
 
     async def _go(self, attempt: Attempt) -> Produced:
         attempt.begin()
-        self._notices.started(attempt)
+        self._reports.started(attempt)
         message, limit_us = attempt.message, attempt.context.deadline_us
         if limit_us is not None:
             why = Stop.DEADLINE if limit_us == message.deadline_us else Stop.TIMEOUT
             left_s = (limit_us - attempt.started_at_us) / 1e6
             if left_s <= 0:
                 attempt.stop = why
-                raise AttemptFailed(self._why_stopped(attempt))
+                raise asyncio.CancelledError
             attempt.timer = self._loop.call_later(left_s, self.stop, attempt, why)
         return await self._perform(attempt)
 
@@ -206,79 +187,31 @@ class Runner:
             )  # deployed while the function was async: on the loop it would block it
         return self._lanes[isolation]
 
-    def _ended(self, attempt: Attempt, produced: Produced | None, failure: Failure | None) -> Outcome:
-        if produced is None or failure is not None:
-            return self._outcome(
-                attempt, failure or failed(ErrorCode.INTERNAL, "an attempt ended with nothing")
-            )
-        result = Result(stored=produced.stored) if produced.stored else Result(produced.raw)
-        return self._outcome(attempt, None, result, produced.counts)
-
-    def _stopped(self, attempt: Attempt) -> Outcome | None:
-        """The outcome of a stopped attempt; None when the task goes back to the queue instead."""
-        return None if attempt.stop is Stop.DRAIN else self._outcome(attempt, self._why_stopped(attempt))
-
-    def _why_stopped(self, attempt: Attempt) -> Failure:
-        match attempt.stop:
-            case Stop.TIMEOUT:
-                message = f"the attempt took longer than {attempt.message.timeout_s:g} s"
-                return failed(ErrorCode.TASK_TIMEOUT, message)
-            case Stop.DEADLINE:
-                return failed(ErrorCode.RUN_DEADLINE, "the run's deadline has passed")
-            case _:
-                reason = f": {attempt.reason}" if attempt.reason else ""
-                return failed(ErrorCode.TASK_CANCELLED, f"the attempt was cancelled{reason}")
-
     def _unknown_task(self, message: TaskMessage) -> Failure:
         return failed(
             ErrorCode.TASK_UNKNOWN,
             f"this worker does not have the task {message.task!r}",
-            where=f"worker {self._worker}, queue {message.queue}",
-            found=f"{', '.join(sorted(self._codecs)) or 'no tasks'} from {', '.join(self._targets)}",
+            where=f"worker {self._reports.worker}, queue {message.queue}",
+            found=f"{', '.join(sorted(self._codecs)) or 'no tasks'} from {', '.join(self._settings.targets)}",
             expected=message.task,
         )
 
-    def _outcome(
-        self,
-        attempt: Attempt,
-        failure: Failure | None,
-        result: Result | None = None,
-        counts: tuple[int, ...] = (),
-    ) -> Outcome:
-        message, finished_at_us = attempt.message, now_us()
-        return Outcome(
-            run_id=message.run_id,
-            node=message.node,
-            item=message.item,
-            attempt=message.attempt,
-            state=OutcomeState.SUCCEEDED if failure is None else OutcomeState.FAILED,
-            started_at_us=attempt.started_at_us or finished_at_us,
-            finished_at_us=finished_at_us,
-            worker=self._worker,
-            delivery=attempt.delivery,
-            result=result,
-            counts=counts,
-            error=failure.error if failure else None,
-            error_kinds=failure.kinds if failure else (),
-            advice=failure.advice if failure else RetryAdvice.POLICY,
-            retry_after_s=failure.retry_after_s if failure else None,
-            lost_input=failure.lost_input if failure else "",
-        )
-
-    def _finish(self, attempt: Attempt, outcome: Outcome | None) -> None:
+    def _finish(self, attempt: Attempt, failure: Failure | None, produced: Produced | None = None) -> None:
+        """The first end counts. With neither failure nor result the task goes back to the queue."""
         if attempt.finished:
             return
         attempt.finished = True
         if attempt.timer is not None:
             attempt.timer.cancel()
-        self._capture.finish(attempt)
-        self._held.pop(attempt.key, None)
-        if outcome is None:
-            self._leases.settle(attempt.reply, Settlement.NAK)
+        del self._held[attempt.key]
+        if failure is not None:
+            self._reports.failed(attempt, failure)
+        elif produced is not None:
+            self._reports.succeeded(attempt, produced)
         else:
-            self._outcomes.add(attempt, outcome)
+            self._reports.given_back(attempt)
         if not self._held:
             self._empty.set()
-        while self._waiting and len(self._held) - len(self._waiting) < self._slots:
+        while self._waiting and len(self._held) - len(self._waiting) < self._settings.slots:
             self._start(self._waiting.popleft())
         self.freed()

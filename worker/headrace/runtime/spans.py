@@ -1,7 +1,7 @@
 """OpenTelemetry spans as our own: recorded, converted, and put under the attempt's span.
 
-One provider serves the process: OpenTelemetry allows it to be set once. What listens to it comes and goes with
-the worker (`Fanout`). A provider that the user's own module has set is kept, and listened to.
+One provider serves the process: OpenTelemetry allows it to be set once. What listens to it comes and goes
+with the worker (`Fanout`). A provider that the user's own module has set is kept, and listened to.
 """
 
 from __future__ import annotations

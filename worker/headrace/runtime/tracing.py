@@ -1,8 +1,9 @@
 """Every attempt as a span, with the user's own spans under it.
 
-The attempt's span id is derived from the attempt, so the coordinator knows it without being told, and a worker
-that died leaves no riddle: a redelivery is another span beside the first. Finished spans go to an OTLP endpoint
-when the standard OTEL_* variables name one, and over the bus to be read without a tracing backend.
+The attempt's span id is derived from the attempt, so the coordinator knows it without being told, and a
+worker that died leaves no riddle: a redelivery is another span beside the first. Finished spans go to an
+OTLP endpoint when the standard OTEL_* variables name one, and over the bus to be read without a tracing
+backend.
 """
 
 from __future__ import annotations

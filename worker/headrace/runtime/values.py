@@ -1,4 +1,5 @@
-"""Values on their way into and out of a task: msgpack that is decoded strictly, once, to the declared types."""
+"""Values on their way into and out of a task: msgpack that is decoded strictly, once, to the declared
+types."""
 
 from __future__ import annotations
 

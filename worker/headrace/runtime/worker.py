@@ -25,6 +25,7 @@ from headrace.runtime.middleware import Middleware
 from headrace.runtime.notices import Notices
 from headrace.runtime.outcomes import OutcomeSender
 from headrace.runtime.rejects import Rejects
+from headrace.runtime.reports import Reports
 from headrace.runtime.runner import Runner
 from headrace.runtime.settings import WorkerSettings
 from headrace.runtime.telemetry import tracing_wanted
@@ -63,7 +64,8 @@ class Worker:
         self._stopping.set()
 
     async def run(self) -> None:
-        """Raises Unavailable when no bus answers, ConfigError and DefinitionError for what cannot be loaded."""
+        """Raises Unavailable when no bus answers, ConfigError and DefinitionError for what cannot be
+        loaded."""
         tasks = _tasks(self.settings.targets)
         queues = self.settings.queues or _queues(tasks)
         bus = await connect(self.settings.bus)
@@ -129,19 +131,11 @@ class _Parts:
             held=lambda: self._runner.held,
         )
         self._runner = Runner(
-            tasks=tasks,
-            targets=settings.targets,
-            slots=settings.slots,
-            prefetch=settings.prefetch,
-            processes=settings.processes,
-            cancel_grace_s=settings.cancel_grace_s,
-            lanes=self._lanes,
-            store=ResultStore(Places(bus).open, settings.results_root),
-            leases=self._leases,
-            outcomes=self._outcomes,
-            notices=self._notices,
-            capture=self._capture,
-            worker=worker,
+            settings,
+            tasks,
+            self._lanes,
+            ResultStore(Places(bus).open, settings.results_root),
+            Reports(worker, self._leases, self._outcomes, self._notices, self._capture),
         )
         self._runner.use((self._tracing, *middlewares) if self._tracing else middlewares)
         self._pull = Pull(bus, _consumers(settings, queues), self._runner.free, self._accept)

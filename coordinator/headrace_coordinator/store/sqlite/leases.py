@@ -13,6 +13,13 @@ _SET = (
 )
 _RELEASE = "UPDATE shards SET owner = '', lease_until_us = 0 WHERE shard = ? AND epoch = ?"
 
+_END_ALL = "UPDATE shards SET owner = '', lease_until_us = 0"
+
+
+def end_all(connection: sqlite3.Connection) -> None:
+    """End every lease: whoever holds the file's lock knows that no other coordinator lives."""
+    connection.execute(_END_ALL)
+
 
 def acquire(
     connection: sqlite3.Connection, shard: int, owner: str, lease_us: int, now_us: int

@@ -61,6 +61,7 @@ class SqliteStore(SqliteReader, Store):
                 await connection.run(_create)
             elif revision != HEAD:
                 await self._upgrade(revision)
+            await connection.run(leases.end_all)
         except BaseException:
             await connection.close()
             raise

@@ -1,9 +1,9 @@
 """Where a task's function runs: on the loop, in a thread, or in a warm process.
 
 One contract: `run` decodes the inputs, calls the function, encodes the result, and raises what the function
-raised. Cancelling `run` stops the work as far as its lane can: an async task is cancelled at its next await, a
-thread is *abandoned* (its result is dropped when it comes, and `context().cancelled` tells it so), a process is
-killed and replaced.
+raised. Cancelling `run` stops the work as far as its lane can: an async task is cancelled at its next
+await, a thread is *abandoned* (its result is dropped when it comes, and `context().cancelled` tells it so),
+a process is killed and replaced.
 """
 
 from headrace.runtime.lanes.inline import InlineLane

@@ -1,8 +1,8 @@
 """Sync tasks, in daemon threads.
 
-The standard library's pool waits at exit for threads that never end, and counts an abandoned one as busy for
-ever. Here a thread belongs to one attempt at a time, goes back to the idle ones when it ends, and is forgotten
-when its attempt was abandoned; slots bound how many there are.
+The standard library's pool waits at exit for threads that never end, and counts an abandoned one as busy
+for ever. Here a thread belongs to one attempt at a time, goes back to the idle ones when it ends, and is
+forgotten when its attempt was abandoned; slots bound how many there are.
 """
 
 from __future__ import annotations
@@ -100,8 +100,8 @@ class _Worker:
 
 
 def _storable(error: BaseException | None) -> BaseException:
-    """A future refuses StopIteration, and CancelledError would look like a stop of ours: they are wrapped, and
-    keep their traceback as the cause."""
+    """A future refuses StopIteration, and CancelledError would look like a stop of ours: they are wrapped,
+    and keep their traceback as the cause."""
     if error is None or isinstance(error, StopIteration | asyncio.CancelledError):
         wrapped = RuntimeError(f"the task raised {type(error).__name__}")
         wrapped.__cause__ = error

@@ -1,0 +1,179 @@
+"""The adversary: everything the contracts allow happens to a run, in any order, at any time."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from headrace_coordinator.engine.effects import TimerKey
+from headrace_coordinator.engine.inputs import AttemptOverdue, OutcomeReceived, Redispatch, TimerFired
+from headrace_coordinator.engine.plan import Plan
+from headrace_coordinator.engine.state import RunState
+from headrace_protocol.errors import ErrorCode
+from headrace_protocol.messages import CancelRun, RetryAdvice, TaskMessage
+from tests.engine.strategies import ERROR_KINDS, plans
+from tests.engine.world import World
+
+picks = st.integers(0, 1_000)
+
+
+class Adversary(RuleBasedStateMachine):
+    """One run against the world. `World.step` holds the checks."""
+
+    world: World
+
+    @initialize(plan=plans())
+    def start(self, plan: Plan) -> None:
+        self.world = World(plan)
+        self.world.step(self.world.command)
+
+    def any_sent(self, pick: int) -> TaskMessage:
+        """Any attempt there ever was: its outcome is late, or comes once more."""
+        sent = list(self.world.sent.values())
+        return sent[pick % len(sent)]
+
+    def live(self, pick: int) -> TaskMessage:
+        keys = sorted(self.world.live, key=str)
+        return self.world.sent[keys[pick % len(keys)]]
+
+    def is_live(self) -> bool:
+        return bool(self.world.live)
+
+    @rule(us=st.sampled_from([0, 1, 500_000, 5_000_000]))
+    def time_passes(self, us: int) -> None:
+        self.world.now_us += us
+
+    @precondition(is_live)
+    @rule(picked=st.lists(picks, min_size=1, max_size=6), keep=st.booleans())
+    def workers_succeed(self, picked: list[int], keep: bool) -> None:
+        for pick in picked:
+            if self.world.live:
+                self.world.succeed(self.live(pick), keep=keep)
+
+    @precondition(is_live)
+    @rule(pick=picks, length=st.integers(0, 6), keep=st.booleans())
+    def worker_returns_another_length(self, pick: int, length: int, keep: bool) -> None:
+        self.world.succeed(self.live(pick), length=length, keep=keep)
+
+    @precondition(is_live)
+    @rule(pick=picks, value=st.sampled_from([None, 5, "text", {}]))
+    def worker_returns_no_list(self, pick: int, value: object) -> None:
+        self.world.succeed(self.live(pick), value=value)
+
+    @precondition(is_live)
+    @rule(
+        pick=picks,
+        advice=st.sampled_from([RetryAdvice.POLICY, RetryAdvice.POLICY, *RetryAdvice]),
+        after_s=st.sampled_from([None, 0.0, 3.0, float("inf"), float("nan")]),
+        kinds=st.sampled_from(ERROR_KINDS),
+    )
+    def worker_fails(
+        self, pick: int, advice: RetryAdvice, after_s: float | None, kinds: tuple[str, ...]
+    ) -> None:
+        self.world.fail(self.live(pick), advice=advice, after_s=after_s, kinds=kinds)
+
+    @precondition(is_live)
+    @rule(pick=picks, source=picks)
+    def worker_misses_an_input(self, pick: int, source: int) -> None:
+        """Also one that is there, that is none of its inputs, or that does not exist."""
+        message = self.live(pick)
+        names = [*self.world.plan.nodes[message.node].upstream] * 3 + ["", "x"]
+        self.world.fail(
+            message, code=ErrorCode.TASK_INPUT_LOST, kinds=(), lost_input=names[source % len(names)]
+        )
+
+    @precondition(is_live)
+    @rule(pick=picks)
+    def attempt_is_overdue(self, pick: int) -> None:
+        name, item, attempt = sorted(self.world.live, key=str)[pick % len(self.world.live)]
+        self.world.step(AttemptOverdue("r", name, item, attempt, "w"))
+
+    @precondition(lambda self: self.world.sent)
+    @rule(pick=picks, good=st.booleans())
+    def fenced_worker_reports(self, pick: int, good: bool) -> None:
+        message = self.any_sent(pick)
+        if good:
+            self.world.succeed(message)
+        else:
+            self.world.fail(message)
+
+    @precondition(lambda self: self.world.outcomes)
+    @rule(pick=picks)
+    def outcome_comes_again(self, pick: int) -> None:
+        outcomes = self.world.outcomes
+        self.world.step(OutcomeReceived(outcomes[pick % len(outcomes)]))
+
+    @precondition(lambda self: self.world.sent)
+    @rule(pick=picks)
+    def overdue_is_told_late(self, pick: int) -> None:
+        message = self.any_sent(pick)
+        self.world.step(AttemptOverdue("r", message.node, message.item, message.attempt, "w"))
+
+    @precondition(lambda self: self.world.collects)
+    @rule(pick=picks)
+    def map_is_collected(self, pick: int) -> None:
+        collects = self.world.collects
+        self.world.collect(collects[pick % len(collects)])
+
+    @precondition(lambda self: self.world.vault)
+    @rule(picked=st.lists(picks, min_size=1, max_size=5), everything=st.booleans())
+    def results_are_lost(self, picked: list[int], everything: bool) -> None:
+        vault = self.world.vault
+        for pick in range(len(vault)) if everything else picked:
+            if vault:
+                del vault[sorted(vault)[pick % len(vault)]]
+
+    @precondition(lambda self: self.world.timers)
+    @rule(pick=picks)
+    def timer_fires(self, pick: int) -> None:
+        timers = self.world.timers
+        keys = sorted((k for k in timers if k.kind == "retry"), key=str) or list(timers)
+        self.world.fire(keys[pick % len(keys)])
+
+    @precondition(lambda self: self.world.timers)
+    @rule(pick=picks, early=st.booleans())
+    def timer_fires_early(self, pick: int, early: bool) -> None:
+        timers = self.world.timers
+        key = sorted(timers, key=str)[pick % len(timers)]
+        self.world.step(TimerFired(key, timers[key] if early else self.world.now_us))
+
+    @precondition(lambda self: self.world.old_timers)
+    @rule(pick=picks)
+    def timer_fires_again(self, pick: int) -> None:
+        old = self.world.old_timers
+        self.world.step(old[pick % len(old)])
+
+    @rule(kind=st.sampled_from(["retry", "schedule"]), node=picks, item=st.sampled_from([None, 0, 9]))
+    def timer_nobody_set(self, kind: str, node: int, item: int | None) -> None:
+        self.world.step(TimerFired(TimerKey("r", kind, f"n{node % 4}", item), self.world.now_us))
+
+    @rule(picked=st.none() | st.lists(picks, max_size=3))
+    def bus_lost_messages(self, picked: list[int] | None) -> None:
+        sent = list(self.world.sent)
+        if picked is None or not sent:
+            self.world.step(Redispatch("r"))
+        else:
+            named = tuple(dict.fromkeys(sent[pick % len(sent)] for pick in picked))
+            self.world.step(Redispatch("r", named))
+
+    @rule()
+    def coordinator_restarts(self) -> None:
+        """What was in flight inside of it is gone, so it starts collecting again."""
+        self.world.run = self.world.reloaded()
+        self.world.collects.clear()
+        self.world.step(Redispatch("r", ()))
+
+    @rule()
+    def start_comes_again(self) -> None:
+        self.world.step(self.world.command)
+
+    @precondition(lambda self: self.world.run.head.state is RunState.RUNNING)
+    @rule(dice=st.integers(0, 9))
+    def somebody_cancels(self, dice: int) -> None:
+        if dice == 7:
+            self.world.step(CancelRun(run_id="r", by="me"))
+            assert self.world.run.head.state is RunState.CANCELLED
+
+    def teardown(self) -> None:
+        if hasattr(self, "world") and self.world.sound:
+            self.world.finish_fairly()

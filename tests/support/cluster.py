@@ -1,0 +1,165 @@
+"""Headrace as real processes on free ports: nats-server, a coordinator, workers. All can be killed and restarted."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import httpx
+import nats
+from nats.aio.client import Client
+
+from headrace.authoring.loader import load
+from headrace_coordinator.local.nats_server import EmbeddedNats
+from headrace_protocol import codec
+
+ROOT = Path(__file__).parent.parent.parent
+ACK_WAIT_S = 2.0
+"""Short, so that the task of a killed worker is given to another one soon."""
+
+
+class Cluster:
+    """One namespace on one machine."""
+
+    def __init__(self, directory: Path, *, environment: dict[str, str] | None = None) -> None:
+        self.directory = directory
+        self.nats = EmbeddedNats(directory / "nats", port=0)
+        self.workers: list[subprocess.Popen[bytes]] = []
+        self.coordinator: subprocess.Popen[bytes] | None = None
+        self.store = f"sqlite:///{directory}/headrace.db"
+        self.results = ""
+        self._environment = environment or {}
+        self._http: httpx.AsyncClient | None = None
+
+    async def __aenter__(self) -> Cluster:
+        await self.nats.start()
+        await self.start_coordinator()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        for process in (*self.workers, self.coordinator):
+            if process is not None and process.poll() is None:
+                process.send_signal(signal.SIGCONT)
+                process.kill()
+                process.wait()
+        if self._http is not None:
+            await self._http.aclose()
+        await self.nats.stop()
+        if kind is not None:
+            for log in sorted(self.directory.glob("*.log")):
+                print(f"--- {log.name}\n{log.read_text()[-4000:]}")
+
+    @property
+    def api(self) -> httpx.AsyncClient:
+        if self._http is None:
+            raise RuntimeError("the coordinator has not been started")
+        return self._http
+
+    def _spawn(self, script: str, settings: dict[str, Any], log: str, **options: Any) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", f"tests.support.{script}", json.dumps(settings)]
+        paths = os.pathsep.join(str(ROOT / name) for name in (".", "protocol", "worker", "coordinator"))
+        environment = {**os.environ, "PYTHONPATH": paths, "PYTHONUNBUFFERED": "1", **self._environment}
+        with open(self.directory / log, "ab") as out:
+            return subprocess.Popen(command, stderr=out, env=environment, cwd=self.directory, **options)
+
+    async def start_coordinator(self, **settings: Any) -> None:
+        """Start it (again) and wait until it is ready."""
+        settings = {
+            "nats": {"url": self.nats.url},
+            "store": self.store,
+            "port": 0,
+            "results": self.results,
+            "ack_wait_s": ACK_WAIT_S,
+            "sweep_s": 2.0,
+            **settings,
+        }
+        self.coordinator = self._spawn("run_coordinator", settings, "coordinator.log", stdout=subprocess.PIPE)
+        assert self.coordinator.stdout is not None
+        line = await asyncio.to_thread(self.coordinator.stdout.readline)
+        self.coordinator.stdout.close()
+        assert line, (self.directory / "coordinator.log").read_text()[-3000:]
+        if self._http is not None:
+            await self._http.aclose()
+        self._http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{int(line)}/api/v1", timeout=30)
+
+    def start_worker(self, target: Path, **settings: Any) -> subprocess.Popen[bytes]:
+        settings = {
+            "targets": [str(target)],
+            "bus": {"urls": [self.nats.url]},
+            "ack_wait_s": ACK_WAIT_S,
+            "heartbeat_s": 0.5,
+            "results": self.results,
+            **settings,
+        }
+        worker = self._spawn("run_worker", settings, f"worker-{len(self.workers)}.log")
+        self.workers.append(worker)
+        return worker
+
+    def kill_coordinator(self) -> None:
+        assert self.coordinator is not None
+        self.coordinator.kill()
+        self.coordinator.wait()
+
+    async def kill_nats(self) -> None:
+        assert self.nats.pid is not None
+        os.kill(self.nats.pid, signal.SIGKILL)
+        await self.nats.died.wait()
+
+    def wipe_bus(self) -> None:
+        """Delete everything JetStream holds; nats-server must be down."""
+        shutil.rmtree(self.directory / "nats" / "jetstream")
+
+    async def deploy(self, target: Path) -> None:
+        for workflow in load(str(target)).workflows.values():
+            answer = await self.api.put(
+                f"/workflows/{workflow.definition.name}",
+                content=codec.encode(workflow.definition),
+                headers={"Content-Type": "application/msgpack"},
+            )
+            assert answer.is_success, answer.text
+
+    async def start_run(self, workflow: str, **params: object) -> str:
+        answer = await self.api.post(f"/workflows/{workflow}/runs", json={"params": params})
+        assert answer.is_success, answer.text
+        return str(answer.json()["run_id"])
+
+    async def run(self, run_id: str) -> dict[str, Any]:
+        answer = await self.api.get(f"/runs/{run_id}")
+        return dict(answer.json()) if answer.is_success else {"state": "unknown", "text": answer.text}
+
+    async def finished(self, run_id: str, within_s: float = 30.0) -> dict[str, Any]:
+        """The run, once it is finished."""
+        found: dict[str, Any] = {}
+
+        async def over() -> bool:
+            nonlocal found
+            found = await self.run(run_id)
+            return found["state"] in ("succeeded", "failed", "cancelled")
+
+        await eventually(over, within_s, lambda: f"run {run_id} is {found}")
+        return found
+
+    async def connect(self) -> Client:
+        return await nats.connect(self.nats.url)
+
+
+async def eventually(
+    holds: Callable[[], Awaitable[bool]], within_s: float, otherwise: Callable[[], object] = lambda: ""
+) -> None:
+    """Wait for a condition that only another process can bring about."""
+    ends = time.monotonic() + within_s
+    while not await holds():
+        assert time.monotonic() < ends, f"not within {within_s} s: {otherwise()}"
+        await asyncio.sleep(0.02)

@@ -1,0 +1,74 @@
+"""CloudEvents over HTTP, in every mode of the binding, and what was received."""
+
+from __future__ import annotations
+
+import httpx
+import msgspec
+import pytest
+
+pytestmark = pytest.mark.anyio
+EVENT = {
+    "specversion": "1.0",
+    "id": "e1",
+    "source": "/airport",
+    "type": "flights.month_landed",
+    "data": {"month": "2013-01"},
+}
+TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+async def test_structured_starts_a_run_in_the_trace(http: httpx.AsyncClient) -> None:
+    answer = await http.post(
+        "/api/v1/events",
+        content=msgspec.json.encode(EVENT),
+        headers={"content-type": "application/cloudevents+json", "traceparent": TRACEPARENT},
+    )
+    assert answer.status_code == 202, answer.text
+    (event,) = answer.json()["events"]
+    assert (event["id"], len(event["runs"])) == ("e1", 1)
+    run = (await http.get(f"/api/v1/runs/{event['runs'][0]}")).json()
+    assert run["trace_id"] == "0af7651916cd43dd8448eb211c80319c"
+    assert (run["trigger"], run["event_id"]) == ("event:landed", "e1")
+
+
+async def test_binary_and_again(http: httpx.AsyncClient) -> None:
+    headers = {
+        "ce-specversion": "1.0",
+        "ce-id": "e2",
+        "ce-source": "/airport",
+        "ce-type": "flights.month_landed",
+        "content-type": "application/json",
+    }
+    first = await http.post("/api/v1/events", content=b'{"month":"2013-02"}', headers=headers)
+    again = await http.post("/api/v1/events", content=b'{"month":"2013-02"}', headers=headers)
+    assert first.status_code == again.status_code == 202
+    assert first.json() == again.json()
+    assert len((await http.get("/api/v1/runs")).json()["runs"]) == 1
+
+
+async def test_batch(http: httpx.AsyncClient) -> None:
+    batch = [{**EVENT, "id": f"b{number}"} for number in range(3)]
+    answer = await http.post(
+        "/api/v1/events",
+        content=msgspec.json.encode(batch),
+        headers={"content-type": "application/cloudevents-batch+json"},
+    )
+    assert [event["id"] for event in answer.json()["events"]] == ["b0", "b1", "b2"]
+
+
+async def test_events_are_listed_newest_first(http: httpx.AsyncClient) -> None:
+    for number in range(5):
+        event = {**EVENT, "id": str(number), "type": "a.b" if number % 2 else "c.d"}
+        await http.post(
+            "/api/v1/events",
+            content=msgspec.json.encode(event),
+            headers={"content-type": "application/cloudevents+json"},
+        )
+    first = (await http.get("/api/v1/events", params={"limit": 3})).json()
+    assert [event["event_id"] for event in first["events"]] == ["4", "3", "2"]
+    assert first["events"][0]["event"]["data"] == {"month": "2013-01"}
+    rest = (await http.get("/api/v1/events", params={"cursor": first["next"]})).json()
+    assert [event["event_id"] for event in rest["events"]] == ["1", "0"]
+    assert rest["next"] is None
+    typed = (await http.get("/api/v1/events", params={"type": "a.b"})).json()
+    assert [event["event_id"] for event in typed["events"]] == ["3", "1"]

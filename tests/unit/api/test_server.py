@@ -1,0 +1,77 @@
+"""The server in our own loop: ports, streams that end, requests that finish."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+
+import httpx
+import pytest
+
+from headrace_coordinator.api.app import Api
+from headrace_coordinator.api.server import ApiServer
+from headrace_protocol.errors import ConfigError, ErrorCode, PortInUse
+from tests.unit.api.fake_coordinator import FakeCoordinator
+from tests.unit.api.streams import changes_in
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_serves_and_stops(app: Api) -> None:
+    server = ApiServer(app)
+    await server.start("127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.port}"
+    async with httpx.AsyncClient(base_url=url) as http:
+        assert (await http.get("/health/live")).status_code == 200
+    await server.stop()
+    async with httpx.AsyncClient(base_url=url) as http:
+        with pytest.raises(httpx.ConnectError):
+            await http.get("/health/live")
+
+
+async def test_a_port_in_use_is_told_before_anything_else(app: Api) -> None:
+    first, second = ApiServer(app), ApiServer(app)
+    await first.start("127.0.0.1", 0)
+    with pytest.raises(PortInUse) as caught:
+        await second.start("127.0.0.1", first.port)
+    assert caught.value.code is ErrorCode.PORT_IN_USE
+    assert "--port" in caught.value.fix
+    await first.stop()
+    await second.stop()
+
+
+async def test_an_address_of_another_machine(app: Api) -> None:
+    with pytest.raises(ConfigError):
+        await ApiServer(app).start("192.0.2.1", 0)
+
+
+async def test_stopping_ends_open_streams(app: Api, coordinator: FakeCoordinator) -> None:
+    server = ApiServer(app)
+    await server.start("127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.port}"
+    async with httpx.AsyncClient(base_url=url, timeout=10) as http:
+        run_id = (await http.post("/api/v1/workflows/flights/runs", json={})).json()["run_id"]
+        async with http.stream("GET", "/api/v1/changes?after=0") as answer:
+            text = ""
+            parts = answer.aiter_text()
+            while not changes_in(text):
+                text += await anext(parts)
+            await coordinator.happen(run_id)
+            stopping = asyncio.create_task(server.stop())
+            async for part in parts:
+                text += part
+        async with asyncio.timeout(5):
+            await stopping
+    assert [batch.position for batch in changes_in(text)][:1] == [1]
+    assert not app.services.streams
+
+
+def test_libraries_that_are_not_used_are_not_imported() -> None:
+    code = (
+        "import sys; from headrace_coordinator.api.app import create_app; "
+        "create_app(None, None, namespace='x'); "
+        "print([name for name in ('pydantic', 'attrs', 'polyfactory', 'jinja2') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"
