@@ -9,12 +9,36 @@ from headrace_coordinator.engine.effects import TimerKey
 from headrace_coordinator.engine.inputs import AttemptOverdue, OutcomeReceived, Redispatch, TimerFired
 from headrace_coordinator.engine.plan import Plan
 from headrace_coordinator.engine.state import RunState
+from headrace_protocol.definition import Output
 from headrace_protocol.errors import ErrorCode
 from headrace_protocol.messages import CancelRun, RetryAdvice, TaskMessage
+from tests.engine.building import node, plan_of
 from tests.engine.strategies import ERROR_KINDS, plans
 from tests.engine.world import World
 
 picks = st.integers(0, 1_000)
+RICH = [
+    plan_of(
+        node("n0"),
+        node("n1", "n0", over=Output("n0", ("rows",)), max_attempts=4),
+        node("n2", "n1", over=Output("n1"), window=1, max_attempts=2),
+        node("n4", "n0", max_attempts=3, backoff_s=2.0),
+        node("n5", "n1", "n4", after=("n2",)),
+    ),
+    plan_of(
+        node("n1", max_attempts=2),
+        node("n2", "n1", over=Output("n1"), max_attempts=3, backoff_s=2.0),
+        node("n4", "n1", over=Output("n1"), window=3),
+        node("n5", "n2", "n4", max_attempts=3),
+        node("n7", "n5", "n1", over=Output("n5"), window=2),
+    ),
+    plan_of(
+        node("n0", max_attempts=2),
+        node("n1", "n0", max_attempts=2, backoff_s=2.0),
+        node("n2", "n1", "n0", max_attempts=4, backoff_s=2.0),
+        node("n4", "n1", "n2", max_attempts=2),
+    ),
+]
 
 
 class Adversary(RuleBasedStateMachine):
@@ -177,3 +201,23 @@ class Adversary(RuleBasedStateMachine):
     def teardown(self) -> None:
         if hasattr(self, "world") and self.world.sound:
             self.world.finish_fairly()
+
+
+class Loser(Adversary):
+    """The same on workflows in which every result has several readers, that themselves are read."""
+
+    @initialize(plan=st.sampled_from(RICH))
+    def start(self, plan: Plan) -> None:
+        self.world = World(plan)
+        self.world.step(self.world.command)
+
+    @precondition(lambda self: self.world.vault)
+    @rule(rounds=st.integers(1, 3))
+    def all_results_are_lost_again_and_again(self, rounds: int) -> None:
+        for _ in range(rounds):
+            self.world.vault.clear()
+            for effect in list(self.world.collects):
+                self.world.collect(effect)
+            for key in sorted(self.world.live, key=str):
+                if key in self.world.live:
+                    self.world.succeed(self.world.sent[key], keep=True)

@@ -7,14 +7,15 @@ from hypothesis import HealthCheck, given, settings
 from headrace_coordinator.engine.plan import Plan
 from headrace_coordinator.engine.state import RunState
 from headrace_protocol.errors import ErrorCode
-from tests.engine.machine import Adversary
+from tests.engine.machine import Adversary, Loser
 from tests.engine.strategies import plans
 from tests.engine.world import World
 
+quick = settings(max_examples=40, stateful_step_count=40, suppress_health_check=list(HealthCheck))
 TestAdversary = Adversary.TestCase
-TestAdversary.settings = settings(
-    max_examples=50, stateful_step_count=40, suppress_health_check=list(HealthCheck)
-)
+TestAdversary.settings = quick
+TestLoser = Loser.TestCase
+TestLoser.settings = quick
 
 
 @settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])

@@ -123,7 +123,11 @@ async def dead_letters_redrive(services: Given, letter_id: FromPath[str]) -> Dea
 
 
 @get(
-    "/errors/{code:str}", operation_id="errorMeaning", summary="What an error code means", tags=["operations"]
+    "/errors/{code:str}",
+    operation_id="errorMeaning",
+    summary="What an error code means",
+    tags=["operations"],
+    responses=problems(400, 404),
 )
 async def error_meaning(code: FromPath[str]) -> ErrorMeaning:
     try:

@@ -32,6 +32,8 @@ class MemoryStore(MemoryReader, Store):
 
     async def open(self) -> None:
         self._open = True
+        shards = self._tables.shards
+        shards.update({shard: Lease("", held.epoch, 0) for shard, held in shards.items()})
 
     async def close(self) -> None:
         self._open = False

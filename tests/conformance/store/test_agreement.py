@@ -49,7 +49,7 @@ def few(rows: st.SearchStrategy[T]) -> st.SearchStrategy[list[T]]:
 heads = st.builds(
     RunHead,
     run_id=run_ids,
-    workflow=st.sampled_from(["w", "v"]),
+    workflow=st.just("w"),
     version=st.just("1"),
     shard=shards,
     state=st.sampled_from(RunState),
@@ -203,6 +203,7 @@ class Agreement(RuleBasedStateMachine):
         self.both(dump)
 
 
+# Without shrinking: it takes minutes, and the message of a failure names the query that differs.
 TestAgreement = Agreement.TestCase
 TestAgreement.settings = settings(
     max_examples=25, stateful_step_count=15, phases=(Phase.explicit, Phase.reuse, Phase.generate)

@@ -144,6 +144,17 @@ async def test_leases_and_fences(store: Store) -> None:
     assert await store.cursor("c") == 4
 
 
+async def test_a_coordinator_that_starts_again_need_not_wait_for_the_lease_of_the_one_before(
+    store: Store,
+) -> None:
+    fence = await store.acquire_shard(0, "a", 1e6, NOW_US)
+    await store.close()
+    await store.open()
+    with pytest.raises(FenceLost):
+        await store.commit(Transaction(fence=fence))
+    assert await store.acquire_shard(0, "b", 1e6, NOW_US) == ShardFence(0, 2)
+
+
 async def test_a_shard_that_was_never_acquired_has_no_fence(store: Store) -> None:
     with pytest.raises(FenceLost):
         await store.commit(Transaction(fence=ShardFence(5, 1)))

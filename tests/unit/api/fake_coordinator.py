@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -52,6 +52,8 @@ class FakeCoordinator:
         self.queue_views: tuple[QueueView, ...] = ()
         self.ready = ReadinessView(ready=True, store=True, bus=True, shards=(0,))
         self.failure: Exception | None = None
+        self.pause: Callable[[], Awaitable[None]] = _at_once
+        """Awaited before and after a listener is added: others may run there."""
 
     def clock(self) -> int:
         return self.now_us
@@ -137,8 +139,10 @@ class FakeCoordinator:
     @asynccontextmanager
     async def changes(self) -> AsyncIterator[AsyncIterator[LifecycleBatch]]:
         queue: asyncio.Queue[LifecycleBatch | None] = asyncio.Queue()
+        await self.pause()
         self.listeners.add(queue)
         try:
+            await self.pause()
             yield self._heard(queue)
         finally:
             self.listeners.discard(queue)
@@ -193,3 +197,7 @@ class FakeCoordinator:
     def _tick(self) -> int:
         self.now_us += 1_000
         return self.now_us
+
+
+async def _at_once() -> None:
+    return

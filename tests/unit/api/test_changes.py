@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Awaitable, Callable
 
 import pytest
 
 from headrace_coordinator.api.app import Api
 from headrace_coordinator.api.services import ApiSettings
+from headrace_coordinator.store.memory import MemoryStore
+from headrace_coordinator.store.memory_reader import MemoryReader
 from headrace_protocol.codec import raw
-from headrace_protocol.messages import StartRun
+from headrace_protocol.messages import LifecycleBatch, StartRun
 from tests.unit.api.fake_coordinator import FakeCoordinator
 from tests.unit.api.streams import changes_in, open_stream
 
@@ -33,11 +36,33 @@ async def test_begins_now_and_tells_what_comes(app: Api, coordinator: FakeCoordi
         assert [batch.position for batch in await stream.read_changes(1)] == [2]
 
 
+class Unhurried(MemoryReader):
+    """A store whose history takes a few turns of the loop to read, as a real one does."""
+
+    def __init__(self, store: MemoryStore, pause: Callable[[], Awaitable[None]]) -> None:
+        self._tables = store._tables
+        self._open = True
+        self._pause = pause
+
+    async def history(self, run_id: str | None, after: int, limit: int) -> list[LifecycleBatch]:
+        await self._pause()
+        batches = await super().history(run_id, after, limit)
+        await self._pause()
+        return batches
+
+
 @pytest.mark.parametrize("seed", range(12))
 async def test_cut_anywhere_misses_nothing_and_repeats_nothing(
-    app: Api, coordinator: FakeCoordinator, seed: int
+    app: Api, coordinator: FakeCoordinator, store: MemoryStore, seed: int
 ) -> None:
     chance = random.Random(seed)
+
+    async def pause() -> None:
+        for _ in range(chance.randrange(4)):
+            await asyncio.sleep(0)
+
+    app.services.store = Unhurried(store, pause)
+    coordinator.pause = pause
     run_id = await start(coordinator, "one")
     total = 400
 

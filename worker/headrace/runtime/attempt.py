@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from enum import StrEnum
@@ -15,6 +16,8 @@ from headrace.context import TaskContext
 from headrace_protocol import ids
 from headrace_protocol.definition import TaskDefinition
 from headrace_protocol.messages import HeldAttempt, Stored, TaskMessage
+
+_TASK_LOG = logging.getLogger("headrace.task")
 
 
 def now_us() -> int:
@@ -106,6 +109,7 @@ class Attempt:
             item=message.item,
             queue=message.queue,
             trace_id=self.trace_id,
+            log=_TASK_LOG,
         )
 
     def begin(self) -> None:

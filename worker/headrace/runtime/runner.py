@@ -182,9 +182,8 @@ class Runner:
     def _lane(self, message: TaskMessage, task: RunnableTask) -> Lane:
         isolation = message.isolation
         if isolation is Isolation.ASYNC and not task.is_async:
-            isolation = (
-                Isolation.THREAD
-            )  # deployed while the function was async: on the loop it would block it
+            # The workflow was deployed while the function was async; on the loop it would block it now.
+            isolation = Isolation.THREAD
         return self._lanes[isolation]
 
     def _unknown_task(self, message: TaskMessage) -> Failure:

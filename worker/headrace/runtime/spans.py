@@ -6,52 +6,22 @@ with the worker (`Fanout`). A provider that the user's own module has set is kep
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
-from opentelemetry.trace import NonRecordingSpan, SpanContext, StatusCode, TraceFlags
+from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, StatusCode, TraceFlags
 from opentelemetry.trace.span import TraceState
 
 from headrace_protocol.headers import TraceContext
 from headrace_protocol.messages import Span, SpanLink
 
 SERVICE = "headrace-worker"
-_forced: ContextVar[tuple[int, int] | None] = ContextVar("headrace_forced_ids", default=None)
-
-
-class DerivedIds(RandomIdGenerator):
-    """Ids that are derived where the caller says so, and another generator's everywhere else."""
-
-    def __init__(self, otherwise: IdGenerator) -> None:
-        self._otherwise = otherwise
-
-    def generate_trace_id(self) -> int:
-        forced = _forced.get()
-        return forced[0] if forced else self._otherwise.generate_trace_id()
-
-    def generate_span_id(self) -> int:
-        forced = _forced.get()
-        return forced[1] if forced else self._otherwise.generate_span_id()
-
-    def is_trace_id_random(self) -> bool:
-        return False
-
-
-@contextmanager
-def forced_ids(trace_id: str, span_id: str) -> Iterator[None]:
-    """The span that is started inside has these ids."""
-    token = _forced.set((int(trace_id, 16), int(span_id, 16)))
-    try:
-        yield
-    finally:
-        _forced.reset(token)
 
 
 class Fanout(SpanProcessor):
@@ -75,20 +45,16 @@ def provider() -> tuple[TracerProvider, Fanout]:
     if _installed is None:
         existing = trace.get_tracer_provider()
         if isinstance(existing, TracerProvider):
-            existing.id_generator = DerivedIds(existing.id_generator)
             _installed = existing
         else:
-            resource = Resource.create({SERVICE_NAME: SERVICE})
-            named = Resource.create() if _service_is_set() else resource
-            _installed = TracerProvider(resource=named, id_generator=DerivedIds(RandomIdGenerator()))
+            resource = Resource.create() if _service_is_set() else Resource.create({SERVICE_NAME: SERVICE})
+            _installed = TracerProvider(resource=resource)
             trace.set_tracer_provider(_installed)
         _installed.add_span_processor(_fanout)
     return _installed, _fanout
 
 
 def _service_is_set() -> bool:
-    import os
-
     return bool(os.environ.get("OTEL_SERVICE_NAME")) or "service.name=" in os.environ.get(
         "OTEL_RESOURCE_ATTRIBUTES", ""
     )
@@ -129,11 +95,13 @@ def as_span(span: ReadableSpan) -> Span:
         service=str(span.resource.attributes.get(SERVICE_NAME, "")),
         attributes=dict(span.attributes or {}),
         error=(span.status.description or "error") if span.status.status_code is StatusCode.ERROR else "",
-        links=tuple(
-            SpanLink(format(link.context.trace_id, "032x"), format(link.context.span_id, "016x"))
-            for link in span.links
-        ),
+        links=tuple(links_of(span.links)),
     )
+
+
+def links_of(links: Sequence[Link]) -> Iterator[SpanLink]:
+    for link in links:
+        yield SpanLink(format(link.context.trace_id, "032x"), format(link.context.span_id, "016x"))
 
 
 class SpanRecorder(SpanProcessor):

@@ -12,17 +12,25 @@ import asyncio
 import logging
 import os
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
+from opentelemetry import context as otel_context
 from opentelemetry import trace
-from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from opentelemetry.sdk.resources import SERVICE_NAME
+from opentelemetry.sdk.trace import Event, ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
-from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
+from opentelemetry.sdk.trace.sampling import ParentBased
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, Status, StatusCode, TraceFlags
+from opentelemetry.trace.span import TraceState
+from opentelemetry.util.types import AttributeValue
 
 from headrace.bus import Bus
 from headrace.runtime.attempt import CURRENT, Attempt, Produced
+from headrace.runtime.attempt_span import AttemptSpan
 from headrace.runtime.middleware import CallNext
-from headrace.runtime.spans import active_span, as_span, forced_ids, provider, remote_context
+from headrace.runtime.spans import active_span, as_span, links_of, provider, remote_context
 from headrace.runtime.telemetry import otlp_wanted
 from headrace_protocol import codec, headers
 from headrace_protocol.errors import ConfigError
@@ -37,6 +45,7 @@ BATCH_SPANS = 256
 BATCH_BYTES = 512 * 1024
 WAITING_SPANS = 50_000
 _HEADERS = headers.make()
+_SCOPE = InstrumentationScope("headrace.worker")
 
 
 def otlp_exporter() -> SpanExporter:
@@ -131,41 +140,80 @@ class Tracing:
     def __init__(self, shipper: SpanShipper | None, worker: str) -> None:
         """Raises ConfigError for an unknown OTLP protocol."""
         tracers, self._fanout = provider()
-        self._tracer = tracers.get_tracer("headrace.worker")
         self._worker = worker
         self._shipper = shipper
         self._listeners: list[SpanProcessor] = [shipper] if shipper else []
         self._otlp = BatchSpanProcessor(otlp_exporter()) if otlp_wanted() else None
         if self._otlp is not None:
             self._listeners.append(self._otlp)
+        self._sampler = tracers.sampler
         self._resource = tracers.resource
+        self._service = str(tracers.resource.attributes.get(SERVICE_NAME, ""))
         self._fanout.listeners += self._listeners
 
     async def __call__(self, attempt: Attempt, call_next: CallNext) -> Produced:
-        message = attempt.message
-        parent = remote_context(message.trace) if message.trace else None
-        with forced_ids(attempt.trace_id, attempt.span_id):
-            span = self._tracer.start_span(
-                f"attempt {message.node}",
-                parent,
-                SpanKind.CONSUMER,
-                self._attributes(attempt),
-                start_time=attempt.started_at_us * 1_000,
-            )
-        with trace.use_span(span, end_on_exit=True, record_exception=False, set_status_on_exception=False):
-            try:
-                return await call_next(attempt)
-            except asyncio.CancelledError:
-                span.set_status(Status(StatusCode.ERROR, attempt.stop or "cancelled"))
-                raise
-            except BaseException as error:
-                span.record_exception(error)
-                span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
-                raise
+        span = self._span(attempt)
+        token = otel_context.attach(trace.set_span_in_context(span))
+        try:
+            return await call_next(attempt)
+        except asyncio.CancelledError:
+            span.set_status(StatusCode.ERROR, attempt.stop or "cancelled")
+            raise
+        except BaseException as error:
+            span.record_exception(error)
+            span.set_status(StatusCode.ERROR, f"{type(error).__name__}: {error}")
+            raise
+        finally:
+            otel_context.detach(token)
+            span.end()
 
-    def _attributes(self, attempt: Attempt) -> dict[str, str | int | float]:
+    def _span(self, attempt: Attempt) -> trace.Span:
+        message, trace_id = attempt.message, int(attempt.trace_id, 16)
+        sampled = self._is_sampled(message.trace, trace_id)
+        flags = TraceFlags(TraceFlags.SAMPLED if sampled else TraceFlags.DEFAULT)
+        state = (
+            TraceState.from_header([message.trace.state]) if message.trace and message.trace.state else None
+        )
+        context = SpanContext(trace_id, int(attempt.span_id, 16), False, flags, state)
+        if not sampled:
+            return NonRecordingSpan(context)
+        return AttemptSpan(
+            context,
+            f"attempt {message.node}",
+            attempt.started_at_us,
+            self._attributes(attempt),
+            partial(self._ended, attempt),
+        )
+
+    def _is_sampled(self, parent: TraceContext | None, trace_id: int) -> bool:
+        if parent is not None and isinstance(self._sampler, ParentBased):
+            return parent.sampled
+        context = remote_context(parent) if parent is not None else None
+        return self._sampler.should_sample(context, trace_id, "attempt").decision.is_sampled()
+
+    def _ended(self, attempt: Attempt, ended: AttemptSpan) -> None:
+        parent = attempt.message.trace
+        span = Span(
+            trace_id=attempt.trace_id,
+            span_id=attempt.span_id,
+            name=ended.name,
+            start_us=ended.start_us,
+            end_us=ended.end_us,
+            parent_span_id=parent.span_id if parent else "",
+            kind="consumer",
+            service=self._service,
+            attributes=dict(ended.attributes),
+            error=ended.error,
+            links=tuple(links_of(ended.links)),
+        )
+        if self._shipper is not None:
+            self._shipper.adopt(attempt, (span,))
+        if self._otlp is not None:
+            self._otlp.on_end(self._readable(span, ended.events))
+
+    def _attributes(self, attempt: Attempt) -> dict[str, AttributeValue]:
         message = attempt.message
-        found: dict[str, str | int | float] = {
+        found: dict[str, AttributeValue] = {
             "headrace.run.id": message.run_id,
             "headrace.workflow": message.workflow,
             "headrace.node": message.node,
@@ -188,7 +236,7 @@ class Tracing:
             for span in spans:
                 self._otlp.on_end(self._readable(span))
 
-    def _readable(self, span: Span) -> ReadableSpan:
+    def _readable(self, span: Span, events: Sequence[Event] = ()) -> ReadableSpan:
         trace_id, sampled = int(span.trace_id, 16), TraceFlags(TraceFlags.SAMPLED)
         parent = int(span.parent_span_id or "0", 16)
         return ReadableSpan(
@@ -197,10 +245,12 @@ class Tracing:
             SpanContext(trace_id, parent, False, sampled) if parent else None,
             self._resource,
             {name: value for name, value in span.attributes.items() if isinstance(value, str | int | float)},
+            events,
             kind=SpanKind[span.kind.upper()],
             status=Status(StatusCode.ERROR, span.error) if span.error else Status(StatusCode.UNSET),
             start_time=span.start_us * 1_000,
             end_time=span.end_us * 1_000,
+            instrumentation_scope=_SCOPE,
         )
 
     def active(self) -> TraceContext | None:

@@ -106,13 +106,7 @@ class _Parts:
         self._rejects = Rejects(bus, self._leases, subjects)
         self._tracing = _tracing(worker, settings, bus, queues)
         self._threads = ThreadLane()
-        self._processes = ProcessLane(
-            settings.targets,
-            self._logs.add,
-            self._tracing.adopt if self._tracing else lambda attempt, spans: None,
-            self._tracing.active if self._tracing else lambda: None,
-            traced=self._tracing is not None,
-        )
+        self._processes = self._process_lane()
         self._wants_processes = any(
             task.definition.options.isolation is Isolation.PROCESS for task in tasks.values()
         )
@@ -142,6 +136,14 @@ class _Parts:
         self._runner.freed = self._pull.refill
         self._beating: asyncio.Task[None] | None = None
         self._warming: asyncio.Task[None] | None = None
+
+    def _process_lane(self) -> ProcessLane:
+        tracing = self._tracing
+        if tracing is None:
+            return ProcessLane(
+                self._settings.targets, self._logs.add, lambda *_: None, lambda: None, traced=False
+            )
+        return ProcessLane(self._settings.targets, self._logs.add, tracing.adopt, tracing.active, traced=True)
 
     async def start(self) -> None:
         await self._bus.subscribe(self._cancel_subject, self._cancel)

@@ -12,8 +12,7 @@ _SET = (
     " DO UPDATE SET owner = excluded.owner, epoch = excluded.epoch, lease_until_us = excluded.lease_until_us"
 )
 _RELEASE = "UPDATE shards SET owner = '', lease_until_us = 0 WHERE shard = ? AND epoch = ?"
-
-_END_ALL = "UPDATE shards SET owner = '', lease_until_us = 0"
+_END_ALL = "UPDATE shards SET owner = '', lease_until_us = 0 WHERE owner <> ''"
 
 
 def end_all(connection: sqlite3.Connection) -> None:

@@ -1,0 +1,106 @@
+"""The files made from SQLAlchemy, the migrations and the queries' plans."""
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine
+
+from headrace_coordinator.store.migrations import HEAD, REVISIONS
+from headrace_coordinator.store.migrations.upgrade import upgrade
+from headrace_coordinator.store.records import Transaction
+from headrace_coordinator.store.sqlite import generate
+from headrace_coordinator.store.sqlite.statements import STATEMENTS, schema_script
+from headrace_coordinator.store.sqlite.store import SqliteStore
+
+
+def tables(connection: sqlite3.Connection) -> dict[str, str]:
+    found = connection.execute("SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'alembic%'")
+    return {name: " ".join((sql or "").split()) for name, sql in found}
+
+
+def test_the_made_files_are_up_to_date() -> None:
+    assert schema_script() == generate.schema_sql(), f"run python -m {generate.__name__}"
+    assert (generate.HERE / "statements.sql").read_text() == generate.statements_sql()
+
+
+def test_migrating_gives_the_schema_that_a_new_file_gets(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path}/migrated.db")
+    with engine.begin() as connection:
+        upgrade(connection)
+    engine.dispose()
+    migrated = sqlite3.connect(tmp_path / "migrated.db")
+    made = sqlite3.connect(":memory:")
+    made.executescript(schema_script())
+    assert tables(migrated) == tables(made)
+    assert migrated.execute("SELECT version_num FROM alembic_version").fetchall() == [(HEAD,)]
+    migrated.close()
+    made.close()
+
+
+def test_every_migration_is_listed() -> None:
+    versions = Path(generate.HERE).parent / "migrations" / "versions"
+    assert sorted(file.name.partition("_")[0] for file in versions.glob("*.py")) == list(REVISIONS)
+
+
+async def test_an_older_file_is_migrated_when_it_is_opened(path: Path) -> None:
+    raw = sqlite3.connect(path)
+    raw.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+    raw.close()
+    store = SqliteStore(path)
+    await store.open()
+    await store.commit(Transaction(cursors={"c": 1}))
+    assert await store.cursor("c") == 1
+    await store.close()
+
+
+def test_opening_a_current_file_imports_no_sqlalchemy(tmp_path: Path) -> None:
+    script = f"""
+import asyncio, sys
+from headrace_coordinator.store import open_store
+async def main():
+    for _ in range(2):
+        store = open_store("sqlite:///{tmp_path}/store.db")
+        await store.open()
+        await store.definitions()
+        await store.close()
+asyncio.run(main())
+print([name for name in sys.modules if name.startswith(("sqlalchemy", "alembic"))])
+"""
+    environment = {"PYTHONPATH": ":".join(sys.path)}
+    answer = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, check=True)
+    assert answer.stdout == b"[]\n"
+
+
+SCANS = {
+    # Small tables, or the whole table is the answer.
+    "count_runs": "SCAN runs USING COVERING INDEX runs_by_workflow",
+    "outbox": "SCAN outbox",
+    "schedules": "SCAN schedules",
+    "definitions": "SCAN definitions",
+}
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_queries_use_an_index_and_do_not_sort(name: str) -> None:
+    made = sqlite3.connect(":memory:")
+    made.executescript(schema_script())
+    plan = [row[3] for row in made.execute(f"EXPLAIN QUERY PLAN {STATEMENTS[name]}", _Nulls())]
+    made.close()
+    real = [step for step in plan if "anon_1" not in step and "CONSTANT" not in step]
+    scans = [step for step in real if step.startswith("SCAN")]
+    if name in SCANS:
+        assert SCANS[name] in scans
+    elif name == "prune_events":
+        assert scans == ["SCAN events"]  # `limit` rows from the start, in order of the key
+    else:
+        assert not scans
+    sorts = [step for step in real if "TEMP B-TREE" in step]
+    assert not sorts or name in {"definitions", "spans", "versions"} or name.startswith("prune_"), sorts
+
+
+class _Nulls(dict[str, object]):
+    def __missing__(self, key: str) -> object:
+        return None
