@@ -64,6 +64,11 @@ class Outbox:
         """Whether confirmed batches wait for a transaction that deletes them."""
         return bool(self._confirmed)
 
+    @property
+    def active(self) -> bool:
+        """Whether anything is still to be confirmed or deleted."""
+        return bool(self._open or self._confirmed)
+
     def take_confirmed(self) -> list[int]:
         """Sequences to delete, each handed out once."""
         confirmed, self._confirmed = self._confirmed, []

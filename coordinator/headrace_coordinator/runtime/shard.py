@@ -22,7 +22,7 @@ from headrace_coordinator.store.port import FenceLost, Store
 from headrace_coordinator.store.records import ShardFence
 from headrace_protocol import headers
 from headrace_protocol.codec import encode
-from headrace_protocol.errors import HeadraceError
+from headrace_protocol.errors import HeadraceError, Unavailable
 from headrace_protocol.messages import CommandReply
 from headrace_protocol.subjects import Subjects
 
@@ -103,12 +103,8 @@ class Shard:
 
     async def _loop(self) -> None:
         while not self._stopping:
-            try:
-                await asyncio.wait_for(self._wake.wait(), None if not self._outbox.waiting else IDLE_S)
-            except TimeoutError:
-                pass
-            self._wake.clear()
-            while self._inbox or self._outbox.waiting:
+            idle = await self._sleep()
+            while self._inbox or (idle and self._outbox.waiting):
                 envelopes = [self._inbox.popleft() for _ in range(min(len(self._inbox), MAX_ENVELOPES))]
                 try:
                     await self._turn(envelopes)
@@ -121,12 +117,28 @@ class Shard:
                     break
         self._refuse(list(self._inbox))
 
+    async def _sleep(self) -> bool:
+        """Wait for inputs; true when there were none for a while and the outbox may be tidied up."""
+        idle = False
+        try:
+            await asyncio.wait_for(self._wake.wait(), IDLE_S if self._outbox.active else None)
+        except TimeoutError:
+            idle = True
+        self._wake.clear()
+        return idle
+
     async def _turn(self, envelopes: list[Envelope]) -> None:
         """One turn. An envelope that breaks the engine is singled out and does not take the others with it."""
-        turn = Turn(self._subjects, self.fence, self._clock.now_us())
         metrics.batch_size.record(len(envelopes))
+        turn = self._new_turn()
         try:
             replies = await self._applier.apply_all(turn, envelopes)
+        except Unavailable as error:
+            log.error("the store cannot be read: %s", error)
+            self._actors.forget(turn.touched)
+            self._inbox.extendleft(reversed(envelopes))
+            await self._clock.sleep(STORE_RETRY_S[-2])
+            return
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not stop the shard
             self._actors.forget(turn.touched)
             await self._single_out(envelopes, error)
@@ -134,13 +146,16 @@ class Shard:
         await self._commit(turn)
         self._settle(turn, envelopes, replies)
 
+    def _new_turn(self) -> Turn:
+        return Turn(self._subjects, self.fence, self._clock.now_us())
+
     async def _single_out(self, envelopes: list[Envelope], error: Exception) -> None:
         if len(envelopes) > 1:
             for envelope in envelopes:
                 await self._turn([envelope])
             return
         log.error("an input broke the engine", exc_info=error)
-        turn = Turn(self._subjects, self.fence, self._clock.now_us())
+        turn = self._new_turn()
         replies = self._applier.bury(turn, envelopes[0], error)
         await self._commit(turn)
         self._settle(turn, envelopes, [replies])

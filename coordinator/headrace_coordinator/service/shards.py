@@ -68,6 +68,12 @@ class _Owned:
         self.wheel = wheel
         self.consumer: Subscription | None = None
 
+    async def abandon(self) -> None:
+        """End what feeds the loop."""
+        if self.consumer is not None:
+            await self.consumer.stop()
+        await self.wheel.stop()
+
 
 class ShardSet:
     """Takes leases, runs loops, routes envelopes."""
@@ -80,7 +86,7 @@ class ShardSet:
         self._owner = owner
         self._on_deploy = on_deploy
         self._owned: dict[int, _Owned] = {}
-        self._collecting: set[asyncio.Task[None]] = set()
+        self._background: set[asyncio.Task[None]] = set()
         self._keeper: asyncio.Task[None] | None = None
 
     @property
@@ -181,8 +187,8 @@ class ShardSet:
 
     def collect(self, shard: int, effect: Collect) -> None:
         task = asyncio.create_task(self._collect(shard, effect), name=f"collect {effect.node}")
-        self._collecting.add(task)
-        task.add_done_callback(self._collecting.discard)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     async def _collect(self, shard: int, effect: Collect) -> None:
         found = self._owned[shard].actors.cached(effect.run_id)
@@ -190,7 +196,12 @@ class ShardSet:
         self.put(shard, Envelope(inputs=(await self._parts.collector.collect(effect, counts),)))
 
     def _lost(self, shard: int) -> None:
-        self._owned.pop(shard, None)
+        """Called by the shard's own loop, which ends; its timers and its consumer end in the background."""
+        owned = self._owned.pop(shard, None)
+        if owned is not None:
+            task = asyncio.create_task(owned.abandon(), name=f"abandon shard {shard}")
+            self._background.add(task)
+            task.add_done_callback(self._background.discard)
 
     async def _keep_leases(self) -> None:
         """Renew well before the leases end; a lease that was lost stops its shard at its next commit."""
@@ -204,14 +215,12 @@ class ShardSet:
 
     async def stop(self) -> None:
         """Stop reading, finish the turns in hand, give the leases back."""
-        for task in (self._keeper, *self._collecting):
+        for task in (self._keeper, *self._background):
             if task is not None:
                 task.cancel()
         fences: list[ShardFence] = []
         for owned in self._owned.values():
-            if owned.consumer is not None:
-                await owned.consumer.stop()
-            await owned.wheel.stop()
+            await owned.abandon()
             await owned.shard.stop()
             fences.append(owned.shard.fence)
         for fence in fences:

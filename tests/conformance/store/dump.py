@@ -43,5 +43,3 @@ async def dump(
             [await store.item_results(run_id, node, 0, ALL) for node in nodes],
         )
     return found
-
-

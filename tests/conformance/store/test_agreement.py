@@ -36,9 +36,7 @@ shards = st.integers(0, 1)
 small = st.integers(1, 12)
 items = st.none() | st.integers(0, 4)
 labels = st.dictionaries(st.sampled_from(["a", "b"]), st.sampled_from(["x", 'y"\n']), max_size=2)
-keys = st.builds(
-    TimerKey, actor=run_ids, kind=st.sampled_from(["retry", "deadline"]), node=names, item=items
-)
+keys = st.builds(TimerKey, actor=run_ids, kind=st.sampled_from(["retry", "deadline"]), node=names, item=items)
 fences = st.builds(ShardFence, shard=shards, epoch=st.integers(1, 3))
 
 
@@ -174,9 +172,7 @@ class Agreement(RuleBasedStateMachine):
 
     @rule(now_us=times)
     def prune(self, now_us: int) -> None:
-        policy = RetentionPolicy(
-            runs_s=1e-5, logs_s=1e-5, spans_s=1e-5, events_s=1e-5, dead_letters_s=1e-5
-        )
+        policy = RetentionPolicy(runs_s=1e-5, logs_s=1e-5, spans_s=1e-5, events_s=1e-5, dead_letters_s=1e-5)
         self.both(lambda store: store.prune(policy, now_us, 100))
 
     @rule()

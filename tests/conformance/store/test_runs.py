@@ -6,10 +6,10 @@ import pytest
 from headrace_coordinator.engine.state import RunState
 from headrace_coordinator.store.port import RunCursor, RunFilter, Store, StoredRun
 from headrace_coordinator.store.records import Transaction
+from headrace_protocol.codec import raw
 from headrace_protocol.errors import ErrorInfo, InvariantBroken
 from headrace_protocol.headers import TraceContext
 from headrace_protocol.messages import ABSENT, Result
-from headrace_protocol.codec import raw
 from tests.conformance.store.samples import attempt, finished, head, history, node
 
 

@@ -68,16 +68,17 @@ async def test_cut_anywhere_misses_nothing_and_repeats_nothing(
 
     async def write() -> None:
         while coordinator.position < total:
-            for _ in range(min(chance.randrange(1, 30), total - coordinator.position)):
+            for _ in range(min(chance.randrange(1, 3), total - coordinator.position)):
                 await coordinator.happen(run_id)
             await asyncio.sleep(0)
+            await pause()
 
     writing = asyncio.create_task(write())
     seen: list[int] = []
     last_id = "0"
     while len(seen) < total:
         async with open_stream(app, last_id=last_id) as stream:
-            for _ in range(chance.randrange(1, 6)):
+            for _ in range(chance.randrange(1, 15)):
                 await stream.read()
                 got = [batch.position for batch in changes_in(stream.text)]
                 if got and got[-1] == total:

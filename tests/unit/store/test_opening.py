@@ -12,6 +12,15 @@ from headrace_coordinator.store.records import Transaction
 from headrace_coordinator.store.sqlite.store import SqliteStore
 from headrace_protocol.errors import ConfigError, HeadraceError, StoreLocked, StoreSchemaError
 
+HOLD_UNTIL_KILLED = """
+import sys
+from pathlib import Path
+from headrace_coordinator.store.sqlite.lock import FileLock
+FileLock(Path(sys.argv[1])).acquire()
+print("held", flush=True)
+sys.stdin.read()
+"""
+
 
 async def refused(path: Path, kind: type[HeadraceError]) -> HeadraceError:
     with pytest.raises(kind) as caught:
@@ -66,8 +75,8 @@ async def test_the_lock_ends_with_a_killed_process(path: Path) -> None:
         [
             sys.executable,
             "-c",
-            "import sys; from pathlib import Path; from headrace_coordinator.store.sqlite.lock import FileLock;"
-            f"FileLock(Path({str(path)!r})).acquire(); print('held', flush=True); sys.stdin.read()",
+            HOLD_UNTIL_KILLED,
+            str(path),
         ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

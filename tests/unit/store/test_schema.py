@@ -17,7 +17,7 @@ from headrace_coordinator.store.sqlite.store import SqliteStore
 
 
 def tables(connection: sqlite3.Connection) -> dict[str, str]:
-    found = connection.execute("SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'alembic%'")
+    found = connection.execute("SELECT name, sql FROM sqlite_master WHERE name NOT LIKE '%alembic%'")
     return {name: " ".join((sql or "").split()) for name, sql in found}
 
 
@@ -83,6 +83,10 @@ SCANS = {
 }
 
 
+SORTS = {"item_results", "definitions", "spans", "versions"}
+"""A page, or all that there is of something small."""
+
+
 @pytest.mark.parametrize("name", STATEMENTS)
 def test_queries_use_an_index_and_do_not_sort(name: str) -> None:
     made = sqlite3.connect(":memory:")
@@ -92,13 +96,13 @@ def test_queries_use_an_index_and_do_not_sort(name: str) -> None:
     real = [step for step in plan if "anon_1" not in step and "CONSTANT" not in step]
     scans = [step for step in real if step.startswith("SCAN")]
     if name in SCANS:
-        assert SCANS[name] in scans
+        assert [step.startswith(SCANS[name]) for step in scans] == [True]
     elif name == "prune_events":
         assert scans == ["SCAN events"]  # `limit` rows from the start, in order of the key
     else:
         assert not scans
     sorts = [step for step in real if "TEMP B-TREE" in step]
-    assert not sorts or name in {"definitions", "spans", "versions"} or name.startswith("prune_"), sorts
+    assert not sorts or name in SORTS or name.startswith("prune_")
 
 
 class _Nulls(dict[str, object]):

@@ -1,8 +1,8 @@
 """The span of an attempt.
 
-The SDK's own span costs ten times as much as a short task, and cannot be given an id. This one is as small as
-its purpose: it is what `opentelemetry.trace.get_current_span()` finds in a task, the parent of the user's spans,
-and at its end a message of ours.
+The SDK's own span costs more than everything else about a short task, and cannot be given an id. This one is as
+small as its purpose: it is what `opentelemetry.trace.get_current_span()` finds in a task, the parent of the
+user's spans, and at its end a message of ours.
 """
 
 from __future__ import annotations

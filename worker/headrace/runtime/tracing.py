@@ -20,7 +20,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.resources import SERVICE_NAME
 from opentelemetry.sdk.trace import Event, ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
-from opentelemetry.sdk.trace.sampling import ParentBased
+from opentelemetry.sdk.trace.sampling import Decision, ParentBased
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 from opentelemetry.trace.span import TraceState
@@ -189,7 +189,8 @@ class Tracing:
         if parent is not None and isinstance(self._sampler, ParentBased):
             return parent.sampled
         context = remote_context(parent) if parent is not None else None
-        return self._sampler.should_sample(context, trace_id, "attempt").decision.is_sampled()
+        decision = self._sampler.should_sample(context, trace_id, "attempt").decision
+        return decision is Decision.RECORD_AND_SAMPLE
 
     def _ended(self, attempt: Attempt, ended: AttemptSpan) -> None:
         parent = attempt.message.trace

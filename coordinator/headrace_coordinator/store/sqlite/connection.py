@@ -40,6 +40,10 @@ class Connection(aiosqlite.Connection):
         """Call `work` with the raw connection, in the connection's thread."""
         return cast(T, await self._execute(work, self._conn))  # type: ignore[no-untyped-call]
 
+    def join(self) -> None:
+        """Wait for the thread, which has been told to end."""
+        self._thread.join()
+
 
 async def open_writer(path: Path) -> Connection:
     return await _open(path, _BOTH + _WRITER)
@@ -60,4 +64,10 @@ async def _open(path: Path, pragmas: str) -> Connection:
             raise
         return raw
 
-    return cast(Connection, await Connection(connect, iter_chunk_size=64))
+    connection = Connection(connect, iter_chunk_size=64)
+    try:
+        return cast(Connection, await connection)
+    except BaseException:
+        # The thread of a connection that failed still calls the event loop, which may be closed soon.
+        connection.join()
+        raise

@@ -56,7 +56,7 @@ class SqliteStore(SqliteReader, Store):
         """The writing connection, with the schema up to date."""
         connection = await open_writer(self._path)
         try:
-            revision = await connection.run(_revision)
+            revision = await connection.run(partial(_revision, path=self._path))
             if revision is None:
                 await connection.run(_create)
             elif revision != HEAD:
@@ -114,7 +114,7 @@ class SqliteStore(SqliteReader, Store):
         return self._writer
 
 
-def _revision(connection: sqlite3.Connection) -> str | None:
+def _revision(connection: sqlite3.Connection, path: Path) -> str | None:
     """The schema's revision; "" when none was recorded yet, None for an empty file.
 
     Raises StoreSchemaError for a database that is somebody else's.
@@ -125,6 +125,7 @@ def _revision(connection: sqlite3.Connection) -> str | None:
     if "alembic_version" not in tables:
         raise StoreSchemaError(
             "the file is a database of another program",
+            where=str(path),
             found="tables " + ", ".join(sorted(tables)[:5]),
             expected="an SQLite database made by Headrace, or a new file",
             fix="Name another file.",

@@ -56,7 +56,8 @@ def worker(
     namespace: NamespaceFlag = "default",
 ) -> None:
     """Run the tasks of files and modules until SIGTERM or ctrl-C, then finish what is running."""
-    from headrace.runtime import WorkerSettings, run_worker
+    from headrace.runtime.settings import WorkerSettings
+    from headrace.runtime.worker import run_worker
 
     given = {} if processes is None else {"processes": processes}
     run_worker(

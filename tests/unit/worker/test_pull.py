@@ -1,0 +1,227 @@
+"""Demand against slots, on a bus that only remembers."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+
+import pytest
+
+from headrace.bus.port import Delivery, Handler, Message, Settlement, StreamMissing
+from headrace.bus.pull import Pull, as_delivery
+from headrace_protocol.definition import Priority
+from headrace_protocol.topology import ConsumerSpec, Topology
+
+TOPOLOGY = Topology("test")
+
+
+class Recorded:
+    """A bus whose server is the test."""
+
+    connected = True
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, int, bool, str]] = []
+        self.naks: list[str] = []
+        self.handlers: dict[str, Handler] = {}
+        self.missing = False
+        self.made = asyncio.Event()
+        self.reconnect: Callable[[], Awaitable[None]] | None = None
+        self._inboxes = 0
+
+    def inbox(self) -> str:
+        self._inboxes += 1
+        return f"_INBOX.{self._inboxes}"
+
+    def send(
+        self, subject: str, body: bytes, *, reply: str = "", headers: Mapping[str, str] | None = None
+    ) -> None:
+        wanted = json.loads(body)
+        self.asked.append((subject.rsplit("_", 1)[1], wanted["batch"], "no_wait" in wanted, reply))
+
+    def settle(self, reply: str, settlement: Settlement) -> None:
+        assert settlement is Settlement.NAK
+        self.naks.append(reply)
+
+    async def ensure_consumer(self, spec: ConsumerSpec) -> float:
+        if self.missing:
+            raise StreamMissing(spec.stream)
+        return 5.0
+
+    async def subscribe(self, subject: str, handler: Handler) -> "Recorded":
+        self.handlers[subject.removesuffix(".*")] = handler
+        self.made.set()
+        return self
+
+    async def unsubscribe(self) -> None:
+        return None
+
+    async def drain(self) -> None:
+        return None
+
+    def on_reconnect(self, callback: Callable[[], Awaitable[None]]) -> None:
+        self.reconnect = callback
+
+
+class Fleet:
+    """A pull over three priorities of one queue."""
+
+    def __init__(self, slots: int, queues: tuple[str, ...] = ("q",)) -> None:
+        self.bus = Recorded()
+        self.slots = slots
+        self.held: list[Delivery] = []
+        consumers = [
+            (rank, TOPOLOGY.task_consumer(queue, priority))
+            for rank, priority in enumerate((Priority.HIGH, Priority.NORMAL, Priority.LOW))
+            for queue in queues
+        ]
+        self.pull = Pull(
+            self.bus,  # type: ignore[arg-type]
+            consumers,
+            lambda: self.slots - len(self.held),
+            self.held.append,
+        )
+        self.pull.start()
+
+    async def asked(self) -> list[tuple[str, int, bool]]:
+        """What was asked since the last call; hot requests are marked."""
+        for _ in range(20):
+            await asyncio.sleep(0)
+        asked, self.bus.asked = self.bus.asked, []
+        self.last = {name: reply for name, _, _, reply in asked} | getattr(self, "last", {})
+        self.replies = {**getattr(self, "replies", {}), **{(n, hot): reply for n, _, hot, reply in asked}}
+        return [(name, batch, hot) for name, batch, hot, _ in asked]
+
+    def deliver(self, name: str, pending: int) -> None:
+        inbox = self.last[name].rsplit(".", 1)[0]
+        reply = f"$JS.ACK.HR_TASKS_test.q_{name}.1.7.7.1700000000.{pending}"
+        self.bus.handlers[inbox](Message(f"hr.test.task.q.{name}", b"", None, reply))
+
+    def end(self, name: str, status: str, left: int | None, *, hot: bool, description: str = "") -> None:
+        reply = self.replies[name, hot]
+        headers = {"Status": status, "Description": description}
+        if left is not None:
+            headers["Nats-Pending-Messages"] = str(left)
+        self.bus.handlers[reply.rsplit(".", 1)[0]](Message(reply, b"", headers, ""))
+
+
+PARKED = [("high", 1, False), ("normal", 1, False), ("low", 1, False)]
+
+
+@pytest.mark.parametrize(
+    ("reply", "count", "pending"),
+    [
+        ("$JS.ACK.S.C.3.10.11.1700000000.42", 3, 42),
+        ("$JS.ACK._.hash.S.C.2.10.11.1700000000.9.token", 2, 9),
+        ("$JS.ACK.domain.hash.S.C.1.10.11.1700000000.0", 1, 0),
+    ],
+)
+def test_metadata(reply: str, count: int, pending: int) -> None:
+    delivery = as_delivery(Message("s", b"", None, reply))
+    assert (delivery.count, delivery.pending) == (count, pending)
+
+
+async def test_an_idle_worker_parks_one_request_everywhere() -> None:
+    fleet = Fleet(10)
+    assert await fleet.asked() == PARKED
+    assert fleet.pull.ack_wait_s == 5.0
+
+
+async def test_a_delivery_renews_its_request() -> None:
+    fleet = Fleet(10)
+    await fleet.asked()
+    fleet.deliver("normal", 0)
+    assert await fleet.asked() == [("normal", 1, False)]
+
+
+async def test_a_backlog_fills_the_slots() -> None:
+    fleet = Fleet(10)
+    await fleet.asked()
+    fleet.deliver("normal", 500)
+    assert await fleet.asked() == [("normal", 9, True)]
+    for left in range(9):
+        fleet.deliver("normal", 499 - left)
+    assert await fleet.asked() == []
+    del fleet.held[:3]
+    fleet.pull.refill()
+    assert await fleet.asked() == [("normal", 3, True)]
+
+
+async def test_a_small_backlog_is_asked_for_exactly() -> None:
+    fleet = Fleet(10)
+    await fleet.asked()
+    fleet.deliver("low", 2)
+    assert await fleet.asked() == [("low", 2, True)]
+    fleet.deliver("low", 1)
+    fleet.deliver("low", 0)
+    assert await fleet.asked() == [("low", 1, False)]
+
+
+async def test_what_others_took_is_not_waited_for() -> None:
+    fleet = Fleet(4)
+    await fleet.asked()
+    fleet.deliver("normal", 50)
+    assert await fleet.asked() == [("normal", 3, True)]
+    fleet.end("normal", "404", None, hot=True)
+    assert await fleet.asked() == [("normal", 1, False)]
+
+
+async def test_what_arrives_without_a_slot_goes_back() -> None:
+    fleet = Fleet(1)
+    await fleet.asked()
+    fleet.deliver("normal", 0)
+    fleet.deliver("high", 0)
+    assert len(fleet.held) == 1
+    assert len(fleet.bus.naks) == 1
+    assert await fleet.asked() == []
+    fleet.held.clear()
+    fleet.pull.refill()
+    assert await fleet.asked() == [("high", 1, True)]
+
+
+async def test_a_lower_rank_waits_while_a_higher_one_has_a_backlog() -> None:
+    fleet = Fleet(2)
+    await fleet.asked()
+    fleet.deliver("high", 100)
+    fleet.deliver("low", 100)
+    assert await fleet.asked() == []
+    fleet.held.pop()
+    fleet.pull.refill()
+    assert await fleet.asked() == [("high", 1, True)]
+
+
+async def test_parked_requests_that_expire_are_repeated() -> None:
+    fleet = Fleet(2)
+    await fleet.asked()
+    fleet.end("low", "408", 1, hot=False, description="Request Timeout")
+    assert await fleet.asked() == [("low", 1, False)]
+
+
+async def test_a_consumer_that_is_gone_is_made_again() -> None:
+    fleet = Fleet(2)
+    await fleet.asked()
+    old = fleet.replies["high", False]
+    fleet.end("high", "409", 1, hot=False, description="Consumer Deleted")
+    assert await fleet.asked() == [("high", 1, False)]
+    assert fleet.replies["high", False] != old
+
+
+async def test_a_reconnect_asks_for_everything_again() -> None:
+    fleet = Fleet(2)
+    await fleet.asked()
+    assert fleet.bus.reconnect is not None
+    await fleet.bus.reconnect()
+    assert sorted(await fleet.asked()) == sorted(PARKED)
+
+
+async def test_queues_share_a_backlog() -> None:
+    fleet = Fleet(9, ("q", "r"))
+    assert len(await fleet.asked()) == 6
+
+
+async def test_after_stop_everything_goes_back() -> None:
+    fleet = Fleet(2)
+    await fleet.asked()
+    fleet.pull.stop()
+    fleet.deliver("high", 3)
+    assert (len(fleet.held), len(fleet.bus.naks)) == (0, 1)
+    assert await fleet.asked() == []
