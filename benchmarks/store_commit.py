@@ -4,7 +4,8 @@
 
 Prints the time of one commit as its caller sees it, rows per second when many commits wait together, the time
 to open a new and an existing file, and the bytes of one attempt in a map. Raw means: the same rows, encoded
-beforehand, in one BEGIN IMMEDIATE ... COMMIT per turn on a connection with the same settings, without asyncio.
+beforehand, in one BEGIN IMMEDIATE ... COMMIT per turn on a connection with the same settings, no asyncio.
+The event loop is uvloop, as in the coordinator.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
+
+import uvloop
 
 from headrace_coordinator.engine.effects import AttemptRecord
 from headrace_coordinator.engine.state import Node, NodeState, RunHead
@@ -165,9 +168,7 @@ async def main(commits: int, items: int, directory: Path | None) -> None:
         folder = Path(name)
         new = median([await open_ms(folder / f"open{number}.db") for number in range(5)])
         existing = median([await open_ms(folder / "open0.db") for _ in range(5)])
-        print(
-            f"open:    new file {new:.1f} ms, existing file {existing:.1f} ms (import of the store not included)"
-        )
+        print(f"open:    new file {new:.1f} ms, existing file {existing:.1f} ms (after imports)")
         floor = await raw_commit_us(folder, commits)
         ours = await store_commit_us(folder, commits)
         print(f"commit:  {ours:.0f} us at the caller, raw sqlite3 {floor:.0f} us, ratio {ours / floor:.2f}")
@@ -186,4 +187,4 @@ if __name__ == "__main__":
     parser.add_argument("--items", type=int, default=100_000)
     parser.add_argument("--directory", type=Path, help="where to write; a RAM disk has no fsync to measure")
     options = parser.parse_args()
-    asyncio.run(main(options.commits, options.items, options.directory))
+    uvloop.run(main(options.commits, options.items, options.directory))

@@ -53,7 +53,7 @@ def plan_of(*nodes: NodeDefinition, output: Binding | None = None, deadline_s: f
         name="flow",
         nodes=nodes,
         tasks={TASK.name: TASK},
-        params=dict.fromkeys(PARAMS, {}),
+        params={name: {} for name in PARAMS},
         output=output,
         deadline_s=deadline_s,
     )
@@ -83,7 +83,9 @@ class Driver:
         self.sent += [effect.message for effect in self.last.effects if isinstance(effect, Dispatch)]
         return self.last
 
-    def outcome(self, name: str, item: int | None = None, attempt: int | None = None, **what: object) -> Decision:
+    def outcome(
+        self, name: str, item: int | None = None, attempt: int | None = None, **what: object
+    ) -> Decision:
         """Of the latest attempt, unless one is named."""
         if attempt is None:
             attempt = max(m.attempt for m in self.sent if m.node == name and m.item == item)

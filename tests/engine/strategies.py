@@ -125,7 +125,7 @@ def definitions(draw: st.DrawFn, max_nodes: int = 12, deadlines: bool = True) ->
         deadline_s=dice.pick((None, None, None, 600.0, 3.0)) if deadlines else None,
         nodes=tuple(sorted(made, key=lambda _: dice.pick(range(7)))),
         tasks={TASK.name: TASK},
-        params=dict.fromkeys(PARAMS, {}),
+        params={name: {} for name in PARAMS},
     )
     check_definition(definition)
     return definition

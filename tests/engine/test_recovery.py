@@ -112,7 +112,9 @@ def test_a_producer_that_fails_when_it_runs_again_takes_its_readers_with_it() ->
     assert d.run.head.state is RunState.FAILED
 
 
-@pytest.mark.parametrize(("result", "counts"), [(stored("a2"), (2,)), (Result(raw([1])), ()), (Result(raw(1)), ())])
+@pytest.mark.parametrize(
+    ("result", "counts"), [(stored("a2"), (2,)), (Result(raw([1])), ()), (Result(raw(1)), ())]
+)
 def test_a_list_that_comes_back_with_another_length_fails_its_map(
     result: Result, counts: tuple[int, ...]
 ) -> None:
@@ -226,7 +228,7 @@ def test_maps_of_maps_take_their_length_from_what_was_collected() -> None:
 
 @pytest.mark.parametrize("early", [True, False])
 def test_a_stale_timer_never_takes_the_place_of_the_awaited_one(early: bool) -> None:
-    """Timers are named, and setting one moves it: a stale one that is set again would be the only one left."""
+    """Timers are named, and setting one moves it: a stale one set again would be the only one left."""
     d = Driver(plan_of(node("a", max_attempts=3, backoff_s=10.0)))
     d.fail("a")
     first_us = d.now_us + 10 * S

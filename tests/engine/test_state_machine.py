@@ -11,14 +11,14 @@ from tests.engine.machine import Adversary, Loser
 from tests.engine.strategies import plans
 from tests.engine.world import World
 
-quick = settings(max_examples=40, stateful_step_count=40, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=25, stateful_step_count=40, suppress_health_check=list(HealthCheck))
 TestAdversary = Adversary.TestCase
 TestAdversary.settings = quick
 TestLoser = Loser.TestCase
 TestLoser.settings = quick
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(plans(deadlines=False))
 def test_a_run_that_everybody_works_for_succeeds(plan: Plan) -> None:
     world = World(plan)

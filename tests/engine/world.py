@@ -1,294 +1,35 @@
-"""The world around the engine, as a model: a bus, workers, a store and timers that obey no more than their contracts.
+"""The world around the engine, as a model: workers, a bus, a store of results and a clock.
 
-The world keeps its own books (which attempts are live, which results won, which timers are set) and compares them
-with the engine's state after every step. Each step is also taken by a second run that was loaded from what has
-been stored so far: it must decide the same.
+They obey no more than their contracts: a message may be late, lost or repeated, a stored result may be gone.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-
 import msgspec
 
-from headrace_coordinator.engine.decide import decide
 from headrace_coordinator.engine.effects import (
-    CancelAttempt,
     Collect,
-    Decision,
-    Dispatch,
-    DropTimer,
-    Finish,
-    StartTimer,
     TimerKey,
 )
-from headrace_coordinator.engine.inputs import Collected, OutcomeReceived, Redispatch, RunInput, TimerFired
-from headrace_coordinator.engine.invariants import check_all
-from headrace_coordinator.engine.plan import Plan
-from headrace_coordinator.engine.state import NODE_FINISHED, Node, NodeState, Run, RunState
-from headrace_coordinator.engine.transitions.redispatch import live_attempts
-from headrace_coordinator.engine.transitions.start import new_run, restore
-from headrace_coordinator.store.rows import decode_head, encode_head
-from headrace_protocol.codec import encode, raw
-from headrace_protocol.definition import Literal, Output, Path
+from headrace_coordinator.engine.inputs import Collected, OutcomeReceived, TimerFired
+from headrace_coordinator.engine.state import RunState
+from headrace_protocol.codec import raw
+from headrace_protocol.definition import Output, Path
 from headrace_protocol.errors import ErrorCode, ErrorInfo
 from headrace_protocol.messages import (
     Outcome,
     OutcomeState,
     Result,
     RetryAdvice,
-    StartRun,
     Stored,
     TaskMessage,
 )
-from tests.engine.strategies import ERROR_KINDS, PARAMS
-
-Attempt = tuple[str, int | None, int]
-Place = tuple[str, int | None]
-T0 = 1_700_000_000_000_000
-_nodes = msgspec.msgpack.Decoder(Node)
+from tests.engine.books import Books, look
+from tests.engine.strategies import ERROR_KINDS
 
 
-def look(value: object, path: Path) -> object:
-    """What is at a place inside a value; None when there is no such place."""
-    for step in path:
-        try:
-            value = value[step]  # type: ignore[index]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return value
-
-
-class World:
+class World(Books):
     """One run and everything around it."""
-
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self.now_us = T0
-        self.command = StartRun(run_id="r", workflow="flow", params=raw(PARAMS))
-        self.run: Run = new_run(plan, self.command, 0, self.now_us)
-        self.head = encode_head(self.run.head)
-        self.rows: dict[str, bytes] = {}
-        self.vault: dict[str, object] = {}
-        """Stored results by URI; what is lost is not in it any more."""
-        self.sent: dict[Attempt, TaskMessage] = {}
-        self.outcomes: list[Outcome] = []
-        self.live: set[Attempt] = set()
-        self.highest: Counter[Place] = Counter()
-        self.failures: Counter[Place] = Counter()
-        self.applied: Counter[Attempt] = Counter()
-        self.won: dict[Place, Result] = {}
-        self.timers: dict[TimerKey, int] = {}
-        self.old_timers: list[TimerFired] = []
-        self.collects: list[Collect] = []
-        self.old_collected: list[Collected] = []
-        self.retry_us: dict[Place, int] = {}
-        self.starts: Counter[str] = Counter()
-        self.end = b""
-        self.sound = True
-        """False once a step has failed."""
-
-    # -- steps ------------------------------------------------------------------------------------------------
-
-    def step(self, received: RunInput) -> Decision:
-        """Let one thing happen, and check everything."""
-        self.sound = False
-        twin = self.reloaded()
-        if isinstance(received, TimerFired):
-            self.timers.pop(received.key, None)
-            self.old_timers.append(received)
-        decision = decide(self.plan, self.run, received, self.now_us)
-        check_all(self.plan, self.run)
-        assert decide(self.plan, twin, received, self.now_us) == decision, "a reloaded run decides differently"
-        assert encode(twin.nodes) == encode(self.run.nodes)
-        self._store(decision)
-        self._take_in(received, decision)
-        self._check()
-        self.sound = True
-        return decision
-
-    def reloaded(self) -> Run:
-        """The run as another coordinator would load it."""
-        stored = {name: _nodes.decode(row) for name, row in self.rows.items()}
-        return restore(self.plan, decode_head(self.head), stored)
-
-    def _store(self, decision: Decision) -> None:
-        if decision.head:
-            self.head = encode_head(self.run.head)
-        for name in decision.touched:
-            self.rows[name] = encode(self.run.nodes[name])
-        assert self.head == encode_head(self.run.head), "the head changed and is not stored"
-        fresh = encode(Node())
-        for name, node in self.run.nodes.items():
-            assert self.rows.get(name, fresh) == encode(node), f"{name} changed and is not stored"
-
-    # -- the books ---------------------------------------------------------------------------------------------
-
-    def _take_in(self, received: RunInput, decision: Decision) -> None:
-        settled = self._record(received, decision)
-        for name, node in self.run.nodes.items():
-            if node.map is not None and node.map.total == 0 and node.result is not None:
-                self.won[name, None] = node.result  # of a map over nothing: it comes from no attempt
-        for effect in decision.effects:
-            match effect:
-                case Dispatch(message=message):
-                    self._dispatched(message, again=isinstance(received, Redispatch))
-                case StartTimer(key=key, due_us=due_us):
-                    self.timers[key] = due_us
-                    if key.kind == "retry":
-                        self.retry_us[key.node, key.item] = due_us
-                case DropTimer(key=key):
-                    self.timers.pop(key, None)
-                case Collect():
-                    self._collecting(effect)
-                case Finish(state=state):
-                    assert state is self.run.head.state is not RunState.RUNNING
-                    assert not self.end, "a run ends once"
-        stopped = {key for key in self.live if not self._may_live(key)} - settled
-        cancelled = [effect.message for effect in decision.effects if isinstance(effect, CancelAttempt)]
-        for name, item, attempt in stopped:
-            assert any(
-                not told.attempts or (name, item, attempt) in {(h.node, h.item, h.attempt) for h in told.attempts}
-                for told in cancelled
-            ), f"nobody told {name}[{item}] to stop"
-        self.live -= stopped
-        for told in cancelled:
-            for held in told.attempts:
-                assert (held.node, held.item, held.attempt) not in self.live, "a live attempt is cancelled"
-        for event in decision.events:
-            self.starts[event.kind] += event.kind == "run.created"
-
-    def _may_live(self, key: Attempt) -> bool:
-        return self.run.nodes[key[0]].state in (NodeState.DISPATCHED, NodeState.MAPPING)
-
-    def _record(self, received: RunInput, decision: Decision) -> set[Attempt]:
-        """Compare the attempts recorded with what the world knows to be live."""
-        if isinstance(received, Collected) and received.result is not None:
-            self._collected(received)
-        if not isinstance(received, OutcomeReceived):
-            for record in decision.attempts:
-                key = (record.node, record.item, record.attempt)
-                assert key in self.live and record.state == "failed", record
-                self._ended(key, failed=True)
-            return set()
-        outcome = received.outcome
-        key = (outcome.node, outcome.item, outcome.attempt)
-        states = [record.state for record in decision.attempts]
-        if key not in self.live:
-            assert states in ([], ["ignored"]), f"a fenced outcome was applied: {states}"
-            assert not decision.effects
-            assert not decision.touched
-            return set()
-        assert states == [outcome.state.value], states
-        lost = outcome.error is not None and outcome.error.code == ErrorCode.TASK_INPUT_LOST
-        self._ended(key, failed=outcome.state is OutcomeState.FAILED and not lost)
-        if outcome.state is OutcomeState.SUCCEEDED:
-            self.won[key[:2]] = outcome.result or Result(raw(None))
-            if outcome.item is None:
-                assert self.run.nodes[outcome.node].state is NodeState.SUCCEEDED
-        return {key}
-
-    def _ended(self, key: Attempt, *, failed: bool) -> None:
-        self.live.discard(key)
-        self.applied[key] += 1
-        assert self.applied[key] == 1, f"{key} was applied twice"
-        self.failures[key[:2]] += failed
-
-    def _dispatched(self, message: TaskMessage, *, again: bool) -> None:
-        name, item = message.node, message.item
-        key = (name, item, message.attempt)
-        planned = self.plan.nodes[name]
-        if again:
-            assert key in self.live, f"{key} is published again and not live"
-        else:
-            assert key not in self.sent, f"{key} is dispatched twice"
-            assert message.attempt > self.highest[name, item], f"{key} is no new attempt"
-            assert all(self.run.nodes[s].state is NodeState.SUCCEEDED for s in planned.upstream), (
-                f"{key} is dispatched too early"
-            )
-            assert self.failures[name, item] < planned.definition.options.retry.max_attempts, (
-                f"{key} is one attempt too many"
-            )
-            due_us = self.retry_us.pop((name, item), 0)
-            assert due_us <= self.now_us, f"{key} is dispatched before its time"
-            assert not [old for old in self.live if old[:2] == (name, item)], f"{key}: the last one still lives"
-            self.highest[name, item] = message.attempt
-            self.live.add(key)
-        self.sent[key] = message
-        assert message.inputs == {source: self.won[source, None] for source in planned.reads}
-        assert (bytes(message.params) == bytes(self.command.params)) is planned.reads_params
-        if item is not None:
-            self._check_item(message, item)
-            window = planned.definition.map.window if planned.definition.map else 0
-            assert len([old for old in self.live if old[0] == name]) <= window, f"{name}: the window is full"
-
-    def _check_item(self, message: TaskMessage, item: int) -> None:
-        over = self.plan.nodes[message.node].definition.map
-        assert over is not None
-        given = message.item_input
-        assert given is not None
-        match over.over:
-            case Literal(value=value):
-                source = value
-            case Output(node=name, path=path):
-                result = self.won[name, None]
-                if result.stored is not None:
-                    assert (given.stored, given.path) == (result.stored, path)
-                    return
-                source = look(msgspec.msgpack.decode(result.value), path)
-            case param:
-                source = look(PARAMS, (param.name, *param.path))
-        assert isinstance(source, list)
-        assert msgspec.msgpack.decode(given.value) == source[item], "items out of order"
-
-    def _collecting(self, effect: Collect) -> None:
-        assert not [key for key in self.live if key[0] == effect.node], "collected while items are in motion"
-        assert all((effect.node, index) in self.won for index in range(effect.total)), "collected too early"
-        self.collects.append(effect)
-
-    def _collected(self, received: Collected) -> None:
-        node = self.run.nodes[received.node]
-        if node.result == received.result and node.state is NodeState.SUCCEEDED:
-            self.won[received.node, None] = received.result
-
-    # -- what must hold after every step -------------------------------------------------------------------------
-
-    def _check(self) -> None:
-        run = self.run
-        assert set(live_attempts(run)) == self.live, "live attempts are not those dispatched and not ended (I7)"
-        assert self.timers == self._awaited(), "timers set are not those awaited"
-        assert self.starts["run.created"] <= 1
-        if run.head.state is RunState.RUNNING:
-            waiting = {effect.node for effect in self.collects}
-            for name, node in run.nodes.items():
-                assert node.state is not NodeState.COLLECTING or name in waiting, f"nobody collects {name}"
-            retries = [key for key in self.timers if key.kind == "retry"]
-            collecting = any(node.state is NodeState.COLLECTING for node in run.nodes.values())
-            assert self.live or retries or collecting, "the run is stuck (I5)"
-            assert run.head.wait is not None
-            assert run.nodes[run.head.wait.on].state not in NODE_FINISHED
-        else:
-            state = self.head + b"".join(self.rows.values())
-            self.end = self.end or state
-            assert state == self.end, "a finished run changed (I6)"
-
-    def _awaited(self) -> dict[TimerKey, int]:
-        head = self.run.head
-        if head.state is not RunState.RUNNING:
-            return {}
-        found: dict[TimerKey, int] = {}
-        if head.deadline_us is not None:
-            found[TimerKey("r", "deadline")] = head.deadline_us
-        for name, node in self.run.nodes.items():
-            if node.state is NodeState.RETRYING and node.retry_at_us is not None:
-                found[TimerKey("r", "retry", name)] = node.retry_at_us
-            if node.state is NodeState.MAPPING and node.map is not None:
-                for index, item in node.map.items.items():
-                    if item.retry_at_us is not None:
-                        found[TimerKey("r", "retry", name, index)] = item.retry_at_us
-        return found
-
-    # -- what workers and the shell do -----------------------------------------------------------------------------
 
     def value_of(self, message: TaskMessage, length: int) -> object:
         """A result of the kind that the nodes behind this one map over."""
@@ -301,7 +42,9 @@ class World:
             return items
         return {"rows": items} if paths else here
 
-    def succeed(self, message: TaskMessage, *, length: int = 3, keep: bool = False, value: object = ...) -> None:
+    def succeed(
+        self, message: TaskMessage, *, length: int = 3, keep: bool = False, value: object = ...
+    ) -> None:
         """A worker does what a message asks for: reads its inputs, and says when one is gone."""
         gone = self._gone(message)
         if gone:
@@ -365,12 +108,15 @@ class World:
         """The shell puts a map's results together, or finds that some are gone."""
         self.collects.remove(effect)
         results = [self.won[effect.node, index] for index in range(effect.total)]
-        lost = tuple(i for i, r in enumerate(results) if r.stored is not None and r.stored.uri not in self.vault)
+        lost = tuple(
+            i for i, r in enumerate(results) if r.stored is not None and r.stored.uri not in self.vault
+        )
         if lost:
             done = Collected("r", effect.node, lost=lost)
         else:
             value = [
-                msgspec.msgpack.decode(r.value) if r.stored is None else self.vault[r.stored.uri] for r in results
+                msgspec.msgpack.decode(r.value) if r.stored is None else self.vault[r.stored.uri]
+                for r in results
             ]
             counts = _lengths(value, self.plan.nodes[effect.node].counts)
             done = Collected("r", effect.node, self._kept(effect, value), counts)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -66,3 +68,13 @@ def test_answers_are_as_described(described: BaseSchema, operation_id: str) -> N
         case.call_and_validate(checks=CHECKS)
 
     answers()
+
+
+def test_libraries_that_are_not_used_are_not_imported() -> None:
+    code = (
+        "import sys; from headrace_coordinator.api.app import create_app; "
+        "create_app(None, None, namespace='x'); "
+        "print([name for name in ('pydantic', 'attrs', 'polyfactory', 'jinja2') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"

@@ -16,6 +16,8 @@ from headrace_protocol.errors import ConfigError, PortInUse
 GRACE_S = 5
 """How long requests may take to finish when the server stops."""
 BACKLOG = 1024
+UNANSWERED_MS = 30_000
+"""After this long without acknowledgement the kernel drops a connection (TCP_USER_TIMEOUT)."""
 
 
 class _Server(uvicorn.Server):
@@ -32,6 +34,14 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.listening.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # A client that was cut because it takes nothing would be waited for until the grace is over.
+        for connection in tuple(self.server_state.connections):
+            transport = getattr(connection, "transport", None)
+            if transport is not None and transport.is_closing():
+                transport.abort()
+        await super().shutdown(sockets)
 
 
 class ApiServer:
@@ -88,6 +98,8 @@ def bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNANSWERED_MS)
     try:
         bound.bind((host, port))
         # Two sockets may be bound to a port with SO_REUSEADDR as long as neither listens.

@@ -12,30 +12,43 @@ DAY_S = 86_400.0
 
 HostFlag = Annotated[str, typer.Option("--host", envvar="HEADRACE_HOST", help="Address to listen on.")]
 PortFlag = Annotated[
-    int, typer.Option("--port", envvar="HEADRACE_PORT", min=0, max=65_535, help="Of the HTTP API; 0: any free one.")
+    int,
+    typer.Option(
+        "--port", envvar="HEADRACE_PORT", min=0, max=65_535, help="Of the HTTP API; 0: any free one."
+    ),
 ]
 StoreFlag = Annotated[
-    str, typer.Option("--store", envvar="HEADRACE_STORE", metavar="URL", help="sqlite:///FILE (absolute: ////).")
+    str,
+    typer.Option("--store", envvar="HEADRACE_STORE", metavar="URL", help="sqlite:///FILE (absolute: ////)."),
 ]
-ReadyFlag = Annotated[int | None, typer.Option("--ready-fd", hidden=True, help="Where to say that it is ready.")]
+ReadyFlag = Annotated[
+    int | None, typer.Option("--ready-fd", hidden=True, help="Where to say that it is ready.")
+]
 
 
 def coordinator(
     store: StoreFlag = "sqlite:///.headrace/headrace.db",
     host: HostFlag = "127.0.0.1",
     port: PortFlag = 8400,
-    namespace: Annotated[str, typer.Option("--namespace", envvar="HEADRACE_NAMESPACE", metavar="NAME")] = "default",
+    namespace: Annotated[
+        str, typer.Option("--namespace", envvar="HEADRACE_NAMESPACE", metavar="NAME")
+    ] = "default",
     shards: Annotated[
         int, typer.Option("--shards", envvar="HEADRACE_SHARDS", min=1, help="Fixed for a namespace's life.")
     ] = 1,
     results: Annotated[
-        str, typer.Option("--results", envvar="HEADRACE_RESULTS", metavar="URL", help="Large results. Default: NATS.")
+        str,
+        typer.Option(
+            "--results", envvar="HEADRACE_RESULTS", metavar="URL", help="Large results. Default: NATS."
+        ),
     ] = "",
     keep_spans: Annotated[
-        bool, typer.Option("--keep-spans/--no-keep-spans", envvar="HEADRACE_KEEP_SPANS", help="For `runs trace`.")
+        bool,
+        typer.Option("--keep-spans/--no-keep-spans", envvar="HEADRACE_KEEP_SPANS", help="For `runs trace`."),
     ] = True,
     keep_runs_days: Annotated[
-        float, typer.Option("--keep-runs-days", envvar="HEADRACE_KEEP_RUNS_DAYS", min=0.0, help="Finished ones.")
+        float,
+        typer.Option("--keep-runs-days", envvar="HEADRACE_KEEP_RUNS_DAYS", min=0.0, help="Finished ones."),
     ] = 30.0,
     keep_logs_days: Annotated[
         float, typer.Option("--keep-logs-days", envvar="HEADRACE_KEEP_LOGS_DAYS", min=0.0)
@@ -56,13 +69,18 @@ def coordinator(
     nats_password: Annotated[
         str, typer.Option("--nats-password", envvar="HEADRACE_NATS_PASSWORD", metavar="TEXT")
     ] = "",
-    nats_token: Annotated[str, typer.Option("--nats-token", envvar="HEADRACE_NATS_TOKEN", metavar="TEXT")] = "",
+    nats_token: Annotated[
+        str, typer.Option("--nats-token", envvar="HEADRACE_NATS_TOKEN", metavar="TEXT")
+    ] = "",
     tls_ca: Annotated[str, typer.Option("--tls-ca", envvar="HEADRACE_TLS_CA", metavar="FILE")] = "",
     tls_cert: Annotated[str, typer.Option("--tls-cert", envvar="HEADRACE_TLS_CERT", metavar="FILE")] = "",
     tls_key: Annotated[str, typer.Option("--tls-key", envvar="HEADRACE_TLS_KEY", metavar="FILE")] = "",
     ready_fd: ReadyFlag = None,
 ) -> None:
-    """Run a coordinator with its HTTP API until SIGTERM or ctrl-C."""
+    """Run a coordinator process.
+
+    With its HTTP API, until SIGTERM or ctrl-C.
+    """
     from headrace_coordinator.bus import NatsSettings
     from headrace_coordinator.main import CoordinatorSettings, run
     from headrace_coordinator.store.port import RetentionPolicy

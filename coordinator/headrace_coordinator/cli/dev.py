@@ -20,26 +20,38 @@ def dev(
     ] = None,
     port: Annotated[
         int | None,
-        typer.Option("--port", envvar="HEADRACE_PORT", min=0, max=65_535, help="Of the HTTP API. Default: 8400 if free."),
+        typer.Option(
+            "--port",
+            envvar="HEADRACE_PORT",
+            min=0,
+            max=65_535,
+            help="Of the HTTP API. Default: 8400 if free.",
+        ),
     ] = None,
     nats_port: Annotated[
         int | None,
-        typer.Option("--nats-port", envvar="HEADRACE_NATS_PORT", min=0, max=65_535, help="Default: 4222 if free."),
+        typer.Option(
+            "--nats-port", envvar="HEADRACE_NATS_PORT", min=0, max=65_535, help="Default: 4222 if free."
+        ),
     ] = None,
     workers: Annotated[
         int, typer.Option("--workers", envvar="HEADRACE_WORKERS", min=0, max=64, help="Worker processes.")
     ] = 1,
     data: Annotated[
-        Path | None, typer.Option("--data", envvar="HEADRACE_DATA", metavar="DIR", help="Default: .headrace here.")
+        Path | None,
+        typer.Option("--data", envvar="HEADRACE_DATA", metavar="DIR", help="Default: .headrace here."),
     ] = None,
     ephemeral: Annotated[bool, typer.Option("--ephemeral", help="Forget everything at the end.")] = False,
-    reload: Annotated[bool, typer.Option("--reload/--no-reload", help="Load definitions again on every save.")] = True,
+    reload: Annotated[
+        bool, typer.Option("--reload/--no-reload", help="Load definitions again on every save.")
+    ] = True,
     state_file: Annotated[Path | None, typer.Option("--state-file", hidden=True)] = None,
     ready_fd: Annotated[int | None, typer.Option("--ready-fd", hidden=True)] = None,
 ) -> None:
-    """Run NATS, a coordinator and workers here, and load the definitions again on every save.
+    """Run everything here, reload on save.
 
-    State is kept in .headrace; other commands in this directory find what runs here without flags.
+    NATS, a coordinator and workers, with the definitions of the files named. State is kept in .headrace; other
+    commands in this directory find what runs here without flags.
     """
     import tempfile
 
@@ -100,7 +112,9 @@ def _places(site: Site, *, ephemeral: bool) -> list[str]:
     if site.workers:
         count = len(site.workers)
         lines.append(f"workers  {count} process" + ("" if count == 1 else "es"))
-        lines.append("try      headrace workflows list   ·   headrace run WORKFLOW --wait   ·   headrace runs list")
+        lines.append(
+            "try      headrace workflows list   ·   headrace run WORKFLOW --wait   ·   headrace runs list"
+        )
     else:
         lines.append("try      write a workflow into a .py file here: it is loaded when you save it")
     return [*lines, "stop     ctrl-C"]

@@ -49,7 +49,8 @@ class Dev:
         if work.cancelling() if isinstance(work, asyncio.Task) else work.done():
             self.site.kill()
             return
-        self._reporter.tell("stopping: workers finish what they have (again to stop at once)")
+        finishing = "workers finish what they have; " if self.site.workers else ""
+        self._reporter.tell(f"stopping ({finishing}ctrl-C again: at once)")
         work.cancel()
 
     async def _work(self) -> None:

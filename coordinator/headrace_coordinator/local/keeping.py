@@ -45,7 +45,12 @@ class Delays:
 
 
 async def keep(
-    name: str, part: Part, tell: Callable[[str], None], *, how: Callable[[], str], on_start: Callable[[], None]
+    name: str,
+    part: Part,
+    tell: Callable[[str], None],
+    *,
+    how: Callable[[], str],
+    on_start: Callable[[], None],
 ) -> None:
     """Start `part` again whenever it dies; runs until it is cancelled. `how` says how it ended."""
     delays = Delays()

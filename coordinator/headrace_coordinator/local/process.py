@@ -33,7 +33,13 @@ class Child:
     """
 
     def __init__(
-        self, name: str, command: Sequence[str], on_line: Listener, *, says_ready: bool = False, grace_s: float = 10.0
+        self,
+        name: str,
+        command: Sequence[str],
+        on_line: Listener,
+        *,
+        says_ready: bool = False,
+        grace_s: float = 10.0,
     ) -> None:
         self.name = name
         self.command = list(command)

@@ -149,7 +149,16 @@ class Site:
         store = self.settings.data / "headrace.db"
         return [
             *(sys.executable, "-m", "headrace_coordinator.cli", "coordinator"),
-            *("--store", f"sqlite:///{store}", "--host", ports.HOST, "--port", str(self.port), "--results", ""),
+            *(
+                "--store",
+                f"sqlite:///{store}",
+                "--host",
+                ports.HOST,
+                "--port",
+                str(self.port),
+                "--results",
+                "",
+            ),
             *self._bus(),
         ]
 

@@ -32,7 +32,7 @@ def run_span(head: RunHead, end_us: int) -> Span | None:
     if head.trace is None:
         return None
     attributes: dict[str, object] = {
-        **_common(head),
+        **_run_attributes(head),
         "headrace.workflow.version": head.version,
         "headrace.trigger": head.trigger,
         "headrace.run.state": head.state.value,
@@ -57,7 +57,7 @@ def trigger_span(head: RunHead) -> Span | None:
     if head.trace is None or not head.parent_span_id or head.parent_span_id == head.publisher_span_id:
         return None
     start_us = head.received_at_us or head.created_at_us
-    attributes = _common(head)
+    attributes = _run_attributes(head)
     if head.scheduled_at_us is not None:
         attributes["headrace.scheduled_at_us"] = head.scheduled_at_us
     if head.event_id:
@@ -88,7 +88,11 @@ def node_span(
     """The span of one task of the run: from its last dependency met to its end."""
     if head.trace is None or not ready_at_us:
         return None
-    attributes: dict[str, object] = {**_common(head), "headrace.node": node, "headrace.attempts": attempts}
+    attributes: dict[str, object] = {
+        **_run_attributes(head),
+        "headrace.node": node,
+        "headrace.attempts": attempts,
+    }
     if queue_wait_s is not None:
         attributes["headrace.queue_wait_s"] = queue_wait_s
     return Span(
@@ -111,7 +115,7 @@ def run_error(head: RunHead) -> str:
     return ""
 
 
-def _common(head: RunHead) -> dict[str, object]:
+def _run_attributes(head: RunHead) -> dict[str, object]:
     return {"headrace.run.id": head.run_id, "headrace.workflow": head.workflow}
 
 

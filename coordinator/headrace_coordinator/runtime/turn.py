@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+
+import msgspec
 
 from headrace_coordinator.engine.effects import (
     CancelAttempt,
@@ -27,6 +29,19 @@ from headrace_protocol.messages import LifecycleBatch, LifecycleEvent
 from headrace_protocol.subjects import Subjects
 
 PROGRESS = "progress"
+MAX_MESSAGE_BYTES = 900 * 1024
+"""Of an encoded message; the rest of what the bus takes is left to headers."""
+
+
+EVENTS_SURE_TO_FIT = 8
+"""Errors in them are cut when they arrive."""
+
+
+class Oversized(msgspec.Struct, frozen=True):
+    """A task message that the bus would not take as it is."""
+
+    place: int
+    effect: Dispatch
 
 
 class _Touched:
@@ -56,7 +71,9 @@ class Turn:
         self._shard = fence.shard
         self._touched: dict[str, _Touched] = {}
         self._timers: dict[TimerKey, int | None] = {}
-        self._messages: list[OutboxMessage] = []
+        self._messages: list[OutboxMessage | None] = []
+        self.oversized: list[Oversized] = []
+        """Messages to make smaller before the turn is sealed: until then nothing stands in their places."""
 
     @property
     def touched(self) -> Iterable[str]:
@@ -106,15 +123,24 @@ class Turn:
         self._timers[key] = None
 
     def _dispatch(self, effect: Dispatch) -> None:
+        oversized = Oversized(len(self._messages), effect)
+        self._messages.append(None)
+        if not self.replace(oversized, effect):
+            self.oversized.append(oversized)
+
+    def replace(self, oversized: Oversized, effect: Dispatch) -> bool:
+        """Put a task message into its place; false when it is too large for the bus."""
         message = effect.message
+        body = encode(message)
+        if len(body) > MAX_MESSAGE_BYTES:
+            return False
         key = attempt_key(message.run_id, message.node, message.item, message.attempt)
-        self._messages.append(
-            OutboxMessage(
-                self._subjects.task(message.queue, effect.priority),
-                headers.make(message_id=f"{key}@{message.queued_at_us}", trace=message.trace),
-                encode(message),
-            )
+        self._messages[oversized.place] = OutboxMessage(
+            self._subjects.task(message.queue, effect.priority),
+            headers.make(message_id=f"{key}@{message.queued_at_us}", trace=message.trace),
+            body,
         )
+        return True
 
     def seal(self, changes: Changes, outbox: Outbox) -> OutboxBatch | None:
         """Finish the transaction. Numbers are handed out here, so nothing may be awaited between this and the
@@ -125,28 +151,27 @@ class Turn:
             if entry.head:
                 transaction.runs.append(run.head)
             transaction.nodes += [NodeRow(run_id, name, run.nodes[name]) for name in entry.nodes]
-            if entry.events:
-                self._tell(entry, changes.next_position())
+            for events in _parts(tuple(entry.events)):
+                self._tell(entry, events, changes.next_position())
         for key, due_us in self._timers.items():
             if due_us is None:
                 transaction.timers_dropped.append(key)
             else:
                 transaction.timers.append(Timer(self._shard, key, due_us))
         transaction.outbox_confirmed = outbox.take_confirmed()
-        if not self._messages:
+        messages = tuple(message for message in self._messages if message is not None)
+        if not messages:
             return None
-        batch = OutboxBatch(self._shard, outbox.next_sequence(), tuple(self._messages))
+        batch = OutboxBatch(self._shard, outbox.next_sequence(), messages)
         transaction.outbox.append(batch)
         return batch
 
-    def _tell(self, entry: _Touched, position: int) -> None:
+    def _tell(self, entry: _Touched, events: tuple[LifecycleEvent, ...], position: int) -> None:
         head = entry.run.head
-        batch = LifecycleBatch(
-            position=position, run_id=head.run_id, workflow=head.workflow, events=tuple(entry.events)
-        )
+        batch = LifecycleBatch(position=position, run_id=head.run_id, workflow=head.workflow, events=events)
         self.transaction.history.append(batch)
         what = next(
-            (event.kind.removeprefix("run.") for event in entry.events if event.kind.startswith("run.")), PROGRESS
+            (event.kind.removeprefix("run.") for event in events if event.kind.startswith("run.")), PROGRESS
         )
         self._messages.append(
             OutboxMessage(
@@ -155,3 +180,13 @@ class Turn:
                 encode(batch),
             )
         )
+
+
+def _parts(events: tuple[LifecycleEvent, ...]) -> Iterator[tuple[LifecycleEvent, ...]]:
+    """The events in pieces that a message can hold: tracebacks add up."""
+    if len(events) > EVENTS_SURE_TO_FIT and len(encode(events)) > MAX_MESSAGE_BYTES:
+        middle = len(events) // 2
+        yield from _parts(events[:middle])
+        yield from _parts(events[middle:])
+    elif events:
+        yield events

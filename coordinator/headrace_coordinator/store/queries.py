@@ -83,11 +83,7 @@ _listed = (
 
 _attempt_columns = (attempts.c.node, attempts.c.item, attempts.c.attempt, attempts.c.state, attempts.c.body)
 _attempts = (
-    select(*_attempt_columns)
-    .where(attempts.c.run_key == _run_key)
-    .order_by(attempts.c.sequence)
-    .limit(LIMIT)
-    .offset(bindparam("after", type_=Integer))
+    select(*_attempt_columns).where(attempts.c.run_key == _run_key).order_by(attempts.c.sequence).limit(LIMIT)
 )
 _winners = (
     select(attempts.c.item, func.max(attempts.c.sequence).label("sequence"))
@@ -153,8 +149,11 @@ READS: dict[str, ClauseElement] = {
     .where(runs.c.open_shard == _int("shard"), runs.c.run_id > _text("after"))
     .order_by(runs.c.run_id)
     .limit(LIMIT),
-    "attempts": _attempts,
-    "attempts_of_node": _attempts.where(attempts.c.node == _text("node")),
+    # A run's attempts are numbered from 1 without gaps: skipping the first n is a seek.
+    "attempts": _attempts.where(attempts.c.sequence > _int("after")),
+    "attempts_of_node": _attempts.where(attempts.c.node == _text("node")).offset(
+        bindparam("after", type_=Integer)
+    ),
     "item_results": select(*_attempt_columns)
     .join(
         _winners,

@@ -37,8 +37,9 @@ NAMESPACE = "test"
 class Server:
     """A nats-server that can be killed and started again on its port and data."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *arguments: str) -> None:
         self.folder = folder
+        self._arguments = arguments
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -48,6 +49,7 @@ class Server:
     def start(self) -> None:
         binary = shutil.which("nats-server", path=str(Path(sys.executable).parent)) or "nats-server"
         command = [binary, "-js", "-sd", str(self.folder), "-p", str(self.port), "-a", "127.0.0.1"]
+        command += self._arguments
         self._process = subprocess.Popen(command, stderr=subprocess.PIPE)
         assert self._process.stderr is not None
         for line in self._process.stderr:

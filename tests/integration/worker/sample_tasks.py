@@ -187,3 +187,8 @@ def opens_span_in_process() -> None:
 
     with trace.get_tracer("user").start_as_current_span("user work"):
         log.info("inside")
+
+
+@task
+async def nap(s: float) -> None:
+    await asyncio.sleep(s)

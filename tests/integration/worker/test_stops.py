@@ -8,14 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from headrace.bus import BusOptions
-from headrace.bus.nats_bus import connect
 from headrace.runtime import WorkerSettings
 from headrace.runtime.worker import Worker
 from headrace_protocol import codec
 from headrace_protocol.codec import raw
 from headrace_protocol.definition import Isolation, Priority
-from headrace_protocol.errors import ErrorCode, Unavailable
+from headrace_protocol.errors import ErrorCode
 from headrace_protocol.messages import (
     CancelAttempts,
     HeldAttempt,
@@ -257,13 +255,6 @@ async def test_a_server_that_lost_its_data(fleet: Fleet, server: Server, worker:
     await until(reopened)
     await fleet.publish(task_message("add", {"a": 1}))
     assert (await fleet.outcome(20)).result == Result(raw(11))
-
-
-async def test_no_server(settings: WorkerSettings) -> None:
-    with pytest.raises(Unavailable) as raised:
-        await connect(BusOptions(urls=("nats://user:secret@127.0.0.1:1",), connect_timeout_s=1))
-    assert "127.0.0.1:1" in str(raised.value)
-    assert "secret" not in str(raised.value)
 
 
 async def test_high_priority_goes_first(fleet: Fleet, settings: WorkerSettings, mark: Path) -> None:

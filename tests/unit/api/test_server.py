@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
+import socket
 
 import httpx
 import pytest
 
 from headrace_coordinator.api.app import Api
-from headrace_coordinator.api.server import ApiServer
+from headrace_coordinator.api.server import GRACE_S, ApiServer
+from headrace_coordinator.api.services import ApiSettings
+from headrace_protocol.codec import raw
 from headrace_protocol.errors import ConfigError, ErrorCode, PortInUse
+from headrace_protocol.messages import StartRun
 from tests.unit.api.fake_coordinator import FakeCoordinator
 from tests.unit.api.streams import changes_in
 
@@ -67,11 +69,21 @@ async def test_stopping_ends_open_streams(app: Api, coordinator: FakeCoordinator
     assert not app.services.streams
 
 
-def test_libraries_that_are_not_used_are_not_imported() -> None:
-    code = (
-        "import sys; from headrace_coordinator.api.app import create_app; "
-        "create_app(None, None, namespace='x'); "
-        "print([name for name in ('pydantic', 'attrs', 'polyfactory', 'jinja2') if name in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert done.stdout.strip() == "[]"
+async def test_a_client_that_takes_nothing_does_not_hold_the_server(
+    app: Api, coordinator: FakeCoordinator
+) -> None:
+    app.services.settings = ApiSettings(slow_client_s=0.05)
+    server = ApiServer(app)
+    await server.start("127.0.0.1", 0)
+    await coordinator.start(StartRun(run_id="one", workflow="flights", params=raw({})))
+    deaf = socket.create_connection(("127.0.0.1", server.port))
+    deaf.sendall(b"GET /api/v1/changes?after=0 HTTP/1.1\r\nhost: x\r\n\r\n")
+    async with asyncio.timeout(20):
+        while not app.services.streams:
+            await asyncio.sleep(0)
+        while app.services.streams:
+            await coordinator.happen("one", "x" * 100_000)
+            await asyncio.sleep(0)
+    async with asyncio.timeout(GRACE_S / 2):
+        await server.stop()
+    deaf.close()

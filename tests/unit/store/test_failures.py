@@ -5,7 +5,10 @@ import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from shutil import which
 
 import pytest
 
@@ -16,7 +19,10 @@ from tests.conformance.store.samples import head, line
 
 WRITES_UNTIL_KILLED = """
 import asyncio, sys
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from shutil import which
 from headrace_coordinator.store.records import Transaction
 from headrace_coordinator.store.sqlite.store import SqliteStore
 from tests.conformance.store.samples import attempt, batch, head, history, node
@@ -99,6 +105,50 @@ async def test_a_full_disk_fails_the_commit_and_nothing_else(store: SqliteStore)
     await store.commit(large)
     assert await store.cursor("c") == 2
     assert len(await store.logs("r1", None, None, 0, 10_000)) == 5_000
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own with room for a megabyte."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "headrace-test", str(folder)]
+    if (
+        os.geteuid()
+        or not which("mount")
+        or subprocess.run(mount, capture_output=True, check=False).returncode
+    ):
+        pytest.skip("mounting needs root")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+async def test_a_disk_that_really_is_full(small_disk: Path) -> None:
+    store = SqliteStore(small_disk / "store.db")
+    await store.open()
+    await store.commit(Transaction(runs=[head()], cursors={"c": 1}))
+    filler = small_disk / "filler"
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(b"x" * 1_024)
+    failed = 0
+    for number in range(100):
+        try:
+            await store.commit(Transaction(cursors={"c": 2 + number}, logs=[line() for _ in range(100)]))
+        except Unavailable:
+            failed += 1
+    assert failed
+    kept = await store.cursor("c")
+    filler.unlink()
+    assert await store.cursor("c") == kept
+    await store.commit(Transaction(runs=[head(nodes_done=9)], cursors={"c": 200}))
+    assert await store.cursor("c") == 200
+    await store.close()
+    await store.open()
+    stored = await store.run("r1")
+    assert stored is not None
+    assert stored.head.nodes_done == 9
+    await store.close()
 
 
 async def test_a_value_that_cannot_be_stored_fails_its_own_commit(store: SqliteStore) -> None:

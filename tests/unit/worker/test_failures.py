@@ -5,6 +5,7 @@ import pytest
 from headrace import Fail, Retry
 from headrace.results import InputLost
 from headrace.runtime.failures import TRACEBACK_CHARACTERS, Failure, failure_of
+from headrace_protocol import codec
 from headrace_protocol.errors import ErrorCode
 from headrace_protocol.messages import RetryAdvice
 
@@ -63,8 +64,12 @@ def test_long_tracebacks_lose_their_middle() -> None:
     assert len(failure.error.message) < 10_000
 
 
-@pytest.mark.parametrize("error", [Odd("x"), SystemExit(3), KeyboardInterrupt()])
+@pytest.mark.parametrize(
+    "error",
+    [Odd("x"), SystemExit(3), KeyboardInterrupt(), ValueError("\udc80"), Fail("\udc80", path="\udc80")],
+)
 def test_awkward_exceptions(error: BaseException) -> None:
     failure = caught(error)
     assert failure.error.kind.endswith(type(error).__name__)
     assert failure.error.message
+    assert codec.encode(failure)

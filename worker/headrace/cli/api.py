@@ -60,9 +60,7 @@ class Api:
         """A resource as the JSON that was sent."""
         return self._exchange("GET", _with_query(path, query))
 
-    def post(
-        self, path: str, body: object, kind: type[T], headers: Mapping[str, str] | None = None
-    ) -> T:
+    def post(self, path: str, body: object, kind: type[T], headers: Mapping[str, str] | None = None) -> T:
         """Ask for something to be done."""
         return self._decoded(self._exchange("POST", path, msgspec.json.encode(body), headers), kind)
 

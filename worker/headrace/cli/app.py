@@ -13,7 +13,7 @@ import typer
 from headrace.cli import failures, settings
 from headrace.cli.commands import (
     deadletters,
-
+    demo,
     deploy,
     fleet,
     protocol,
@@ -48,6 +48,7 @@ def build() -> typer.Typer:
     app.command("publish")(publish.publish)
     app.command("deploy")(deploy.deploy)
     app.command("worker")(worker.worker)
+    app.command("demo")(demo.demo)
     for plugin in entry_points(group=PLUGINS):
         app.add_typer(plugin.load())
     app.add_typer(runs.app, name="runs")

@@ -50,7 +50,10 @@ def run_params(given: str | None, pairs: Iterable[str]) -> dict[str, object]:
     params = json_value(given, "--params") if given is not None else {}
     if not isinstance(params, dict):
         raise ParamsError(
-            "params are an object", where="--params", found=type(params).__name__, expected='{"name": value, …}'
+            "params are an object",
+            where="--params",
+            found=type(params).__name__,
+            expected='{"name": value, …}',
         )
     for pair in pairs:
         name, value = _split(pair, "-p")
@@ -66,7 +69,9 @@ def labels(pairs: Iterable[str]) -> dict[str, str]:
 def _split(pair: str, flag: str) -> tuple[str, str]:
     name, separator, value = pair.partition("=")
     if not separator or not name:
-        raise ParamsError("not a pair", where=flag, found=pair, expected="KEY=VALUE", fix=f"Write {flag} key=value.")
+        raise ParamsError(
+            "not a pair", where=flag, found=pair, expected="KEY=VALUE", fix=f"Write {flag} key=value."
+        )
     return name, value
 
 

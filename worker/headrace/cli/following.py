@@ -14,9 +14,7 @@ POLL_S = 0.3
 """Log lines come in batches every fraction of a second: asking more often shows nothing sooner."""
 
 
-def log_lines(
-    api: Api, path: str, *, node: str | None, item: int | None, follow: bool
-) -> Iterator[LogLine]:
+def log_lines(api: Api, path: str, *, node: str | None, item: int | None, follow: bool) -> Iterator[LogLine]:
     """The lines of a run, oldest first; with `follow`, until it is finished and no line can come any more."""
     after = 0
     while True:

@@ -25,9 +25,7 @@ NamespaceFlag = Annotated[
 ]
 NatsFlag = Annotated[
     str | None,
-    typer.Option(
-        "--nats", envvar="HEADRACE_NATS", metavar="URL", help="NATS servers, comma-separated."
-    ),
+    typer.Option("--nats", envvar="HEADRACE_NATS", metavar="URL", help="NATS servers, comma-separated."),
 ]
 CredsFlag = Annotated[
     str, typer.Option("--nats-creds", envvar="HEADRACE_NATS_CREDS", metavar="FILE", help="A .creds file.")
@@ -35,20 +33,28 @@ CredsFlag = Annotated[
 UserFlag = Annotated[str, typer.Option("--nats-user", envvar="HEADRACE_NATS_USER", metavar="NAME")]
 PasswordFlag = Annotated[
     str,
-    typer.Option("--nats-password", envvar="HEADRACE_NATS_PASSWORD", metavar="TEXT", help="Better as a variable."),
+    typer.Option(
+        "--nats-password", envvar="HEADRACE_NATS_PASSWORD", metavar="TEXT", help="Better as a variable."
+    ),
 ]
 TokenFlag = Annotated[
-    str, typer.Option("--nats-token", envvar="HEADRACE_NATS_TOKEN", metavar="TEXT", help="Better as a variable.")
+    str,
+    typer.Option("--nats-token", envvar="HEADRACE_NATS_TOKEN", metavar="TEXT", help="Better as a variable."),
 ]
 CaFlag = Annotated[
-    str, typer.Option("--tls-ca", envvar="HEADRACE_TLS_CA", metavar="FILE", help="PEM of who signed the server.")
+    str,
+    typer.Option("--tls-ca", envvar="HEADRACE_TLS_CA", metavar="FILE", help="PEM of who signed the server."),
 ]
 CertFlag = Annotated[
-    str, typer.Option("--tls-cert", envvar="HEADRACE_TLS_CERT", metavar="FILE", help="PEM of our certificate.")
+    str,
+    typer.Option("--tls-cert", envvar="HEADRACE_TLS_CERT", metavar="FILE", help="PEM of our certificate."),
 ]
-KeyFlag = Annotated[str, typer.Option("--tls-key", envvar="HEADRACE_TLS_KEY", metavar="FILE", help="PEM of its key.")]
+KeyFlag = Annotated[
+    str, typer.Option("--tls-key", envvar="HEADRACE_TLS_KEY", metavar="FILE", help="PEM of its key.")
+]
 TargetsArgument = Annotated[
-    list[str], typer.Argument(metavar="FILE_OR_MODULE...", help="Files (flows.py) or modules (company.flows).")
+    list[str],
+    typer.Argument(metavar="FILE_OR_MODULE...", help="Files (flows.py) or modules (company.flows)."),
 ]
 
 

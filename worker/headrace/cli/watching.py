@@ -91,7 +91,11 @@ class Watch:
         return all(run_id in self.runs and self.runs[run_id].finished for run_id in self._followed)
 
     def wait(
-        self, changes: Changes, *, timeout_s: float | None, on_change: Callable[[LifecycleBatch], None] | None = None
+        self,
+        changes: Changes,
+        *,
+        timeout_s: float | None,
+        on_change: Callable[[LifecycleBatch], None] | None = None,
     ) -> None:
         """Show progress until every run is finished; raises TimedOut, Unavailable."""
         give_up_at = None if timeout_s is None else time.monotonic() + timeout_s
@@ -145,7 +149,11 @@ class Watch:
                 time.sleep(REFRESH_S)
 
     def _timed_out(self, timeout_s: float) -> TimedOut:
-        left = [short(run_id) for run_id in self._followed if not (run_id in self.runs and self.runs[run_id].finished)]
+        left = [
+            short(run_id)
+            for run_id in self._followed
+            if not (run_id in self.runs and self.runs[run_id].finished)
+        ]
         return TimedOut(
             f"not finished after {timeout_s:g} s",
             where="run " + ", ".join(left),

@@ -1,8 +1,8 @@
 """The span of an attempt.
 
-The SDK's own span costs more than everything else about a short task, and cannot be given an id. This one is as
-small as its purpose: it is what `opentelemetry.trace.get_current_span()` finds in a task, the parent of the
-user's spans, and at its end a message of ours.
+The SDK's own span costs more than everything else about a short task, and cannot be given an id. This one is
+as small as its purpose: it is what `opentelemetry.trace.get_current_span()` finds in a task, the parent of
+the user's spans, and at its end a message of ours.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from time import time_ns
 from opentelemetry.sdk.trace import Event
 from opentelemetry.trace import Link, Span, SpanContext, Status, StatusCode
 from opentelemetry.util.types import Attributes, AttributeValue
+
+from headrace.runtime.failures import text_of
 
 
 class AttemptSpan(Span):
@@ -79,7 +81,7 @@ class AttemptSpan(Span):
         kind = type(exception)
         found: dict[str, AttributeValue] = {
             "exception.type": f"{kind.__module__}.{kind.__qualname__}",
-            "exception.message": str(exception),
+            "exception.message": text_of(exception),
             "exception.stacktrace": "".join(traceback.format_exception(exception)),
             "exception.escaped": str(escaped),
         }

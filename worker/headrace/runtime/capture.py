@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import TextIO
 
 from headrace.runtime.attempt import CURRENT, Attempt, now_us
+from headrace.runtime.values import utf8
 from headrace_protocol.messages import LogLine
 
 LINE_BYTES = 32 * 1024
@@ -26,9 +27,10 @@ Sink = Callable[[Attempt, LogLine], None]
 
 def bounded(text: str) -> str:
     """The text, cut to 32 KB of UTF-8 with a mark when it is longer."""
+    text = utf8(text)
     if len(text) * 4 <= LINE_BYTES:
         return text
-    encoded = text.encode("utf-8", "replace")
+    encoded = text.encode()
     if len(encoded) <= LINE_BYTES:
         return text
     return encoded[: LINE_BYTES - len(CUT.encode())].decode("utf-8", "ignore") + CUT

@@ -10,13 +10,15 @@ import msgspec
 
 from headrace.authoring.retries import Fail, Retry, exception_name
 from headrace.results import InputLost
-from headrace.runtime.values import InputInvalid, ResultInvalid
+from headrace.runtime.values import InputInvalid, ResultInvalid, utf8
 from headrace_protocol.errors import ERROR_TABLE, ErrorCode, ErrorInfo
 from headrace_protocol.messages import RetryAdvice
 
 _OWN = str(Path(__file__).parent)
 TRACEBACK_CHARACTERS = 16_384
 MESSAGE_CHARACTERS = 8_192
+DETAILS = 32
+DETAIL_CHARACTERS = 2_048
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -48,14 +50,20 @@ def failure_of(error: BaseException) -> Failure:
             return Failure(error=error.info(), kinds=kinds_of(error))
         case Fail():
             info = _described(error, ErrorCode.TASK_GAVE_UP, error.message)
-            info = msgspec.structs.replace(info, details=error.details)
+            details = {
+                utf8(name): utf8(value)[:DETAIL_CHARACTERS]
+                for name, value in list(error.details.items())[:DETAILS]
+            }
+            info = msgspec.structs.replace(info, details=details)
             return Failure(error=info, kinds=kinds_of(error), advice=RetryAdvice.NEVER)
         case Retry():
             info = _described(error, ErrorCode.TASK_FAILED, error.message)
             advice = RetryAdvice.POLICY if error.after_s is None else RetryAdvice.AFTER
             return Failure(error=info, kinds=kinds_of(error), advice=advice, retry_after_s=error.after_s)
         case _:
-            return Failure(error=_described(error, ErrorCode.TASK_FAILED, str(error)), kinds=kinds_of(error))
+            return Failure(
+                error=_described(error, ErrorCode.TASK_FAILED, text_of(error)), kinds=kinds_of(error)
+            )
 
 
 def failed(code: ErrorCode, message: str, *, where: str = "", found: str = "", expected: str = "") -> Failure:
@@ -69,10 +77,18 @@ def kinds_of(error: BaseException) -> tuple[str, ...]:
     return tuple(exception_name(kind) for kind in type(error).__mro__ if kind is not object)
 
 
+def text_of(error: BaseException) -> str:
+    """The exception's text, also where its `__str__` is broken."""
+    try:
+        return utf8(str(error))
+    except Exception as broken:  # the user's __str__ may raise anything
+        return f"{type(error).__name__} (its text cannot be shown: {type(broken).__name__})"
+
+
 def _described(error: BaseException, code: ErrorCode, message: str) -> ErrorInfo:
     return ErrorInfo(
         code,
-        (message or type(error).__name__)[:MESSAGE_CHARACTERS],
+        utf8(message or type(error).__name__)[:MESSAGE_CHARACTERS],
         kind=exception_name(type(error)),
         fix=ERROR_TABLE[code].remedy,
         traceback=users_traceback(error),
@@ -85,7 +101,7 @@ def users_traceback(error: BaseException) -> str:
     while frames is not None and frames.tb_frame.f_code.co_filename.startswith(_OWN):
         frames = frames.tb_next
     try:
-        text = "".join(traceback.format_exception(type(error), error, frames)).rstrip()
+        text = utf8("".join(traceback.format_exception(type(error), error, frames)).rstrip())
     except Exception as broken:  # the user's __str__ or __cause__ may raise anything
         return f"{type(error).__name__} (its traceback cannot be shown: {type(broken).__name__})"
     if len(text) <= TRACEBACK_CHARACTERS:

@@ -29,9 +29,11 @@ from opentelemetry.util.types import AttributeValue
 from headrace.bus import Bus
 from headrace.runtime.attempt import CURRENT, Attempt, Produced
 from headrace.runtime.attempt_span import AttemptSpan
+from headrace.runtime.failures import text_of
 from headrace.runtime.middleware import CallNext
 from headrace.runtime.spans import active_span, as_span, links_of, provider, remote_context
 from headrace.runtime.telemetry import otlp_wanted
+from headrace.runtime.values import utf8
 from headrace_protocol import codec, headers
 from headrace_protocol.errors import ConfigError
 from headrace_protocol.headers import TraceContext
@@ -69,6 +71,16 @@ def otlp_exporter() -> SpanExporter:
                 found=name,
                 expected="http/protobuf or grpc",
             )
+
+
+def _encoded(span: Span) -> msgspec.Raw:
+    """The span as it travels; attributes that cannot be encoded travel as text."""
+    try:
+        return codec.raw(span)
+    except (TypeError, ValueError, OverflowError):
+        told = {utf8(name): utf8(str(value)) for name, value in span.attributes.items()}
+        changed = msgspec.structs.replace(span, name=utf8(span.name), error=utf8(span.error), attributes=told)
+        return codec.raw(changed)
 
 
 class SpanShipper(SpanProcessor):
@@ -112,8 +124,8 @@ class SpanShipper(SpanProcessor):
         waiting, self._waiting = self._waiting, []
         queues: dict[str, list[msgspec.Raw]] = {}
         for queue, span in waiting:
-            encoded = codec.raw(as_span(span) if isinstance(span, ReadableSpan) else span)
-            queues.setdefault(queue, []).append(encoded)
+            found = as_span(span) if isinstance(span, ReadableSpan) else span
+            queues.setdefault(queue, []).append(_encoded(found))
         for queue, spans in queues.items():
             self._send(queue, spans)
 
@@ -161,7 +173,7 @@ class Tracing:
             raise
         except BaseException as error:
             span.record_exception(error)
-            span.set_status(StatusCode.ERROR, f"{type(error).__name__}: {error}")
+            span.set_status(StatusCode.ERROR, f"{type(error).__name__}: {text_of(error)}")
             raise
         finally:
             otel_context.detach(token)

@@ -37,6 +37,11 @@ class NoSuchPlace(Exception):
     """A value has nothing at a path."""
 
 
+def utf8(text: str) -> str:
+    """The text as every reader can take it: lone surrogates (from file names, mostly) become escapes."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
 def raw(value: object) -> Raw:
     return Raw(_encode(value))
 

@@ -36,6 +36,11 @@ class Connection(aiosqlite.Connection):
     A hop to the thread and back costs as much as ten small statements, so nothing here hops per statement.
     """
 
+    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
+        super().__init__(connect, iter_chunk_size=64)
+        # A program that fails before it closes its store must end nevertheless; the file survives any end.
+        self._thread.daemon = True
+
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Call `work` with the raw connection, in the connection's thread."""
         return cast(T, await self._execute(work, self._conn))  # type: ignore[no-untyped-call]
@@ -64,7 +69,7 @@ async def _open(path: Path, pragmas: str) -> Connection:
             raise
         return raw
 
-    connection = Connection(connect, iter_chunk_size=64)
+    connection = Connection(connect)
     try:
         return cast(Connection, await connection)
     except BaseException:

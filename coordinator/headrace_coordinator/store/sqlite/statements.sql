@@ -42,8 +42,8 @@ SELECT attempts.node, attempts.item, attempts.attempt, attempts.state, attempts.
 FROM attempts
 WHERE attempts.run_key = (SELECT runs."key"
 FROM runs
-WHERE runs.run_id = :run_id) ORDER BY attempts.sequence
- LIMIT :limit OFFSET :after;
+WHERE runs.run_id = :run_id) AND attempts.sequence > :after ORDER BY attempts.sequence
+ LIMIT :limit OFFSET 0;
 
 -- name: attempts_of_node
 SELECT attempts.node, attempts.item, attempts.attempt, attempts.state, attempts.body

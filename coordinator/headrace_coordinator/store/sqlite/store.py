@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -42,15 +43,23 @@ class SqliteStore(SqliteReader, Store):
 
     async def open(self) -> None:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire()
-            connection = await self._open_current()
-            readers = await asyncio.gather(*(open_reader(self._path) for _ in range(_READERS)))
+            async with AsyncExitStack() as opened:
+                opened.callback(self._lock.release)
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._lock.acquire()
+                writer = await self._open_current()
+                opened.push_async_callback(writer.close)
+                readers = []
+                for _ in range(_READERS):
+                    reader = await open_reader(self._path)
+                    opened.push_async_callback(reader.close)
+                    readers.append(reader)
+                opened.pop_all()
         except Exception as error:
-            self._lock.release()
             raise while_opening(error, self._path) from error
-        self._pool = ReadPool(list(readers), self._path)
-        self._writer = Writer(connection, self._path, self._applier)
+        self._applier.forget()
+        self._pool = ReadPool(readers, self._path)
+        self._writer = Writer(writer, self._path, self._applier)
 
     async def _open_current(self) -> Connection:
         """The writing connection, with the schema up to date."""
@@ -84,9 +93,11 @@ class SqliteStore(SqliteReader, Store):
         writer, self._writer = self._writer, None
         if writer is None:
             return
-        await self._pool.close()
-        await writer.close()
-        self._lock.release()
+        try:
+            await self._pool.close()
+            await writer.close()
+        finally:
+            self._lock.release()
 
     async def commit(self, transaction: Transaction) -> None:
         rows = writes.encode(transaction)

@@ -52,8 +52,10 @@ class Writer:
         """Write what waits, then end."""
         self._closing = True
         self._wake.set()
-        await self._task
-        await self._connection.close()
+        try:
+            await self._task
+        finally:
+            await self._connection.close()
 
     async def _write(self) -> None:
         while self._waiting or not self._closing:

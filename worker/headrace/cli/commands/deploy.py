@@ -32,8 +32,12 @@ if TYPE_CHECKING:
 
 def deploy(
     targets: TargetsArgument,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the definitions, deploy nothing.")] = False,
-    wait_s: Annotated[float, typer.Option("--wait-s", hidden=True, help="For a coordinator that starts.")] = 0.0,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check the definitions, deploy nothing.")
+    ] = False,
+    wait_s: Annotated[
+        float, typer.Option("--wait-s", hidden=True, help="For a coordinator that starts.")
+    ] = 0.0,
     api: ApiFlag = None,
     nats: NatsFlag = None,
     nats_creds: CredsFlag = "",
@@ -46,9 +50,9 @@ def deploy(
     namespace: NamespaceFlag = "default",
     as_json: JsonFlag = False,
 ) -> None:
-    """Check definitions and make them current: over the HTTP API, or with --nats straight to NATS.
+    """Check definitions and deploy them.
 
-    The same content never makes a new version.
+    Over the HTTP API, or with --nats straight to NATS. The same content never makes a new version.
     """
     from headrace.authoring.loader import load_all
 

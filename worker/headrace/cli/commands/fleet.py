@@ -8,7 +8,7 @@ from headrace.cli.settings import api_url
 
 
 def workers(api: ApiFlag = None, as_json: JsonFlag = False) -> None:
-    """List workers with their slots and what they hold."""
+    """List workers and how busy they are."""
     from headrace.cli.api import Api
     from headrace.cli.rendering.listings import worker_table
     from headrace.cli.views import WorkerList
@@ -23,7 +23,7 @@ def workers(api: ApiFlag = None, as_json: JsonFlag = False) -> None:
 
 
 def queues(api: ApiFlag = None, as_json: JsonFlag = False) -> None:
-    """List queues: what is pending and in flight, and who serves them."""
+    """List queues and what waits in them."""
     from headrace.cli.api import Api
     from headrace.cli.rendering.listings import queue_table
     from headrace.cli.views import QueueList

@@ -10,10 +10,15 @@ from headrace.cli import output
 
 
 def protocol(
-    asyncapi: Annotated[bool, typer.Option("--asyncapi", help="An AsyncAPI 3 document: channels and messages.")] = False,
+    asyncapi: Annotated[
+        bool, typer.Option("--asyncapi", help="An AsyncAPI 3 document: channels and messages.")
+    ] = False,
     schemas: Annotated[bool, typer.Option("--schemas", help="JSON Schemas of every message.")] = False,
 ) -> None:
-    """Print the wire contract as JSON: both documents, or the one asked for."""
+    """Print the wire contract as JSON.
+
+    An AsyncAPI 3 document and the JSON Schemas of all messages: both, or the one asked for.
+    """
     import msgspec
 
     from headrace_protocol import schemas as contract

@@ -35,7 +35,10 @@ def publish(
         str | None, typer.Option("--data", "-d", metavar="JSON", help="JSON, @FILE, or - for stdin.")
     ] = None,
     event_id: Annotated[
-        str, typer.Option("--id", metavar="ID", help="The same id (and source) starts nothing twice. Default: random.")
+        str,
+        typer.Option(
+            "--id", metavar="ID", help="The same id (and source) starts nothing twice. Default: random."
+        ),
     ] = "",
     source: Annotated[str, typer.Option("--source", metavar="URI")] = SOURCE,
     subject: Annotated[str, typer.Option("--subject", metavar="TEXT", help="The CloudEvent's subject.")] = "",
@@ -54,9 +57,9 @@ def publish(
     namespace: NamespaceFlag = "default",
     as_json: JsonFlag = False,
 ) -> None:
-    """Publish a CloudEvent: over the HTTP API, or with --nats straight to NATS.
+    """Publish a CloudEvent.
 
-    Over HTTP the answer names the runs that it started.
+    Over the HTTP API, and the answer names the runs that it started; with --nats straight to NATS.
     """
     event = _event(event_type, data, event_id, source, subject, traceparent)
     if nats is None:
@@ -95,7 +98,9 @@ def _over_http(event: CloudEvent, api: str | None, *, as_json: bool) -> None:
         output.say(f"  run {run_id}   " + output.dim(f"headrace runs watch {short(run_id)}"))
 
 
-def _event(event_type: str, data: str | None, event_id: str, source: str, subject: str, traceparent: str) -> CloudEvent:
+def _event(
+    event_type: str, data: str | None, event_id: str, source: str, subject: str, traceparent: str
+) -> CloudEvent:
     from uuid import uuid4
 
     from headrace.cli.arguments import json_value

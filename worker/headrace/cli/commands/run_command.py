@@ -22,7 +22,8 @@ def run(
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", "-w", help="Show progress until it is finished.")] = False,
     timeout: Annotated[
-        float | None, typer.Option("--timeout", min=0.0, metavar="SECONDS", help="With --wait: give up (exit 5).")
+        float | None,
+        typer.Option("--timeout", min=0.0, metavar="SECONDS", help="With --wait: give up (exit 5)."),
     ] = None,
     idempotency_key: Annotated[
         str, typer.Option("--idempotency-key", metavar="TEXT", help="The same key starts the same run, once.")

@@ -20,7 +20,8 @@ RunArgument = Annotated[
     str, typer.Argument(metavar="RUN", help="A run's id, the beginning of it, or `latest`.")
 ]
 TimeoutFlag = Annotated[
-    float | None, typer.Option("--timeout", min=0.0, metavar="SECONDS", help="Give up watching after so long (exit 5).")
+    float | None,
+    typer.Option("--timeout", min=0.0, metavar="SECONDS", help="Give up watching after so long (exit 5)."),
 ]
 
 
@@ -29,12 +30,16 @@ def list_runs(
     workflow: Annotated[str | None, typer.Option("--workflow", "-w", metavar="NAME")] = None,
     state: Annotated[
         list[str] | None,
-        typer.Option("--state", "-s", metavar="STATE", help="running, succeeded, failed, cancelled; repeatable."),
+        typer.Option(
+            "--state", "-s", metavar="STATE", help="running, succeeded, failed, cancelled; repeatable."
+        ),
     ] = None,
     trigger: Annotated[str | None, typer.Option("--trigger", metavar="KIND:ID")] = None,
     event: Annotated[str | None, typer.Option("--event", metavar="ID", help="Started by this event.")] = None,
     label: Annotated[str | None, typer.Option("--label", metavar="KEY=VALUE")] = None,
-    search: Annotated[str | None, typer.Option("--search", metavar="TEXT", help="In run ids and errors.")] = None,
+    search: Annotated[
+        str | None, typer.Option("--search", metavar="TEXT", help="In run ids and errors.")
+    ] = None,
     cursor: Annotated[str | None, typer.Option("--cursor", metavar="NEXT", help="The next page.")] = None,
     limit: LimitFlag = 20,
     api: ApiFlag = None,
@@ -60,7 +65,9 @@ def list_runs(
         return output.say_json(client.get_bytes("/runs", query))
     page = client.get("/runs", RunPage, query)
     if not page.runs:
-        return output.note("no run matches" if any(value for _, value in query[:-1]) else "there is no run yet")
+        return output.note(
+            "no run matches" if any(value for _, value in query[:-1]) else "there is no run yet"
+        )
     output.say(*run_table(page.runs))
     if page.next:
         output.note(output.dim(f"there are more: --cursor {page.next}"))
@@ -152,7 +159,9 @@ def trace(
     run: RunArgument,
     jaeger_json: Annotated[
         Path | None,
-        typer.Option("--jaeger-json", metavar="FILE", help="Write what the Jaeger UI's \"JSON File\" tab opens."),
+        typer.Option(
+            "--jaeger-json", metavar="FILE", help='Write what the Jaeger UI\'s "JSON File" tab opens.'
+        ),
     ] = None,
     api: ApiFlag = None,
     as_json: JsonFlag = False,
@@ -177,5 +186,3 @@ def _found(api: str | None, run: str) -> tuple[Api, str]:
 
     client = Api(api_url(api))
     return client, f"/runs/{segment(find_run(client, run))}"
-
-

@@ -24,16 +24,22 @@ from headrace.cli.options import (
 def worker(
     targets: TargetsArgument,
     slots: Annotated[
-        int, typer.Option("--slots", envvar="HEADRACE_SLOTS", min=1, help="Attempts worked on at the same time.")
+        int,
+        typer.Option("--slots", envvar="HEADRACE_SLOTS", min=1, help="Attempts worked on at the same time."),
     ] = 10,
     queues: Annotated[
         list[str] | None,
-        typer.Option("--queues", "-q", envvar="HEADRACE_QUEUES", metavar="NAME", help="Default: those of the tasks."),
+        typer.Option(
+            "--queues", "-q", envvar="HEADRACE_QUEUES", metavar="NAME", help="Default: those of the tasks."
+        ),
     ] = None,
     processes: Annotated[
         int | None,
         typer.Option(
-            "--processes", envvar="HEADRACE_PROCESSES", min=1, help="For process isolation. Default: one a core."
+            "--processes",
+            envvar="HEADRACE_PROCESSES",
+            min=1,
+            help="For process isolation. Default: one a core.",
         ),
     ] = None,
     grace: Annotated[
@@ -42,7 +48,9 @@ def worker(
     ] = 30.0,
     results: Annotated[
         str,
-        typer.Option("--results", envvar="HEADRACE_RESULTS", metavar="URL", help="Large results. Default: NATS."),
+        typer.Option(
+            "--results", envvar="HEADRACE_RESULTS", metavar="URL", help="Large results. Default: NATS."
+        ),
     ] = "",
     echo: Annotated[bool, typer.Option("--echo", help="Print what tasks log and print, too.")] = False,
     nats: NatsFlag = None,
@@ -55,7 +63,10 @@ def worker(
     tls_key: KeyFlag = "",
     namespace: NamespaceFlag = "default",
 ) -> None:
-    """Run the tasks of files and modules until SIGTERM or ctrl-C, then finish what is running."""
+    """Run a worker process.
+
+    It runs the tasks of files and modules until SIGTERM or ctrl-C, and then finishes what it has.
+    """
     from headrace.runtime.settings import WorkerSettings
     from headrace.runtime.worker import run_worker
 

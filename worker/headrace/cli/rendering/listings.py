@@ -51,13 +51,22 @@ def workflow_lines(workflow: WorkflowDetail) -> list[str]:
     for edge in workflow.graph.edges:
         sources.setdefault(edge.target, []).append(edge.source)
     nodes = [
-        (node.id, node.task + (" (mapped)" if node.mapped else ""), ", ".join(sources.get(node.id, [])) or "-", node.queue)
+        (
+            node.id,
+            node.task + (" (mapped)" if node.mapped else ""),
+            ", ".join(sources.get(node.id, [])) or "-",
+            node.queue,
+        )
         for node in workflow.graph.nodes
     ]
     lines += ["", *output.table(("NODE", "TASK", "AFTER", "QUEUE"), nodes)]
     if workflow.last_runs:
         lines += ["", *run_table(workflow.last_runs)]
-    return [*lines, "", output.dim(f"try next: headrace run {workflow.name}{_example(workflow.definition)} --wait")]
+    return [
+        *lines,
+        "",
+        output.dim(f"try next: headrace run {workflow.name}{_example(workflow.definition)} --wait"),
+    ]
 
 
 def param_rows(definition: ParamsView) -> list[tuple[str, str, str]]:
@@ -120,7 +129,9 @@ def queue_table(queues: Sequence[QueueView]) -> list[str]:
         )
         for one in queues
     ]
-    return output.table(("QUEUE", "PRIORITY", "PENDING", "IN FLIGHT", "REDELIVERED", "WORKERS", "SLOTS"), rows)
+    return output.table(
+        ("QUEUE", "PRIORITY", "PENDING", "IN FLIGHT", "REDELIVERED", "WORKERS", "SLOTS"), rows
+    )
 
 
 def dead_letter_table(letters: Sequence[DeadLetterView]) -> list[str]:

@@ -171,7 +171,9 @@ class Bars:
         took = duration(run.duration_s)
         for bar in self._bars_of(run):
             if bar.key not in self._tasks:
-                self._tasks[bar.key] = self._progress.add_task(bar.title, total=bar.total, state="", colour="", took="")
+                self._tasks[bar.key] = self._progress.add_task(
+                    bar.title, total=bar.total, state="", colour="", took=""
+                )
             self._progress.update(
                 self._tasks[bar.key],
                 total=bar.total,

@@ -62,7 +62,10 @@ def run_lines(run: RunDetail) -> list[str]:
     if run.wait:
         wakes = f", wakes {ago(run.wait.wake_at_us)}" if run.wait.wake_at_us else ""
         lines.append(f"  waits    for {run.wait.kind}: {run.wait.on}{wakes}")
-    lines += ["", *output.table(("NODE", "STATE", "ITEMS", "ATTEMPT", "WAITED", "TOOK", "ERROR"), _nodes(run.nodes))]
+    lines += [
+        "",
+        *output.table(("NODE", "STATE", "ITEMS", "ATTEMPT", "WAITED", "TOOK", "ERROR"), _nodes(run.nodes)),
+    ]
     return [*lines, "", *outcome_lines(run)]
 
 
@@ -146,6 +149,8 @@ def history_text(event: LifecycleEvent) -> str:
     """One thing that happened: time, what, where."""
     place = event.node if event.item is None else f"{event.node}[{event.item}]"
     attempt = f" #{event.attempt}" if event.attempt else ""
-    facts = "  ".join(f"{name}={output.as_json(value)}" for name, value in event.data.items() if not name.endswith("_us"))
+    facts = "  ".join(
+        f"{name}={output.as_json(value)}" for name, value in event.data.items() if not name.endswith("_us")
+    )
     error = f"  {output.paint(clip(event.error.message, 100), '31')}" if event.error else ""
     return f"{output.dim(clock(event.at_us))}  {event.kind:<18} {place}{attempt}  {output.dim(facts)}{error}".rstrip()

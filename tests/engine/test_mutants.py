@@ -1,0 +1,220 @@
+"""Engines broken on purpose: the adversary must catch each of them, or its checks check nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from headrace_coordinator.engine.state import ItemState, MapState, NodeState, Run
+from headrace_coordinator.engine.transition import Transition
+from headrace_coordinator.engine.transitions import mapping, outcome, recover, redispatch, stop, timer, unlock
+from headrace_protocol.messages import Outcome, OutcomeState
+from tests.engine import books
+from tests.engine.machine import Adversary, Loser
+
+Patch = pytest.MonkeyPatch
+
+
+def no_fence(patch: Patch) -> None:
+    patch.setattr(outcome, "holds_fence", lambda t, name, item, attempt: name in t.run.nodes and item is None)
+
+
+def late_result_overwrites(patch: Patch) -> None:
+    apply = outcome.apply
+
+    def broken(t: Transition, late: Outcome) -> None:
+        node = t.run.nodes.get(late.node)
+        if node is not None and late.state is OutcomeState.SUCCEEDED and node.result is not None:
+            t.touch(late.node).result = late.result
+        apply(t, late)
+
+    patch.setattr(outcome, "apply", broken)
+
+
+def counter_is_not_decremented(patch: Patch) -> None:
+    patch.setattr(unlock, "unlocked", lambda t, name: [])
+
+
+def early_timer_is_accepted(patch: Patch) -> None:
+    awaited = timer._awaited
+    patch.setattr(timer, "_awaited", lambda t, key: None if awaited(t, key) is None else t.now_us)
+
+
+def stale_timer_is_set_again(patch: Patch) -> None:
+    awaited = timer._awaited
+    patch.setattr(timer, "_awaited", lambda t, key: (awaited(t, key) or t.now_us) + 1)
+
+
+def window_is_ignored(patch: Patch) -> None:
+    def broken(t: Transition, name: str) -> None:
+        state = t.touch(name).map
+        while state is not None and state.next_index < state.total:
+            state.next_index += 1
+            state.items[state.next_index - 1] = ItemState()
+            mapping.publish(t, name, state.next_index - 1, 1)
+
+    patch.setattr(mapping, "fill", broken)
+
+
+def one_retry_too_many(patch: Patch) -> None:
+    may_retry = outcome.may_retry
+    patch.setattr(
+        outcome, "may_retry", lambda policy, failed, failures: may_retry(policy, failed, failures - 1)
+    )
+
+
+def failure_unlocks(patch: Patch) -> None:
+    patch.setattr(unlock, "fail", lambda t, name, error: unlock.succeed(t, name))
+
+
+def failure_blocks_nothing(patch: Patch) -> None:
+    patch.setattr(unlock, "_block", lambda t, names, because: None)
+
+
+def head_is_not_marked(patch: Patch) -> None:
+    touch = Transition.touch
+
+    def broken(t: Transition, name: str) -> object:
+        before = t.decision.head
+        node = touch(t, name)
+        t.decision.head = before
+        return node
+
+    patch.setattr(Transition, "touch", broken)
+
+
+def node_is_not_marked(patch: Patch) -> None:
+    patch.setattr(Transition, "touch", lambda t, name: t.run.nodes[name])
+
+
+def stop_leaves_timers(patch: Patch) -> None:
+    patch.setattr(stop, "_drop_timers", lambda t, name: None)
+
+
+def failed_map_goes_on(patch: Patch) -> None:
+    patch.setattr(mapping, "stop_items", lambda t, name, reason: None)
+
+
+def lost_item_starts_from_one(patch: Patch) -> None:
+    def broken(t: Transition, name: str, lost: tuple[int, ...]) -> None:
+        state = t.move(name, NodeState.MAPPING).map
+        assert state is not None
+        state.items = {index: ItemState(attempt=0, parked=True) for index in lost}
+        mapping.unpark(t, name)
+
+    patch.setattr(mapping, "repeat", broken)
+
+
+def window_is_ignored_for_lost_items(patch: Patch) -> None:
+    def broken(t: Transition, name: str, lost: tuple[int, ...]) -> None:
+        state = t.move(name, NodeState.MAPPING).map
+        assert state is not None
+        state.items = {index: ItemState(attempt=state.last_attempt, parked=True) for index in lost}
+        mapping.unpark(t, name)
+
+    patch.setattr(mapping, "repeat", broken)
+
+
+def lost_input_is_not_awaited(patch: Patch) -> None:
+    patch.setattr(mapping, "missing", lambda t, name: [])
+    patch.setattr(unlock, "missing", lambda t, name: [])
+
+
+def old_list_is_kept(patch: Patch) -> None:
+    unpark = mapping.unpark
+
+    def broken(t: Transition, name: str) -> object:
+        kept = t.run.slices.get(name)
+        error = unpark(t, name)
+        if kept is not None:
+            t.run.slices[name] = kept
+        return error
+
+    patch.setattr(mapping, "unpark", broken)
+
+
+def items_are_not_given_up(patch: Patch) -> None:
+    """An item that misses an input is parked, and nobody makes the input again."""
+    patch.setattr(recover, "_make_again", lambda t, producer: None)
+
+
+def published_again_as_another_attempt(patch: Patch) -> None:
+    publish = redispatch.publish
+    patch.setattr(redispatch, "publish", lambda t, name, item, attempt: publish(t, name, item, attempt + 1))
+
+
+def collecting_is_not_started_again(patch: Patch) -> None:
+    patch.setattr(redispatch, "Collect", lambda *given: None)
+
+
+def reload_forgets_the_order(patch: Patch) -> None:
+    restore = books.restore
+
+    def broken(*given: object) -> Run:
+        run = restore(*given)
+        run.active = dict.fromkeys(reversed(run.active))
+        return run
+
+    patch.setattr(books, "restore", broken)
+
+
+def collected_too_early(patch: Patch) -> None:
+    patch.setattr(MapState, "done", property(lambda state: state.next_index))
+
+
+MUTANTS: tuple[Callable[[Patch], None], ...] = (
+    no_fence,
+    late_result_overwrites,
+    counter_is_not_decremented,
+    early_timer_is_accepted,
+    stale_timer_is_set_again,
+    window_is_ignored,
+    one_retry_too_many,
+    failure_unlocks,
+    failure_blocks_nothing,
+    head_is_not_marked,
+    node_is_not_marked,
+    stop_leaves_timers,
+    failed_map_goes_on,
+    lost_item_starts_from_one,
+    window_is_ignored_for_lost_items,
+    lost_input_is_not_awaited,
+    items_are_not_given_up,
+    published_again_as_another_attempt,
+    collecting_is_not_started_again,
+    reload_forgets_the_order,
+    collected_too_early,
+    old_list_is_kept,
+)
+EXAMPLES = 100  # Hypothesis' own default
+
+
+PROFILE = settings(
+    max_examples=EXAMPLES,
+    stateful_step_count=40,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    phases=[Phase.generate],
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def caught_by(machine: type[Adversary]) -> Exception | None:
+    """The checks' AssertionError, the engine's InvariantBroken, or a plain crash of the broken engine."""
+    try:
+        run_state_machine_as_test(machine, settings=PROFILE)
+    except Exception as error:
+        return error
+    return None
+
+
+@pytest.mark.mutants
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
+def test_the_adversary_catches(mutant: Callable[[Patch], None], monkeypatch: Patch) -> None:
+    mutant(monkeypatch)
+    assert caught_by(Adversary) or caught_by(Loser), f"{EXAMPLES} examples did not catch it"
