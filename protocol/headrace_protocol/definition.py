@@ -135,7 +135,9 @@ class NodeDefinition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     options: TaskOptions = TaskOptions()
 
 
-class EventTrigger(msgspec.Struct, frozen=True, kw_only=True, tag="event", tag_field="on", omit_defaults=True):
+class EventTrigger(
+    msgspec.Struct, frozen=True, kw_only=True, tag="event", tag_field="on", omit_defaults=True
+):
     """Starts a run for each CloudEvent of a type for which `where` (CEL) holds.
 
     `params` maps a param's name to a CEL expression over `event`; when empty, the fields of the event's data
@@ -157,7 +159,9 @@ class CronTrigger(msgspec.Struct, frozen=True, kw_only=True, tag="cron", tag_fie
     params: dict[str, object] = {}
 
 
-class EveryTrigger(msgspec.Struct, frozen=True, kw_only=True, tag="every", tag_field="on", omit_defaults=True):
+class EveryTrigger(
+    msgspec.Struct, frozen=True, kw_only=True, tag="every", tag_field="on", omit_defaults=True
+):
     """Starts a run each time the interval has passed since the Unix epoch (so restarts do not shift it)."""
 
     id: str

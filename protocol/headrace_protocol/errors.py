@@ -95,7 +95,8 @@ ERROR_TABLE: dict[ErrorCode, ErrorEntry] = {
         "A message has a kind that the reader does not know.", "Upgrade the reader, then redrive."
     ),
     ErrorCode.PROTOCOL_UNROUTABLE: ErrorEntry(
-        "A message names a run, workflow or subject that does not exist.", "Deploy what it names, then redrive."
+        "A message names a run, workflow or subject that does not exist.",
+        "Deploy what it names, then redrive.",
     ),
     ErrorCode.PROTOCOL_TOO_LARGE: ErrorEntry(
         "A message is larger than the bus allows.", "Pass large data by reference."

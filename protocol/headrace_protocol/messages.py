@@ -14,7 +14,6 @@ from headrace_protocol.definition import Binding, Isolation, Path, WorkflowDefin
 from headrace_protocol.errors import ErrorInfo
 from headrace_protocol.headers import TraceContext
 
-
 ABSENT = msgspec.Raw()
 """No value in the message."""
 

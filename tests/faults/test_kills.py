@@ -71,7 +71,9 @@ async def attempts(cluster: Cluster, run_id: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     after = 0
     while True:
-        page = (await cluster.api.get(f"/runs/{run_id}/attempts", params={"after": after, "limit": 500})).json()
+        page = (
+            await cluster.api.get(f"/runs/{run_id}/attempts", params={"after": after, "limit": 500})
+        ).json()
         found += page["attempts"]
         if len(page["attempts"]) < 500:
             return found

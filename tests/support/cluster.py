@@ -67,7 +67,9 @@ class Cluster:
             raise RuntimeError("the coordinator has not been started")
         return self._http
 
-    def _spawn(self, script: str, settings: dict[str, Any], log: str, **options: Any) -> subprocess.Popen[bytes]:
+    def _spawn(
+        self, script: str, settings: dict[str, Any], log: str, **options: Any
+    ) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", f"tests.support.{script}", json.dumps(settings)]
         paths = os.pathsep.join(str(ROOT / name) for name in (".", "protocol", "worker", "coordinator"))
         environment = {**os.environ, "PYTHONPATH": paths, "PYTHONUNBUFFERED": "1", **self._environment}

@@ -9,4 +9,13 @@ from headrace_coordinator.bus.nats_bus import NatsBus, connect
 from headrace_coordinator.bus.port import Bus, BusError, ConsumerState, Incoming, StreamState
 from headrace_coordinator.bus.settings import NatsSettings
 
-__all__ = ["Bus", "BusError", "ConsumerState", "Incoming", "NatsBus", "NatsSettings", "StreamState", "connect"]
+__all__ = [
+    "Bus",
+    "BusError",
+    "ConsumerState",
+    "Incoming",
+    "NatsBus",
+    "NatsSettings",
+    "StreamState",
+    "connect",
+]

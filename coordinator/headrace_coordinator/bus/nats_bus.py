@@ -19,7 +19,14 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription as NatsSubscription
 
 from headrace_coordinator.bus import streams
-from headrace_coordinator.bus.port import BusError, ConsumerState, Handler, Incoming, StreamState, Subscription
+from headrace_coordinator.bus.port import (
+    BusError,
+    ConsumerState,
+    Handler,
+    Incoming,
+    StreamState,
+    Subscription,
+)
 from headrace_coordinator.bus.pull import Pull
 from headrace_coordinator.bus.settings import NatsSettings
 from headrace_protocol.errors import Unavailable

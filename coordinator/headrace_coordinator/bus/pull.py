@@ -115,7 +115,9 @@ class Pull:
         if status == "100":
             return
         left = headers.get("Nats-Pending-Messages", "")
-        self._asked = max(0, self._asked - int(left if left.isdigit() else message.subject.rpartition(".")[2]))
+        self._asked = max(
+            0, self._asked - int(left if left.isdigit() else message.subject.rpartition(".")[2])
+        )
         if not self._running:
             return
         if status in ("404", "408"):

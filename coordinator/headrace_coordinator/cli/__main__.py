@@ -1,4 +1,4 @@
-"""`python -m headrace_coordinator.cli`: the coordinator's commands where the `headrace` package is not installed."""
+"""`python -m headrace_coordinator.cli`: the coordinator's commands alone, which start quicker."""
 
 import sys
 

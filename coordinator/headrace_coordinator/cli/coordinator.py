@@ -27,6 +27,7 @@ ReadyFlag = Annotated[
 
 
 def coordinator(
+    *,
     store: StoreFlag = "sqlite:///.headrace/headrace.db",
     host: HostFlag = "127.0.0.1",
     port: PortFlag = 8400,

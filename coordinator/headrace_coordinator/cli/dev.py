@@ -18,6 +18,7 @@ def dev(
         list[str] | None,
         typer.Argument(metavar="[FILE_OR_MODULE...]", help="Default: the files here that define workflows."),
     ] = None,
+    *,
     port: Annotated[
         int | None,
         typer.Option(
@@ -50,8 +51,8 @@ def dev(
 ) -> None:
     """Run everything here, reload on save.
 
-    NATS, a coordinator and workers, with the definitions of the files named. State is kept in .headrace; other
-    commands in this directory find what runs here without flags.
+    NATS, a coordinator and workers, with the definitions of the files named. State is kept in .headrace;
+    other commands in this directory find what runs here without flags.
     """
     import tempfile
 
@@ -70,7 +71,8 @@ def dev(
         )
 
     if not ephemeral:
-        return _run(settings(data or DATA), targets or [], reload=reload, ready_fd=ready_fd, ephemeral=False)
+        _run(settings(data or DATA), targets or [], reload=reload, ready_fd=ready_fd, ephemeral=False)
+        return
     with tempfile.TemporaryDirectory(prefix="headrace-") as folder:
         _run(settings(Path(folder)), targets or [], reload=reload, ready_fd=ready_fd, ephemeral=True)
 

@@ -1,4 +1,4 @@
-"""What `headrace dev` does: start everything, load the definitions, load them again on every save, stop in order."""
+"""What `headrace dev` does: start everything, load definitions now and on every save, stop in order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STEP_MS = 50
 
 
 class Dev:
-    """One `headrace dev`. `on_ready` is called when the API and NATS can be used and definitions are deployed."""
+    """One `headrace dev`. `on_ready` is called when the API answers and definitions are deployed."""
 
     def __init__(
         self,
@@ -78,10 +78,11 @@ class Dev:
         await self._load(targets)
 
     async def _load(self, targets: Sequence[str]) -> None:
-        """Deploy and run the targets; what cannot be loaded leaves the old definitions and workers as they are."""
+        """Deploy and run the targets; what cannot be loaded leaves the old ones as they are."""
         if targets and not await self.site.deploy(targets):
             kept = "what was deployed before goes on" if self._running else "waiting for the next save"
-            return self._reporter.tell(f"not loaded: {kept}")
+            self._reporter.tell(f"not loaded: {kept}")
+            return
         self._running = list(targets)
         await self.site.replace_workers(targets)
 

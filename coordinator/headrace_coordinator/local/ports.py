@@ -10,7 +10,10 @@ HOST = "127.0.0.1"
 
 
 def choose(asked: int | None, usual: int, flag: str) -> int:
-    """A free port: the one asked for (0: any), else the usual one, else any. Raises PortInUse for one asked for."""
+    """The port asked for (0: any free one), else the usual one if it is free, else any free one.
+
+    Raises PortInUse for one asked for.
+    """
     if asked:
         if not is_free(asked):
             raise PortInUse(

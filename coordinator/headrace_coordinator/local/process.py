@@ -1,7 +1,7 @@
 """A child process that belongs to us: it ends when we do, and says when it is ready.
 
-It is *stopped*, *running* (it was started and, where it says so, is ready) or *died* (it ended although nobody
-asked it to). What it prints is handed on line by line.
+It is *stopped*, *running* (it was started and, where it says so, is ready) or *died* (it ended although
+nobody asked it to). What it prints is handed on line by line.
 """
 
 from __future__ import annotations
@@ -182,7 +182,7 @@ class Child:
 
 
 def _death_signal_setter() -> Callable[[], None]:
-    """What the child runs between fork and exec, so that the kernel ends it together with us, even by `kill -9`.
+    """What the child runs between fork and exec, so that the kernel ends it with us, even by `kill -9`.
 
     Killed, not asked to end: what it would do in order needs the NATS server, which ends at the same moment.
     Everything is looked up before the fork: after it, only two system calls are made.

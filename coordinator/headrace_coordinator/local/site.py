@@ -71,7 +71,7 @@ class Site:
         return f"http://{ports.HOST}:{self.port}"
 
     async def start(self) -> None:
-        """Start NATS and the coordinator at the same time; what has started is stopped when one of them fails."""
+        """Start NATS and the coordinator at the same time; when one fails, the other is stopped."""
         try:
             await _together(self.nats.start(), self.coordinator.start())
         except BaseException:
@@ -82,7 +82,7 @@ class Site:
         self.announce()
 
     async def deploy(self, targets: Sequence[str]) -> bool:
-        """Load and deploy definitions in a process of its own; False when that failed, which the user is told."""
+        """Load and deploy definitions in a process of its own; False when that failed: it printed why."""
         child = Child("deploy", self._deploy_command(targets), self._reporter.line)
         await child.start()
         await child.ended()

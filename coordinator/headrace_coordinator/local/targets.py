@@ -30,7 +30,7 @@ def defines(path: Path) -> bool:
 
 
 def watched_folders(targets: Iterable[str], folder: Path) -> list[Path]:
-    """The folders whose Python files matter: those of the files, and the current one for modules and for new files."""
+    """The folders whose Python files matter: those of the files, and the current one."""
     found = {folder.resolve()}
     found.update(
         Path(target).resolve().parent for target in targets if target.endswith(".py") or "/" in target

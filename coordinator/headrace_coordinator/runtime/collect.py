@@ -90,7 +90,7 @@ def _digest(body: bytes) -> str:
 
 def _array_header(count: int) -> bytes:
     """The start of a msgpack array (https://github.com/msgpack/msgpack/blob/master/spec.md#array-format-family)."""
-    if count < 16:  # noqa: PLR2004 - the size classes of the format
+    if count < 16:
         return bytes([0x90 | count])
     if count < 1 << 16:
         return b"\xdc" + count.to_bytes(2)

@@ -78,6 +78,8 @@ class Keeper:
                 batch = decode(message.body, SpanBatch, message.headers, where=message.subject)
                 transaction.spans += batch.spans if self._spans else ()
             else:
-                transaction.logs += decode(message.body, LogBatch, message.headers, where=message.subject).lines
+                transaction.logs += decode(
+                    message.body, LogBatch, message.headers, where=message.subject
+                ).lines
         except ProtocolError as error:
             transaction.dead_letters.append(dead_letter(message, error, self._clock.now_us()))

@@ -7,7 +7,6 @@ large even then (a definition full of literals) is not published: its attempt fa
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 from hashlib import blake2b

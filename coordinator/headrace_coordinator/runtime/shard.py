@@ -139,7 +139,7 @@ class Shard:
             self._inbox.extendleft(reversed(envelopes))
             await self._clock.sleep(STORE_RETRY_S[-2])
             return
-        except Exception as error:  # noqa: BLE001 - whatever it is, it must not stop the shard
+        except Exception as error:
             self._actors.forget(turn.touched)
             await self._single_out(envelopes, error)
             return

@@ -21,7 +21,14 @@ from headrace_coordinator.engine.state import Run
 from headrace_coordinator.runtime import metrics
 from headrace_coordinator.runtime.changes import Changes
 from headrace_coordinator.runtime.outbox import Outbox
-from headrace_coordinator.store.records import NodeRow, OutboxBatch, OutboxMessage, ShardFence, Timer, Transaction
+from headrace_coordinator.store.records import (
+    NodeRow,
+    OutboxBatch,
+    OutboxMessage,
+    ShardFence,
+    Timer,
+    Transaction,
+)
 from headrace_protocol import headers
 from headrace_protocol.codec import encode
 from headrace_protocol.ids import attempt_key
@@ -101,7 +108,9 @@ class Turn:
                 case DropTimer(key=key):
                     self._timers[key] = None
                 case CancelAttempt(message=message):
-                    self.send(OutboxMessage(self._subjects.cancel, headers.make(), encode(message), stream=False))
+                    self.send(
+                        OutboxMessage(self._subjects.cancel, headers.make(), encode(message), stream=False)
+                    )
                 case Collect():
                     self.collects.append(effect)
                 case Finish(run_id=run_id, state=state):

@@ -68,7 +68,9 @@ class RunningCoordinator:
         self._retention = retention or RetentionPolicy()
         self._registry = Registry(store)
         self._fleet = Fleet(topology.subjects, clock)
-        parts = Parts(topology, store, bus, self._registry, Collector(store, results, clock), self._fleet, clock)
+        parts = Parts(
+            topology, store, bus, self._registry, Collector(store, results, clock), self._fleet, clock
+        )
         owner = f"{socket.gethostname()}-{os.getpid()}-{os.urandom(4).hex()}"
         self._parts = parts
         self._shards = ShardSet(parts, shards, owner, self._deploy_message)
@@ -76,7 +78,9 @@ class RunningCoordinator:
         self._events = EventConsumer(topology, bus, self._matcher, self._shards, clock)
         self._schedules = ScheduleRunner(topology.namespace, store, self._shards, clock)
         self._deployment = Deployment(self._registry, self._matcher, self._schedules, self._shards, clock)
-        self._vigil = Vigil(topology, bus, store, parts.outbox, self._fleet, self._shards, clock, sweep_s=sweep_s)
+        self._vigil = Vigil(
+            topology, bus, store, parts.outbox, self._fleet, self._shards, clock, sweep_s=sweep_s
+        )
         self._keeper = Keeper(topology, bus, store, clock, spans=keep_spans)
         self._background: set[asyncio.Task[None]] = set()
         self._ready = False

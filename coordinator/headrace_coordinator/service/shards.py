@@ -110,7 +110,9 @@ class ShardSet:
         found = self._owned.get(shard)
         if found is None:
             raise Unavailable(
-                f"shard {shard} is not run by this coordinator now", where="shard", fix="Try again in a moment."
+                f"shard {shard} is not run by this coordinator now",
+                where="shard",
+                fix="Try again in a moment.",
             )
         return found.shard
 

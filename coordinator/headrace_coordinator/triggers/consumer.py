@@ -60,7 +60,9 @@ class EventConsumer:
             self._shards.put(0, Envelope(dead=(letter,), ack=lambda: self._bus.acknowledge(message)))
             return
         match = self._matcher.match(event)
-        letters = tuple(dead_letter(message, error, now_us, also=trigger) for trigger, error in match.failures)
+        letters = tuple(
+            dead_letter(message, error, now_us, also=trigger) for trigger, error in match.failures
+        )
         groups = self._envelopes(event, match, letters)
         left = len(groups)
 

@@ -6,8 +6,8 @@ A setting comes from the first place that has it: a flag, a `HEADRACE_*` variabl
 `headrace dev` wrote into `.headrace/dev.json`, a default.
 
 Commands are thin: `commands` parses and calls, `api` and `headrace.client` talk to a coordinator, `rendering`
-turns answers into text. What is slow to import (Rich, NATS, user code) is imported by the command that needs it.
-Mistakes of the user end as a `HeadraceError` printed by `failures`, with an exit code scripts can rely on.
+turns answers into text. What is slow to import (Rich, NATS, user code) is imported by the command that needs
+it. Mistakes of the user end as a `HeadraceError` printed by `failures`, with an exit code scripts can rely on.
 """
 
 from __future__ import annotations

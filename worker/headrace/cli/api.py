@@ -1,7 +1,7 @@
 """The coordinator's HTTP API, as commands use it.
 
-On the standard library's client: it imports in a tenth of the time that a full HTTP library takes, and commands
-make a few requests one after the other.
+On the standard library's client: it imports in a tenth of the time that a full HTTP library takes, and
+commands make a few requests one after the other.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class _Problem(msgspec.Struct):
 
 
 class Api:
-    """One coordinator's API. Every call raises HeadraceError: the API's own, or Unavailable when none answers."""
+    """One coordinator's API. Every call raises the API's own errors, or Unavailable when none answers."""
 
     def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
         parts = urlsplit(url if "://" in url else f"http://{url}")
@@ -73,7 +73,7 @@ class Api:
         return self._decoded(self._exchange("PUT", path, msgspec.json.encode(body)), kind)
 
     def changes(self, *, after: int | None, timeout_s: float = TIMEOUT_S) -> Iterator[LifecycleBatch | None]:
-        """Committed changes as they happen, from a position on. Yields None for each sign of life without one.
+        """Committed changes as they happen, from a position on; None for each sign of life without one.
 
         Raises Unavailable when the stream ends: reconnect with the last position that was seen.
         """
@@ -139,8 +139,7 @@ class Api:
 
     def _connection(self, timeout_s: float) -> HTTPConnection:
         kind = HTTPSConnection if self._parts.scheme == "https" else HTTPConnection
-        connection = kind(self._parts.hostname or "", self._parts.port, timeout=timeout_s)
-        return connection
+        return kind(self._parts.hostname or "", self._parts.port, timeout=timeout_s)
 
     def _decoded(self, body: bytes, kind: type[T]) -> T:
         try:

@@ -55,7 +55,7 @@ def exit_code(error: HeadraceError) -> ExitCode:
 
 
 def from_info(info: ErrorInfo) -> HeadraceError:
-    """An error that travelled as data, to be raised here. A code this version does not know is `internal.error`."""
+    """An error that travelled as data. A code that is not known here becomes `internal.error`."""
     try:
         code = ErrorCode(info.code)
     except ValueError:

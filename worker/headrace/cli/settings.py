@@ -75,7 +75,7 @@ def read_file(path: Path) -> Mapping[str, object]:
 
 
 def defaults(tree: CommandTree, content: Mapping[str, object], path: Path) -> Defaults:
-    """The file's values where each command looks for them; raises ConfigError for a key or value that fits none."""
+    """The file's values where each command looks for them; raises ConfigError for what fits none."""
     _check_keys(tree, content, path, "")
     return _spread(tree, {}, content, path)
 

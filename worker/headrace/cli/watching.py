@@ -1,8 +1,8 @@
 """Following runs live.
 
-The stream of changes is the doorbell, the run itself is the truth: a change marks its run as stale, and stale runs
-are read again a few times a second. A thread reads the stream and reconnects with the position of the last change,
-so a restart of the coordinator is waited out.
+The stream of changes is the doorbell, the run itself is the truth: a change marks its run as stale, and stale
+runs are read again a few times a second. A thread reads the stream and reconnects with the position of the last
+change, so a restart of the coordinator is waited out.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ REFRESH_S = 0.1
 AWAY_LIMIT_S = 30.0
 """A coordinator that restarts is back long before."""
 LOOK_AGAIN_S = 5.0
-"""Unfinished runs are read again this often even without a change: progress must not hang on one lost line."""
+"""Unfinished runs are read again this often even without a change: a lost line must not stop the bars."""
 
 
 class Connected:
@@ -66,7 +66,8 @@ class Changes:
                 away_since = away_since or time.monotonic()
                 gone_for_s = time.monotonic() - away_since
                 if not isinstance(error, Unavailable) or gone_for_s > AWAY_LIMIT_S:
-                    return self.queue.put(error)
+                    self.queue.put(error)
+                    return
                 self._closed.wait(0.2)
 
 

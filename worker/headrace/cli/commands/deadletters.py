@@ -26,10 +26,12 @@ def list_letters(limit: LimitFlag = 50, api: ApiFlag = None, as_json: JsonFlag =
 
     client, query = Api(api_url(api)), {"limit": limit}
     if as_json:
-        return output.say_json(client.get_bytes("/dead-letters", query))
+        output.say_json(client.get_bytes("/dead-letters", query))
+        return
     letters = client.get("/dead-letters", DeadLetterPage, query).dead_letters
     if not letters:
-        return output.note("there is no dead letter")
+        output.note("there is no dead letter")
+        return
     output.say(*dead_letter_table(letters))
 
 
@@ -43,7 +45,8 @@ def show_letter(letter: LetterArgument, api: ApiFlag = None, as_json: JsonFlag =
     client = Api(api_url(api))
     path = _path(client, letter)
     if as_json:
-        return output.say_json(client.get_bytes(path))
+        output.say_json(client.get_bytes(path))
+        return
     output.say(*dead_letter_lines(client.get(path, DeadLetterView)))
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 def deploy(
     targets: TargetsArgument,
+    *,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check the definitions, deploy nothing.")
     ] = False,
@@ -80,9 +81,11 @@ def deploy(
 
         replies = deploy_definitions(definitions, options, namespace)
     if as_json:
-        return output.say(output.as_json(replies))
+        output.say(output.as_json(replies))
+        return
     if not replies:
-        return output.note("there are tasks, but no workflow to deploy")
+        output.note("there are tasks, but no workflow to deploy")
+        return
     for reply in replies:
         what = "valid" if dry_run else "deployed" if reply.created else "unchanged"
         output.say(f"{what:<10} {reply.workflow}  version {reply.version[:12]}")

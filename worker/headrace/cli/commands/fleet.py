@@ -15,10 +15,12 @@ def workers(api: ApiFlag = None, as_json: JsonFlag = False) -> None:
 
     client = Api(api_url(api))
     if as_json:
-        return output.say_json(client.get_bytes("/workers"))
+        output.say_json(client.get_bytes("/workers"))
+        return
     found = client.get("/workers", WorkerList).workers
     if not found:
-        return output.note("no worker was heard of: `headrace worker FILE_OR_MODULE`")
+        output.note("no worker was heard of: `headrace worker FILE_OR_MODULE`")
+        return
     output.say(*worker_table(found))
 
 
@@ -30,8 +32,10 @@ def queues(api: ApiFlag = None, as_json: JsonFlag = False) -> None:
 
     client = Api(api_url(api))
     if as_json:
-        return output.say_json(client.get_bytes("/queues"))
+        output.say_json(client.get_bytes("/queues"))
+        return
     found = client.get("/queues", QueueList).queues
     if not found:
-        return output.note("there is no queue yet: the first worker or task makes one")
+        output.note("there is no queue yet: the first worker or task makes one")
+        return
     output.say(*queue_table(found))

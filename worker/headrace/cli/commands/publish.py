@@ -34,6 +34,7 @@ def publish(
     data: Annotated[
         str | None, typer.Option("--data", "-d", metavar="JSON", help="JSON, @FILE, or - for stdin.")
     ] = None,
+    *,
     event_id: Annotated[
         str,
         typer.Option(
@@ -63,7 +64,8 @@ def publish(
     """
     event = _event(event_type, data, event_id, source, subject, traceparent)
     if nats is None:
-        return _over_http(event, api, as_json=as_json)
+        _over_http(event, api, as_json=as_json)
+        return
     options = bus_options(
         nats,
         name="headrace-publish",
@@ -77,7 +79,8 @@ def publish(
 
     publish_event(event, options, namespace)
     if as_json:
-        return output.say(output.as_json({"id": event.id, "source": event.source, "type": event.type}))
+        output.say(output.as_json({"id": event.id, "source": event.source, "type": event.type}))
+        return
     output.say(f"published {event.type} {event.id}")
 
 
@@ -90,7 +93,8 @@ def _over_http(event: CloudEvent, api: str | None, *, as_json: bool) -> None:
     headers, body = encode_structured(event)
     reply = Api(api_url(api)).post_bytes("/events", body, headers, Published).events[0]
     if as_json:
-        return output.say(output.as_json(reply))
+        output.say(output.as_json(reply))
+        return
     output.say(f"published {event.type} {event.id}")
     if not reply.runs:
         output.say("  no trigger matched it: no run was started")

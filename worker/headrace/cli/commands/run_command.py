@@ -13,6 +13,7 @@ from headrace.cli.settings import api_url
 
 def run(
     workflow: Annotated[str, typer.Argument(metavar="WORKFLOW")],
+    *,
     params: Annotated[
         str | None, typer.Option("--params", metavar="JSON", help="An object: JSON, @FILE, or - for stdin.")
     ] = None,
@@ -44,12 +45,14 @@ def run(
         body["idempotency_key"] = idempotency_key
     started = client.post(f"/workflows/{segment(workflow)}/runs", body, Started)
     if as_json and not wait:
-        return output.say(output.as_json(started))
+        output.say(output.as_json(started))
+        return
     again = "" if started.created else " (this idempotency key had started it before)"
     tell = output.note if as_json else output.say
     tell(f"started {workflow} {started.run_id}{again}")
     if not wait:
-        return tell(output.dim(f"try next: headrace runs watch {short(started.run_id)}"))
+        tell(output.dim(f"try next: headrace runs watch {short(started.run_id)}"))
+        return
 
     from headrace.cli.watching import await_run, watch_run
 

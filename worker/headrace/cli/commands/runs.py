@@ -27,6 +27,7 @@ TimeoutFlag = Annotated[
 
 @app.command("list")
 def list_runs(
+    *,
     workflow: Annotated[str | None, typer.Option("--workflow", "-w", metavar="NAME")] = None,
     state: Annotated[
         list[str] | None,
@@ -62,12 +63,12 @@ def list_runs(
     ]
     client = Api(api_url(api))
     if as_json:
-        return output.say_json(client.get_bytes("/runs", query))
+        output.say_json(client.get_bytes("/runs", query))
+        return
     page = client.get("/runs", RunPage, query)
     if not page.runs:
-        return output.note(
-            "no run matches" if any(value for _, value in query[:-1]) else "there is no run yet"
-        )
+        output.note("no run matches" if any(value for _, value in query[:-1]) else "there is no run yet")
+        return
     output.say(*run_table(page.runs))
     if page.next:
         output.note(output.dim(f"there are more: --cursor {page.next}"))
@@ -81,7 +82,8 @@ def show_run(run: RunArgument, api: ApiFlag = None, as_json: JsonFlag = False) -
 
     client, path = _found(api, run)
     if as_json:
-        return output.say_json(client.get_bytes(path))
+        output.say_json(client.get_bytes(path))
+        return
     output.say(*run_lines(client.get(path, RunDetail)))
 
 
@@ -138,7 +140,8 @@ def explain(run: RunArgument, api: ApiFlag = None, as_json: JsonFlag = False) ->
 
     client, path = _found(api, run)
     if as_json:
-        return output.say_json(client.get_bytes(f"{path}/explain"))
+        output.say_json(client.get_bytes(f"{path}/explain"))
+        return
     output.say(*explain_lines(client.get(f"{path}/explain", Explanation)))
 
 
@@ -173,9 +176,11 @@ def trace(
     client, path = _found(api, run)
     if jaeger_json is not None:
         jaeger_json.write_bytes(client.get_bytes(f"{path}/trace", {"format": "jaeger"}))
-        return output.say(f"written: {jaeger_json}")
+        output.say(f"written: {jaeger_json}")
+        return
     if as_json:
-        return output.say_json(client.get_bytes(f"{path}/trace"))
+        output.say_json(client.get_bytes(f"{path}/trace"))
+        return
     width = shutil.get_terminal_size((120, 24)).columns
     output.say(*waterfall_lines(client.get(f"{path}/trace", TraceView), width))
 

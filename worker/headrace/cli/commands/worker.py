@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -23,6 +24,7 @@ from headrace.cli.options import (
 
 def worker(
     targets: TargetsArgument,
+    *,
     slots: Annotated[
         int,
         typer.Option("--slots", envvar="HEADRACE_SLOTS", min=1, help="Attempts worked on at the same time."),
@@ -70,7 +72,6 @@ def worker(
     from headrace.runtime.settings import WorkerSettings
     from headrace.runtime.worker import run_worker
 
-    given = {} if processes is None else {"processes": processes}
     run_worker(
         WorkerSettings(
             targets=tuple(targets),
@@ -86,9 +87,9 @@ def worker(
             namespace=namespace,
             queues=tuple(name for one in queues or () for name in one.split(",") if name),
             slots=slots,
+            processes=processes or os.cpu_count() or 1,
             results=results,
             grace_s=grace,
             echo=echo,
-            **given,
         )
     )

@@ -22,10 +22,12 @@ def list_workflows(api: ApiFlag = None, as_json: JsonFlag = False) -> None:
 
     client = Api(api_url(api))
     if as_json:
-        return output.say_json(client.get_bytes("/workflows"))
+        output.say_json(client.get_bytes("/workflows"))
+        return
     workflows = client.get("/workflows", WorkflowList).workflows
     if not workflows:
-        return output.note("nothing is deployed yet: `headrace deploy FILE`, or start `headrace dev FILE`")
+        output.note("nothing is deployed yet: `headrace deploy FILE`, or start `headrace dev FILE`")
+        return
     output.say(*workflow_table(workflows))
 
 
@@ -45,5 +47,6 @@ def show_workflow(
 
     client, path, query = Api(api_url(api)), f"/workflows/{segment(name)}", {"version": version}
     if as_json:
-        return output.say_json(client.get_bytes(path, query))
+        output.say_json(client.get_bytes(path, query))
+        return
     output.say(*workflow_lines(client.get(path, WorkflowDetail, query)))

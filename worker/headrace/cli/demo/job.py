@@ -137,7 +137,7 @@ class Job:
         told = f"{message} {' '.join(details.values())}".replace(",", "")
         if run.state != "failed" or not all(word in told for word in wanted):
             self.problems.append(
-                f"the malformed month {run.state}, expected failed, naming {', '.join(wanted)}; found: {message}"
+                f"the malformed month {run.state}; it has to fail and name {', '.join(wanted)}: {message}"
             )
 
     def _timed(self, name: str) -> _Timer:

@@ -142,7 +142,8 @@ def log_text(line: LogLine) -> str:
     level = line.level.lower() if line.stream == "logging" else line.stream
     colour = {"error": "31", "critical": "31", "warning": "33"}.get(level, "2")
     shown = line.message.replace("\n", "\n" + " " * 15)
-    return f"{output.dim(clock(line.at_us))}  {output.paint(place, '36')}  {output.paint(level, colour)}  {shown}"
+    parts = (output.dim(clock(line.at_us)), output.paint(place, "36"), output.paint(level, colour), shown)
+    return "  ".join(parts)
 
 
 def history_text(event: LifecycleEvent) -> str:
@@ -153,4 +154,5 @@ def history_text(event: LifecycleEvent) -> str:
         f"{name}={output.as_json(value)}" for name, value in event.data.items() if not name.endswith("_us")
     )
     error = f"  {output.paint(clip(event.error.message, 100), '31')}" if event.error else ""
-    return f"{output.dim(clock(event.at_us))}  {event.kind:<18} {place}{attempt}  {output.dim(facts)}{error}".rstrip()
+    what = f"{output.dim(clock(event.at_us))}  {event.kind:<18} {place}{attempt}"
+    return f"{what}  {output.dim(facts)}{error}".rstrip()
