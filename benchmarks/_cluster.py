@@ -57,7 +57,7 @@ class Cluster:
         self._count = workers
         self._environment = environment or {}
         self._coordinator_settings = coordinator or {}
-        self._worker_settings = {"slots": slots, **(worker or {})}
+        self._worker_settings = {"slots": slots, "queues": ["default"], **(worker or {})}
         self._targets = targets
         self._stack = AsyncExitStack()
         self._ended: dict[str, str] = {}
@@ -172,6 +172,19 @@ class Cluster:
                 await self._change.wait()
         failed = [run_id for run_id, what in self._ended.items() if what != "succeeded"]
         assert not failed, f"{len(failed)} runs did not succeed, such as {failed[0]}"
+
+    async def at_rest(self, waiting_tasks: int, within_s: float = 300.0) -> None:
+        """Wait until events and inputs have been taken in and so many task messages wait for a worker."""
+        jetstream = self.connection.jetstream()
+        async with asyncio.timeout(within_s):
+            while True:
+                events = await jetstream.consumer_info("HR_EVENTS_default", "triggers")
+                inputs = await jetstream.stream_info("HR_INPUTS_default")
+                tasks = await jetstream.stream_info("HR_TASKS_default")
+                busy = (events.num_pending or 0) + (events.num_ack_pending or 0) + inputs.state.messages
+                if not busy and tasks.state.messages == waiting_tasks:
+                    return
+                await asyncio.sleep(0.2)
 
     def forget(self) -> None:
         self._ended.clear()

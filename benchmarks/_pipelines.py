@@ -89,10 +89,20 @@ async def unserved() -> int:
     return 0
 
 
+@task(queue="nobody")
+async def unserved_item(value: int) -> int:
+    return value
+
+
 @workflow(triggers=[event("bench.parked")])
 def parked() -> int:
     """Its task waits in a queue that no worker serves."""
     return unserved()
+
+
+@workflow
+def parked_map(values: list[int]) -> list[int]:
+    return unserved_item.options(window=100_000).map(values)
 
 
 @task(retries=Retries(max_attempts=2))

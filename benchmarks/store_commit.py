@@ -16,6 +16,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -28,7 +29,7 @@ from headrace_coordinator.store.sqlite.apply import Applier
 from headrace_coordinator.store.sqlite.connection import open_writer
 from headrace_coordinator.store.sqlite.statements import schema_script
 from headrace_coordinator.store.sqlite.store import SqliteStore
-from headrace_coordinator.store.sqlite.writes import encode
+from headrace_coordinator.store.sqlite.writes import Writes, encode
 from headrace_protocol.codec import raw
 from headrace_protocol.messages import LifecycleBatch, LifecycleEvent, Result
 
@@ -80,38 +81,34 @@ def turn(run: int, number: int) -> Transaction:
     )
 
 
-async def raw_commit_us(folder: Path, commits: int) -> float:
-    """The floor: statements and fsync, nothing else."""
-    connection = await open_writer(folder / "raw.db")
-    turns = [encode(turn(number % 10, number)) for number in range(1, commits + 1)]
+async def commits_us(folder: Path, commits: int) -> tuple[float, float, float]:
+    """Median of our commit, of the raw one, and of their ratio, in pairs.
 
-    def work(database: sqlite3.Connection) -> list[float]:
-        database.executescript(schema_script())
-        applier, taken = Applier(), []
-        for writes in turns:
-            start = time.perf_counter()
-            database.execute("BEGIN IMMEDIATE")
-            applier.apply(database, writes)
-            database.execute("COMMIT")
-            taken.append(time.perf_counter() - start)
-        return taken
-
-    taken = await connection.run(work)
-    await connection.close()
-    return median(taken) * 1e6
-
-
-async def store_commit_us(folder: Path, commits: int) -> float:
-    store = SqliteStore(folder / "store.db")
+    The disk of a shared machine takes ten times as long in one second as in the next, so the two take turns.
+    """
+    store, applier = SqliteStore(folder / "store.db"), Applier()
     await store.open()
-    taken = []
+    connection = await open_writer(folder / "raw.db")
+    await connection.run(lambda database: database.executescript(schema_script()))
+
+    def commit_raw(database: sqlite3.Connection, writes: Writes) -> float:
+        start = time.perf_counter()
+        database.execute("BEGIN IMMEDIATE")
+        applier.apply(database, writes)
+        database.execute("COMMIT")
+        return time.perf_counter() - start
+
+    pairs = []
     for number in range(1, commits + 1):
         transaction = turn(number % 10, number)
+        floor = await connection.run(partial(commit_raw, writes=encode(transaction)))
         start = time.perf_counter()
         await store.commit(transaction)
-        taken.append(time.perf_counter() - start)
+        pairs.append((time.perf_counter() - start, floor))
+    await connection.close()
     await store.close()
-    return median(taken) * 1e6
+    ours, raws = (median(side) * 1e6 for side in zip(*pairs, strict=True))
+    return ours, raws, median(our / floor for our, floor in pairs)
 
 
 async def rows_per_second(folder: Path, commits: int, together: int) -> float:
@@ -169,9 +166,8 @@ async def main(commits: int, items: int, directory: Path | None) -> None:
         new = median([await open_ms(folder / f"open{number}.db") for number in range(5)])
         existing = median([await open_ms(folder / "open0.db") for _ in range(5)])
         print(f"open:    new file {new:.1f} ms, existing file {existing:.1f} ms (after imports)")
-        floor = await raw_commit_us(folder, commits)
-        ours = await store_commit_us(folder, commits)
-        print(f"commit:  {ours:.0f} us at the caller, raw sqlite3 {floor:.0f} us, ratio {ours / floor:.2f}")
+        ours, floor, ratio = await commits_us(folder, commits)
+        print(f"commit:  {ours:.0f} us at the caller, raw sqlite3 {floor:.0f} us, ratio {ratio:.2f}")
         for together in (10, 100):
             rate = await rows_per_second(folder, commits * 3, together)
             print(f"batched: {rate:,.0f} rows/s with {together} commits waiting together")

@@ -53,8 +53,10 @@ class CoordinatorSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @asynccontextmanager
-async def running(settings: CoordinatorSettings) -> AsyncIterator[tuple[RunningCoordinator, int]]:
-    """A coordinator with its API; gives it and the API's port.
+async def running(
+    settings: CoordinatorSettings, metrics: Callable[[], object] | None = None
+) -> AsyncIterator[tuple[RunningCoordinator, int]]:
+    """A coordinator with its API; gives it and the API's port. `metrics` gives what `/metrics` shows.
 
     Raises PortInUse, StoreLocked, StoreSchemaError, Unavailable (no NATS), ConfigError.
     """
@@ -85,10 +87,9 @@ async def running(settings: CoordinatorSettings) -> AsyncIterator[tuple[RunningC
         exporter = await _export_traces(coordinator, store)
         if exporter is not None:
             stack.push_async_callback(exporter.stop)
-        server = ApiServer(create_app(coordinator, store, namespace=settings.namespace))
-        port = int(listening.getsockname()[1])
-        listening.close()
-        await server.start(settings.host, port)
+        app = create_app(coordinator, store, namespace=settings.namespace, metrics=metrics)
+        server = ApiServer(app)
+        await server.start(listening)
         stack.push_async_callback(server.stop)
         yield coordinator, server.port
 
@@ -105,12 +106,12 @@ async def _export_traces(coordinator: RunningCoordinator, store: Store) -> Trace
 async def serve(settings: CoordinatorSettings, on_ready: Callable[[int], None] | None = None) -> None:
     """Run until SIGTERM or SIGINT. `on_ready` is told the API's port."""
     configure_logging()
-    start_metrics()
+    metrics = start_metrics()
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, ended.set)
-    async with running(settings) as (_, port):
+    async with running(settings, metrics) as (_, port):
         log.info("ready: API on http://%s:%d, NATS at %s", settings.host, port, settings.nats.shown)
         if on_ready is not None:
             on_ready(port)

@@ -191,8 +191,13 @@ class WorkflowDefinition(msgspec.Struct, frozen=True, kw_only=True, omit_default
     """The source text of the workflow function, for people to read."""
 
     def version(self) -> str:
-        """Content hash (128 bit, hex): the same definition has the same version, wherever it was made."""
-        return blake2b(msgspec.msgpack.encode(self, order="deterministic"), digest_size=16).hexdigest()
+        """Content hash (128 bit, hex): the same definition has the same version, wherever it was made.
+
+        What is hashed has been decoded once, because the types of a Struct made in Python are not enforced
+        (`backoff_s=10` is an integer there and a float after its first journey).
+        """
+        travelled = msgspec.msgpack.decode(msgspec.msgpack.encode(self), type=WorkflowDefinition)
+        return blake2b(msgspec.msgpack.encode(travelled, order="deterministic"), digest_size=16).hexdigest()
 
 
 def nodes_read(binding: Binding) -> Iterator[str]:

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from headrace_coordinator.engine.effects import CancelAttempt, Finish, TimerKey
-from headrace_coordinator.engine.inputs import Collected, TimerFired
+from headrace_coordinator.engine.inputs import Collected, Redispatch, TimerFired
 from headrace_coordinator.engine.state import RunHead, RunState, Wait, WaitKind
 from headrace_coordinator.engine.transitions.start import NO_PARENT, new_run
 from headrace_protocol.codec import raw
@@ -177,3 +177,13 @@ def test_an_outcome_of_nothing_known_changes_nothing(node_name: str, item: int |
     d.outcome(node_name, item, attempt=7)
     assert (d.last.effects, d.last.touched, d.last.head) == ([], {}, False)
     assert [event.kind for event in d.last.events] == ["outcome.ignored"]
+
+
+def test_what_is_published_again_is_queued_anew() -> None:
+    """The sweeper judges by that time whether the bus can still hold the message."""
+    d = Driver(plan_of(node("a"), node("m", over=Param("items"), window=1)))
+    d.feed(Redispatch("r", (("a", None, 1),)), later_us=S)
+    assert d.sent[-1].queued_at_us == d.run.nodes["a"].queued_at_us == d.now_us
+    d.done("m", 0, 0, started_at_us=0)
+    assert d.dispatched() == [("m", 1, 1)]
+    assert d.sent[-1].queued_at_us == d.run.nodes["m"].queued_at_us == d.now_us

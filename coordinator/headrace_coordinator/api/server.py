@@ -58,9 +58,9 @@ class ApiServer:
         """The port that it listens on; 0 before the start."""
         return 0 if self._socket is None else int(self._socket.getsockname()[1])
 
-    async def start(self, host: str, port: int) -> None:
-        """Listen. Port 0 takes a free one. Raises PortInUse, ConfigError for an address that is not ours."""
-        self._socket = bind(host, port)
+    async def start(self, listening: socket.socket) -> None:
+        """Serve on a socket that `bind` made."""
+        self._socket = listening
         config = uvicorn.Config(
             self._app,
             http="httptools",
@@ -77,10 +77,10 @@ class ApiServer:
         )
         self._server = _Server(config)
         self._serving = asyncio.create_task(self._server.serve([self._socket]), name="api")
-        listening = asyncio.create_task(self._server.listening.wait())
-        await asyncio.wait({listening, self._serving}, return_when=asyncio.FIRST_COMPLETED)
+        ready = asyncio.create_task(self._server.listening.wait())
+        await asyncio.wait({ready, self._serving}, return_when=asyncio.FIRST_COMPLETED)
         if not self._server.listening.is_set():
-            listening.cancel()
+            ready.cancel()
             await self._serving
 
     async def stop(self) -> None:

@@ -19,6 +19,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription as NatsSubscription
 
 from headrace_coordinator.bus import streams
+from headrace_coordinator.bus.limits import check_size
 from headrace_coordinator.bus.port import (
     BusError,
     ConsumerState,
@@ -36,6 +37,8 @@ log = logging.getLogger("headrace.bus")
 
 PENDING_BYTES = 16 * 1024 * 1024
 RECONNECT_S = 0.1
+LARGE_BYTES = 256 * 1024
+"""What is smaller cannot exceed the payload limit, whatever its headers."""
 
 
 class _ApiError(msgspec.Struct):
@@ -195,8 +198,10 @@ class NatsBus:
             while outgoing:
                 subject, body, reply, headers = outgoing.popleft()
                 try:
+                    if len(body) > LARGE_BYTES:
+                        check_size(subject, headers or {}, body)
                     await publish(subject, body, reply, dict(headers) if headers else None)
-                except (nats.errors.Error, OSError, TimeoutError) as error:
+                except Exception as error:  # a message that cannot be sent must not end the sending
                     self._not_sent(subject, reply, error)
 
     def _not_sent(self, subject: str, reply: str, error: Exception) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import nats.errors
 import nats.js.errors
 import obstore
+import obstore.exceptions
 from nats.js.api import ObjectStoreConfig
 from nats.js.object_store import ObjectStore
 from obstore.store import from_url
 
 from headrace_coordinator.bus.nats_bus import NatsBus
 from headrace_coordinator.bus.port import BusError, ResultBucket
+from headrace_protocol.errors import ConfigError
 
 NATS_SCHEME = "nats://"
 
@@ -48,22 +50,36 @@ class NatsResults:
 
 
 class ObjectStoreResults:
-    """An object store by URL (`file:///…`, `s3://…`, `gs://…`, `az://…`)."""
+    """An object store by URL (`file:///…`, `s3://…`, `gs://…`, `az://…`). URIs are `<url>//<key>`, as workers
+    write and read them."""
 
     def __init__(self, url: str) -> None:
-        self._url = url.rstrip("/")
-        self._store = from_url(url, mkdir=True) if url.startswith("file:") else from_url(url)
+        self._prefix = url.rstrip("/") + "//"
+        try:
+            self._store = from_url(url, mkdir=True) if url.startswith("file:") else from_url(url)
+        except (ValueError, obstore.exceptions.BaseError) as error:
+            raise ConfigError(
+                f"the result store cannot be opened: {error}",
+                where="results",
+                found=url,
+                expected="a URL such as file:///shared/results or s3://bucket/prefix",
+            ) from error
 
     async def put(self, key: str, body: bytes) -> str:
-        await obstore.put_async(self._store, key, body)
-        return f"{self._url}/{key}"
+        try:
+            await obstore.put_async(self._store, key, body)
+        except (OSError, obstore.exceptions.BaseError) as error:
+            raise BusError(f"result {key}: {error}") from error
+        return self._prefix + key
 
     async def get(self, uri: str) -> bytes | None:
         try:
-            found = await obstore.get_async(self._store, uri.removeprefix(f"{self._url}/"))
+            found = await obstore.get_async(self._store, uri.removeprefix(self._prefix))
+            return bytes(await found.bytes_async())
         except FileNotFoundError:
             return None
-        return bytes(await found.bytes_async())
+        except (OSError, obstore.exceptions.BaseError) as error:
+            raise BusError(f"result {uri}: {error}") from error
 
 
 def open_results(bus: NatsBus, bucket: str, url: str) -> ResultBucket:

@@ -39,8 +39,8 @@ def may_retry(policy: RetryPolicy, outcome: Outcome, failures: int) -> bool:
 def delay_us(policy: RetryPolicy, outcome: Outcome, failures: int) -> int:
     """Microseconds until the next attempt.
 
-    Full jitter (Brooker, *Exponential Backoff And Jitter*, 2015) needs a random number; here it is a hash of the
-    attempt's name, so that the same history always gives the same delays.
+    Full jitter (Brooker, *Exponential Backoff And Jitter*, 2015) needs a random number; here it is a hash of
+    the attempt's name, so that the same history always gives the same delays.
     """
     if outcome.advice is RetryAdvice.AFTER and outcome.retry_after_s is not None:
         return whole_us(outcome.retry_after_s)

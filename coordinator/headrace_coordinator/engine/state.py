@@ -115,7 +115,7 @@ class Node(msgspec.Struct, omit_defaults=True):
     ready_at_us: int = 0
     """When its last dependency was met."""
     queued_at_us: int = 0
-    """When its latest attempt was dispatched."""
+    """When a task message of it was last published; of a map, for any of its items."""
     finished_at_us: int = 0
     retry_at_us: int | None = None
     recoveries: int = 0

@@ -6,7 +6,7 @@ from headrace_coordinator.engine.state import MapState, NodeState, Run, RunState
 
 
 def wait_of(run: Run) -> Wait | None:
-    """What the run waits for, told by the node that has been in motion the longest. None when it is finished."""
+    """What the run waits for, told by the node that has been in motion the longest. None once it is over."""
     if run.head.state is not RunState.RUNNING or not run.active:
         return None
     name = next(iter(run.active))

@@ -8,7 +8,7 @@ two servers never write to one JetStream store.
 
 Coordinator and workers are children of the same kind (`process`), and `keeping` starts again whatever dies.
 The supervisor (`site`) holds them together: NATS and the coordinator start at the same time; definitions are
-loaded and deployed by a process of their own, so that no mistake in them can hurt anything else; workers start
-when there are valid definitions. A save deploys again and replaces the workers; what cannot be loaded changes
-nothing. The end goes the other way round: workers, coordinator, NATS.
+loaded and deployed by a process of their own, so that no mistake in them can hurt anything else; workers
+start when there are valid definitions. A save deploys again and replaces the workers; what cannot be loaded
+changes nothing. The end goes the other way round: workers, coordinator, NATS.
 """

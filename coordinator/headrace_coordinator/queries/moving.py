@@ -128,7 +128,7 @@ def _why_queued(planned: NodeDefinition, facts: LiveFacts, advice: Advice) -> tu
     queue = planned.options.queue
     serving = facts.serving(queue)
     if not serving:
-        advice.append(f"Start a worker for queue {queue}: headrace worker MODULE --queue {queue}")
+        advice.append(f"Start a worker for queue {queue}: headrace worker MODULE --queues {queue}")
         return "no_worker", f"no live worker serves {queue}"
     # A worker that names no tasks does not say what it has.
     able = [worker for worker in serving if not worker.tasks or planned.task in worker.tasks]

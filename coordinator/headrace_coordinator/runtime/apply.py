@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+import msgspec
+
 from headrace_coordinator.engine.decide import decide
 from headrace_coordinator.engine.inputs import OutcomeReceived, RunInput, TimerFired
 from headrace_coordinator.engine.state import RunState
@@ -9,7 +13,7 @@ from headrace_coordinator.engine.transitions.start import new_run
 from headrace_coordinator.engine.trigger import dedupe_scope
 from headrace_coordinator.runtime import metrics
 from headrace_coordinator.runtime.actors import Actors
-from headrace_coordinator.runtime.deadletters import dead_letter
+from headrace_coordinator.runtime.deadletters import dead_letter, understood
 from headrace_coordinator.runtime.envelope import Envelope
 from headrace_coordinator.runtime.registry import Registry
 from headrace_coordinator.runtime.turn import Turn
@@ -27,6 +31,10 @@ from headrace_protocol.messages import CancelRun, CommandReply, StartRun
 
 DEDUPE_KEPT_S = 35 * 86_400
 """Longer than events and runs are kept: a late copy of an event must not start its run again."""
+
+
+RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+TRACE_STATE_LENGTH = 512
 
 
 def run_of(received: RunInput) -> str:
@@ -78,13 +86,12 @@ class Applier:
 
     def bury(self, turn: Turn, envelope: Envelope, error: Exception) -> list[CommandReply]:
         """Give up on an envelope that breaks the engine: its message goes to the dead letters."""
-        broken = error if isinstance(error, HeadraceError) else _unexpected(error)
+        broken = understood(error)
         if envelope.origin is not None:
             turn.transaction.dead_letters.append(dead_letter(envelope.origin, broken, turn.now_us))
-        return [
-            CommandReply(run_id=run_of(received), created=False, error=broken.info())
-            for received in envelope.inputs
-        ]
+        turn.transaction.dead_letters += envelope.dead
+        concerned = [run_of(received) for received in envelope.inputs] or [""]
+        return [CommandReply(run_id=run_id, created=False, error=broken.info()) for run_id in concerned]
 
     async def _decide(self, turn: Turn, received: RunInput) -> CommandReply:
         if isinstance(received, StartRun):
@@ -112,6 +119,7 @@ class Applier:
     async def _start(self, turn: Turn, command: StartRun) -> CommandReply:
         """Accept a run, once: the run's id and the dedupe key both remember it (I2)."""
         run_id = command.run_id
+        command = _checked(command)
         if self._actors.cached(run_id) is not None:
             return CommandReply(run_id=run_id, created=False)
         scope = dedupe_scope(command)
@@ -131,6 +139,21 @@ class Applier:
         return CommandReply(run_id=run_id, version=entry.version)
 
 
+def _checked(command: StartRun) -> StartRun:
+    """A run id goes into keys and headers; a longer trace state than W3C asks to keep does not travel on."""
+    if not RUN_ID.fullmatch(command.run_id):
+        raise ProtocolError(
+            "not a run's id",
+            where="run_id",
+            found=repr(command.run_id[:80]),
+            expected="up to 128 letters, digits, '-' and '_'",
+        )
+    trace = command.trace
+    if trace is None or len(trace.state) <= TRACE_STATE_LENGTH:
+        return command
+    return msgspec.structs.replace(command, trace=msgspec.structs.replace(trace, state=""))
+
+
 def _no_run(run_id: str, received: RunInput) -> HeadraceError:
     if isinstance(received, CancelRun):
         return NotFound(f"there is no run {run_id}", where="run", found=run_id)
@@ -141,7 +164,3 @@ def _no_run(run_id: str, received: RunInput) -> HeadraceError:
         expected="a run that the coordinator has accepted",
         code=ErrorCode.PROTOCOL_UNROUTABLE,
     )
-
-
-def _unexpected(error: Exception) -> HeadraceError:
-    return HeadraceError(f"{type(error).__name__}: {error}", code=ErrorCode.INTERNAL)

@@ -7,7 +7,7 @@ from hashlib import blake2b
 from headrace_coordinator.bus.port import Incoming
 from headrace_coordinator.runtime import metrics
 from headrace_coordinator.store.records import DeadLetter
-from headrace_protocol.errors import HeadraceError
+from headrace_protocol.errors import ErrorCode, HeadraceError
 from headrace_protocol.messages import Rejected
 
 _STREAM, _SEQUENCE_V1, _SEQUENCE_V2, _V1_TOKENS = 2, 5, 7, 9
@@ -24,6 +24,13 @@ def _identity(message: Incoming) -> bytes:
     return f"{tokens[first]}/{tokens[sequence]}/{tokens[sequence + 2]}".encode()
 
 
+def understood(error: Exception) -> HeadraceError:
+    """The error itself, or one of ours around what nobody expected."""
+    if isinstance(error, HeadraceError):
+        return error
+    return HeadraceError(f"{type(error).__name__}: {error}", code=ErrorCode.INTERNAL)
+
+
 def dead_letter(message: Incoming, error: HeadraceError, now_us: int, *, also: str = "") -> DeadLetter:
     """The letter for a message. `also` tells letters of one message apart, such as one for each trigger."""
     metrics.dead_letters.add(1, {"code": error.code})
@@ -31,11 +38,16 @@ def dead_letter(message: Incoming, error: HeadraceError, now_us: int, *, also: s
     return DeadLetter(
         letter_id=blake2b(name, digest_size=10).hexdigest(),
         received_at_us=now_us,
-        subject=message.subject,
-        headers=dict(message.headers),
+        subject=_text(message.subject),
+        headers={_text(name): _text(value) for name, value in message.headers.items()},
         body=message.body,
         error=error.info(),
     )
+
+
+def _text(value: str) -> str:
+    """Headers may hold bytes that are no UTF-8; a letter must be storable whatever the message was."""
+    return value.encode("utf-8", "replace").decode()
 
 
 def rejected_letter(message: Incoming, rejected: Rejected, now_us: int) -> DeadLetter:

@@ -6,18 +6,30 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from headrace_coordinator.bus.limits import is_subject
 from headrace_coordinator.bus.port import Bus, Incoming
 from headrace_coordinator.engine.inputs import OutcomeReceived, RunInput
 from headrace_coordinator.runtime.clock import Clock
-from headrace_coordinator.runtime.deadletters import dead_letter, rejected_letter
+from headrace_coordinator.runtime.deadletters import dead_letter, rejected_letter, understood
 from headrace_coordinator.runtime.envelope import Envelope
 from headrace_protocol.codec import decode
 from headrace_protocol.errors import ErrorCode, HeadraceError, ProtocolError
 from headrace_protocol.headers import REPLY_TO, TRACEPARENT, TRACESTATE, parse_traceparent
-from headrace_protocol.messages import Command, CommandReply, Deploy, OutcomeBatch, Rejected, StartRun
+from headrace_protocol.messages import (
+    Command,
+    CommandReply,
+    Deploy,
+    Outcome,
+    OutcomeBatch,
+    Rejected,
+    StartRun,
+)
 from headrace_protocol.subjects import Subjects
 
 DeployHandler = Callable[[Deploy], Awaitable[CommandReply]]
+
+ERROR_LENGTH = 64 * 1024
+TEXT_LENGTH = 4 * 1024
 
 
 class Ingress:
@@ -34,7 +46,7 @@ class Ingress:
             kind = self._subjects.parse_input(message.subject).kind
             if kind == "outcome":
                 batch = decode(message.body, OutcomeBatch, message.headers, where=message.subject)
-                return self._wrap(message, tuple(OutcomeReceived(outcome) for outcome in batch.outcomes))
+                return self._wrap(message, tuple(OutcomeReceived(cut(outcome)) for outcome in batch.outcomes))
             if kind == "command":
                 return self._command(message)
             if kind == "rejected":
@@ -48,8 +60,8 @@ class Ingress:
                 expected="outcome, command or rejected",
                 code=ErrorCode.PROTOCOL_UNKNOWN_KIND,
             )
-        except HeadraceError as error:
-            return self._unreadable(message, error)
+        except Exception as error:
+            return self._unreadable(message, understood(error))
 
     def _command(self, message: Incoming) -> Envelope | Deploy:
         command: Command = decode(message.body, Command, message.headers, where=message.subject)  # type: ignore[arg-type]
@@ -60,6 +72,10 @@ class Ingress:
             trace = parse_traceparent(headers.get(TRACEPARENT), headers.get(TRACESTATE))
             command = msgspec.structs.replace(command, trace=trace)
         wanted = message.headers.get(REPLY_TO, "")
+        if wanted and not is_subject(wanted):
+            raise ProtocolError(
+                "a reply is wanted on what is no subject", where=REPLY_TO, found=repr(wanted[:80])
+            )
         envelope = self._wrap(message, (command,))
         envelope.reply_to = wanted
         if wanted:
@@ -75,3 +91,19 @@ class Ingress:
     def _unreadable(self, message: Incoming, error: HeadraceError) -> Envelope:
         letter = dead_letter(message, error, self._clock.now_us())
         return Envelope(dead=(letter,), ack=self._ack(message))
+
+
+def cut(outcome: Outcome) -> Outcome:
+    """The outcome with an error that history can hold: it is told again in every message about it."""
+    error = outcome.error
+    if error is None:
+        return outcome
+    texts = {name: getattr(error, name) for name in ("message", "kind", "where", "found", "expected", "fix")}
+    size = sum(map(len, texts.values())) + len(error.traceback) + len(str(error.details))
+    if size <= ERROR_LENGTH:
+        return outcome
+    shorter = {name: text[:TEXT_LENGTH] for name, text in texts.items()}
+    traceback = error.traceback[-ERROR_LENGTH // 2 :]
+    return msgspec.structs.replace(
+        outcome, error=msgspec.structs.replace(error, **shorter, traceback=traceback, details={})
+    )

@@ -7,11 +7,11 @@ import logging
 
 from headrace_coordinator.bus.port import Bus, Incoming, Subscription
 from headrace_coordinator.runtime.clock import Clock
-from headrace_coordinator.runtime.deadletters import dead_letter
+from headrace_coordinator.runtime.deadletters import dead_letter, understood
 from headrace_coordinator.store.port import Store
 from headrace_coordinator.store.records import Transaction
 from headrace_protocol.codec import decode
-from headrace_protocol.errors import HeadraceError, ProtocolError
+from headrace_protocol.errors import Unavailable
 from headrace_protocol.messages import LogBatch, SpanBatch
 from headrace_protocol.topology import Topology
 
@@ -59,18 +59,36 @@ class Keeper:
             await self._clock.sleep(LINGER_S)
             self._wake.clear()
             messages, self._waiting = self._waiting, []
-            transaction = Transaction()
-            for message in messages:
-                self._read(message, transaction)
-            while True:
-                try:
-                    await self._store.commit(transaction)
-                    break
-                except HeadraceError as error:
-                    log.error("logs cannot be stored: %s", error)
-                    await self._clock.sleep(RETRY_S)
+            try:
+                await self._store_all(messages)
+            except Exception:
+                await self._single_out(messages)
             for message in messages:
                 self._bus.acknowledge(message)
+
+    async def _store_all(self, messages: list[Incoming]) -> None:
+        """Raises what the store says of lines that it can never write."""
+        transaction = Transaction()
+        for message in messages:
+            self._read(message, transaction)
+        await self._commit(transaction)
+
+    async def _commit(self, transaction: Transaction) -> None:
+        while True:
+            try:
+                return await self._store.commit(transaction)
+            except Unavailable as error:
+                log.error("logs cannot be stored: %s", error)
+                await self._clock.sleep(RETRY_S)
+
+    async def _single_out(self, messages: list[Incoming]) -> None:
+        """One message that cannot be stored does not take the others with it."""
+        for message in messages:
+            try:
+                await self._store_all([message])
+            except Exception as error:
+                letter = dead_letter(message, understood(error), self._clock.now_us())
+                await self._commit(Transaction(dead_letters=[letter]))
 
     def _read(self, message: Incoming, transaction: Transaction) -> None:
         try:
@@ -81,5 +99,5 @@ class Keeper:
                 transaction.logs += decode(
                     message.body, LogBatch, message.headers, where=message.subject
                 ).lines
-        except ProtocolError as error:
-            transaction.dead_letters.append(dead_letter(message, error, self._clock.now_us()))
+        except Exception as error:
+            transaction.dead_letters.append(dead_letter(message, understood(error), self._clock.now_us()))

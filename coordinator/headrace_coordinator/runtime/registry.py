@@ -15,10 +15,12 @@ from headrace_coordinator.store.port import Reader
 from headrace_coordinator.store.records import DefinitionRow
 from headrace_protocol.codec import raw
 from headrace_protocol.definition import WorkflowDefinition
-from headrace_protocol.errors import NotFound, ParamsError
+from headrace_protocol.errors import DefinitionError, NotFound, ParamsError
 
 PLANS_KEPT = 1_000
 """Compiled versions kept in memory; older ones are compiled again when a run needs them."""
+
+SHOWN = 400
 
 
 class Entry:
@@ -46,16 +48,27 @@ class Entry:
         try:
             problem = next(self._checker().iter_errors(completed), None)
         except (ValueError, TypeError) as error:
-            raise ParamsError(f"params cannot be checked: {error}", where=where) from error
+            raise ParamsError(f"params cannot be checked: {_short(error)}", where=where) from error
         if problem is not None:
             path = ".".join(str(step) for step in problem.instance_path)
             raise ParamsError(
-                problem.message,
+                _short(problem.message),
                 where=f"{where}, {path}" if path else where,
-                found=", ".join(sorted(given)) or "nothing",
+                found=_short(", ".join(sorted(given))) or "nothing",
                 expected=", ".join(_signature(definition)) or "no params",
             )
         return raw(completed)
+
+    def check(self) -> None:
+        """Raises DefinitionError when the params' schema is none."""
+        try:
+            self._checker()
+        except (ValueError, TypeError) as error:
+            raise DefinitionError(
+                f"the params' schema cannot be used: {_short(error)}",
+                where=f"params of {self.definition.name}",
+                expected="JSON Schema, draft 2020-12",
+            ) from error
 
     def _checker(self) -> jsonschema_rs.Draft202012Validator:
         if self._validator is None:
@@ -72,6 +85,12 @@ def params_schema(definition: WorkflowDefinition) -> dict[str, object]:
         "additionalProperties": False,
         "$defs": definition.schema_definitions,
     }
+
+
+def _short(text: object) -> str:
+    """The checker quotes the value that does not fit, which may be a megabyte."""
+    whole = str(text)
+    return whole if len(whole) <= SHOWN else f"{whole[: SHOWN // 2]} … {whole[-SHOWN // 2 :]}"
 
 
 def _signature(definition: WorkflowDefinition) -> list[str]:

@@ -10,19 +10,21 @@ from typing import Protocol
 
 from headrace_coordinator.bus.port import Bus
 from headrace_coordinator.engine.effects import Collect
+from headrace_coordinator.engine.inputs import OutcomeReceived
 from headrace_coordinator.runtime import metrics
 from headrace_coordinator.runtime.actors import Actors
 from headrace_coordinator.runtime.apply import Applier
 from headrace_coordinator.runtime.changes import Changes
 from headrace_coordinator.runtime.clock import Clock
 from headrace_coordinator.runtime.envelope import Envelope
+from headrace_coordinator.runtime.offload import Offloader, OffloadStopped
 from headrace_coordinator.runtime.outbox import Outbox
 from headrace_coordinator.runtime.turn import Turn
 from headrace_coordinator.store.port import FenceLost, Store
 from headrace_coordinator.store.records import ShardFence
 from headrace_protocol import headers
 from headrace_protocol.codec import encode
-from headrace_protocol.errors import HeadraceError, Unavailable
+from headrace_protocol.errors import Unavailable
 from headrace_protocol.messages import CommandReply
 from headrace_protocol.subjects import Subjects
 
@@ -55,6 +57,7 @@ class Shard:
         actors: Actors,
         applier: Applier,
         outbox: Outbox,
+        offloader: Offloader,
         changes: Changes,
         clock: Clock,
         hooks: Hooks,
@@ -67,6 +70,7 @@ class Shard:
         self._actors = actors
         self._applier = applier
         self._outbox = outbox
+        self._offloader = offloader
         self._changes = changes
         self._clock = clock
         self._hooks = hooks
@@ -85,7 +89,9 @@ class Shard:
         self._wake.set()
 
     async def ask(self, envelope: Envelope) -> list[CommandReply]:
-        """Hand over inputs and wait until they are committed. Raises HeadraceError when the shard stops first."""
+        """Hand over inputs and wait until they are committed. Raises Unavailable when the shard stops first."""
+        if self._task is None or self._task.done():
+            raise _stopped(self.fence.shard)
         envelope.reply = asyncio.get_running_loop().create_future()
         self.put(envelope)
         return await envelope.reply
@@ -133,6 +139,10 @@ class Shard:
         turn = self._new_turn()
         try:
             replies = await self._applier.apply_all(turn, envelopes)
+            failed = await self._offloader.shrink(turn, lambda: self._stopping)
+            await self._commit(turn)
+        except (FenceLost, OffloadStopped) as error:
+            raise FenceLost from error
         except Unavailable as error:
             log.error("the store cannot be read: %s", error)
             self._actors.forget(turn.touched)
@@ -143,8 +153,9 @@ class Shard:
             self._actors.forget(turn.touched)
             await self._single_out(envelopes, error)
             return
-        await self._commit(turn)
         self._settle(turn, envelopes, replies)
+        if failed:
+            self.put(Envelope(inputs=tuple(OutcomeReceived(outcome) for outcome in failed)))
 
     def _new_turn(self) -> Turn:
         return Turn(self._subjects, self.fence, self._clock.now_us())
@@ -157,11 +168,20 @@ class Shard:
         log.error("an input broke the engine", exc_info=error)
         turn = self._new_turn()
         replies = self._applier.bury(turn, envelopes[0], error)
-        await self._commit(turn)
+        try:
+            await self._commit(turn)
+        except FenceLost:
+            raise
+        except Exception as again:
+            log.critical("an input can neither be applied nor kept: %r", envelopes[0], exc_info=again)
+            turn = self._new_turn()
         self._settle(turn, envelopes, [replies])
 
     async def _commit(self, turn: Turn) -> None:
-        """Commit, again and again while the store cannot (a full disk): nothing is acknowledged meanwhile."""
+        """Commit, again and again while the store cannot (a full disk): nothing is acknowledged meanwhile.
+
+        Raises what the store says of a transaction that it can never write.
+        """
         batch = turn.seal(self._changes, self._outbox)
         started = asyncio.get_running_loop().time()
         attempt = 0
@@ -175,12 +195,15 @@ class Shard:
     async def _committed(self, turn: Turn) -> bool:
         try:
             await self._store.commit(turn.transaction)
-        except HeadraceError as error:
+        except Unavailable as error:
             log.error("the store cannot commit: %s", error)
             if self._stopping:
                 self._outbox.give_back(turn.transaction.outbox_confirmed)
                 raise FenceLost from error
             return False
+        except Exception:
+            self._outbox.give_back(turn.transaction.outbox_confirmed)
+            raise
         return True
 
     def _settle(self, turn: Turn, envelopes: list[Envelope], replies: list[list[CommandReply]]) -> None:
@@ -204,4 +227,12 @@ class Shard:
     def _refuse(self, envelopes: list[Envelope]) -> None:
         for envelope in envelopes:
             if envelope.reply is not None and not envelope.reply.done():
-                envelope.reply.cancel()
+                envelope.reply.set_exception(_stopped(self.fence.shard))
+
+
+def _stopped(shard: int) -> Unavailable:
+    return Unavailable(
+        f"shard {shard} has stopped",
+        where="shard",
+        fix="Try again: what was asked may have been carried out.",
+    )

@@ -11,10 +11,10 @@ from contextlib import AbstractAsyncContextManager
 
 import msgspec
 
+from headrace_coordinator.bus.limits import check_size, is_subject
 from headrace_coordinator.bus.port import Bus, BusError, Incoming, ResultBucket
 from headrace_coordinator.runtime.clock import Clock
-from headrace_coordinator.runtime.collect import Collector
-from headrace_coordinator.runtime.deadletters import dead_letter
+from headrace_coordinator.runtime.deadletters import dead_letter, understood
 from headrace_coordinator.runtime.envelope import Envelope, Write
 from headrace_coordinator.runtime.fleet import Fleet
 from headrace_coordinator.runtime.keeper import Keeper
@@ -26,14 +26,14 @@ from headrace_coordinator.service.deployment import Deployment
 from headrace_coordinator.service.failures import raised
 from headrace_coordinator.service.shards import Parts, ShardSet
 from headrace_coordinator.store.port import RetentionPolicy, Store
-from headrace_coordinator.store.records import OutboxBatch, OutboxMessage, Transaction
+from headrace_coordinator.store.records import DeadLetter, OutboxBatch, OutboxMessage, Transaction
 from headrace_coordinator.triggers.consumer import EventConsumer
 from headrace_coordinator.triggers.events import Matcher
 from headrace_protocol import headers
 from headrace_protocol.cloudevent import CloudEvent, encode_binary
 from headrace_protocol.codec import encode
 from headrace_protocol.definition import Priority, WorkflowDefinition
-from headrace_protocol.errors import HeadraceError, NotFound
+from headrace_protocol.errors import Conflict, HeadraceError, NotFound
 from headrace_protocol.headers import MESSAGE_ID
 from headrace_protocol.ids import shard_of
 from headrace_protocol.messages import CancelRun, CommandReply, Deploy, HeldAttempt, LifecycleBatch, StartRun
@@ -68,9 +68,7 @@ class RunningCoordinator:
         self._retention = retention or RetentionPolicy()
         self._registry = Registry(store)
         self._fleet = Fleet(topology.subjects, clock)
-        parts = Parts(
-            topology, store, bus, self._registry, Collector(store, results, clock), self._fleet, clock
-        )
+        parts = Parts(topology, store, bus, self._registry, results, self._fleet, clock)
         owner = f"{socket.gethostname()}-{os.getpid()}-{os.urandom(4).hex()}"
         self._parts = parts
         self._shards = ShardSet(parts, shards, owner, self._deploy_message)
@@ -130,28 +128,48 @@ class RunningCoordinator:
 
     async def event(self, event: CloudEvent) -> tuple[str, ...]:
         """Start what the event matches, then let the bus have it too, for whoever else listens."""
+        binary, body = encode_binary(event)
+        message_id = {MESSAGE_ID: f"{event.source}/{event.id}"}
+        subject = self._topology.subjects.event(event.type)
+        message = OutboxMessage(subject, {**binary, **message_id}, body)
+        check_size(subject, message.headers, body)
         replies, match = await self._events.accept(event)
         raised(replies)
         for _, failure in match.failures:
             raise failure
-        binary, body = encode_binary(event)
-        message_id = {MESSAGE_ID: f"{event.source}/{event.id}"}
-        subject = self._topology.subjects.event(event.type)
-        await self._publish(OutboxMessage(subject, {**binary, **message_id}, body))
+        await self._publish(message)
         return tuple(reply.run_id for reply in replies)
 
     async def redrive(self, letter_id: str) -> None:
         letter = await self.store.dead_letter(letter_id)
         if letter is None:
             raise NotFound(f"there is no dead letter {letter_id}", where="dead letter", found=letter_id)
-        kept = {name: value for name, value in letter.headers.items() if name != MESSAGE_ID}
+        self._check_redrivable(letter)
+        kept = {name: value for name, value in letter.headers.items() if not name.startswith("Nats-")}
         done = msgspec.structs.replace(letter, redriven_at_us=self._clock.now_us())
         await self._publish(
             OutboxMessage(letter.subject, kept, letter.body), lambda t: t.dead_letters.append(done)
         )
 
+    def _check_redrivable(self, letter: DeadLetter) -> None:
+        """What no stream takes would be published for ever."""
+        places = [
+            f"{self._topology.subjects.root}.{kind}." for kind in ("task", "in", "event", "log", "span")
+        ]
+        if not letter.subject.startswith(tuple(places)) or not is_subject(letter.subject):
+            raise Conflict(
+                "a message on this subject cannot be published again",
+                where=letter.letter_id,
+                found=letter.subject,
+                expected=", ".join(places),
+            )
+
     async def _publish(self, message: OutboxMessage, write: Write | None = None) -> None:
-        """Publish through the outbox: the message goes out if and only if its transaction was committed."""
+        """Publish through the outbox: the message goes out if and only if its transaction was committed.
+
+        Raises ProtocolError for a message that the bus would never take.
+        """
+        check_size(message.subject, message.headers, message.body)
         outbox = self._parts.outbox
         batch = OutboxBatch(0, outbox.next_sequence(), (message,))
 
@@ -160,7 +178,7 @@ class RunningCoordinator:
             if write is not None:
                 write(transaction)
 
-        await self._shards.ask(0, Envelope(write=store))
+        raised(await self._shards.ask(0, Envelope(write=store)))
         outbox.publish(batch)
 
     def _deploy_message(self, command: Deploy, message: Incoming) -> None:
@@ -170,13 +188,14 @@ class RunningCoordinator:
         reply_to = message.headers.get(headers.REPLY_TO, "")
         try:
             reply = await self._deployment.deploy(command.definition)
-        except HeadraceError as error:
-            reply = CommandReply(created=False, error=error.info())
+        except Exception as error:
+            known = understood(error)
+            reply = CommandReply(created=False, error=known.info())
             if not reply_to:
-                letter = dead_letter(message, error, self._clock.now_us())
+                letter = dead_letter(message, known, self._clock.now_us())
                 await self._shards.ask(0, Envelope(dead=(letter,)))
         self._bus.acknowledge(message)
-        if reply_to:
+        if is_subject(reply_to):
             self._bus.send(reply_to, headers.make(), encode(reply))
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:

@@ -6,6 +6,7 @@ from headrace_coordinator.runtime.clock import Clock
 from headrace_coordinator.runtime.envelope import Envelope
 from headrace_coordinator.runtime.registry import Entry, Registry
 from headrace_coordinator.schedules.runner import ScheduleRunner, check_schedules
+from headrace_coordinator.service.failures import raised
 from headrace_coordinator.service.shards import ShardSet
 from headrace_coordinator.store.records import DefinitionRow, Transaction
 from headrace_coordinator.triggers.events import Matcher, check_event_triggers
@@ -35,7 +36,7 @@ class Deployment:
         if self._registry.current_version(definition.name) == version:
             return CommandReply(version=version, created=False)
         row = DefinitionRow(definition, version, self._clock.now_us())
-        Entry(row)  # compiles, or raises, before anything is stored
+        Entry(row).check()  # compiles, or raises, before anything is stored
         states, gone = self._schedules.changes(definition)
 
         def write(transaction: Transaction) -> None:
@@ -43,7 +44,7 @@ class Deployment:
             transaction.schedules += states
             transaction.schedules_dropped += gone
 
-        await self._shards.ask(0, Envelope(write=write))
+        raised(await self._shards.ask(0, Envelope(write=write)))
         self._registry.deployed(row)
         self._matcher.rebuild(entry.definition for entry in self._registry.current())
         self._schedules.deployed(definition)

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from functools import partial
 
-from headrace_coordinator.bus.port import Bus, Incoming, Subscription
+from headrace_coordinator.bus.port import Bus, Incoming, ResultBucket, Subscription
 from headrace_coordinator.engine.effects import Collect
 from headrace_coordinator.engine.inputs import OutcomeReceived, Redispatch
 from headrace_coordinator.runtime.actors import Actors
@@ -18,6 +18,7 @@ from headrace_coordinator.runtime.collect import Collector
 from headrace_coordinator.runtime.envelope import Envelope
 from headrace_coordinator.runtime.fleet import Fleet
 from headrace_coordinator.runtime.ingress import Ingress
+from headrace_coordinator.runtime.offload import Offloader
 from headrace_coordinator.runtime.outbox import Outbox
 from headrace_coordinator.runtime.registry import Registry
 from headrace_coordinator.runtime.shard import Shard
@@ -44,7 +45,7 @@ class Parts:
         store: Store,
         bus: Bus,
         registry: Registry,
-        collector: Collector,
+        results: ResultBucket,
         fleet: Fleet,
         clock: Clock,
     ) -> None:
@@ -52,7 +53,8 @@ class Parts:
         self.store = store
         self.bus = bus
         self.registry = registry
-        self.collector = collector
+        self.collector = Collector(store, results, clock)
+        self.offloader = Offloader(results, clock)
         self.fleet = fleet
         self.clock = clock
         self.changes = Changes()
@@ -141,6 +143,7 @@ class ShardSet:
             actors,
             Applier(number, parts.store, actors, parts.registry),
             parts.outbox,
+            parts.offloader,
             parts.changes,
             parts.clock,
             self,

@@ -60,10 +60,9 @@ def _some(table: Table, chosen: Select[*tuple[object, ...]]) -> Delete:
 
 
 def _of_expired(table: Table) -> Delete:
-    if table is logs:
-        expired = logs.c.run_id.in_(_expired(runs.c.run_id))
-    else:
-        expired = table.c.run_key.in_(_expired(runs.c.key))
+    # Lines of a log name their run by its id: they may come when the run has no row.
+    of, key = (logs.c.run_id, runs.c.run_id) if table is logs else (table.c.run_key, runs.c.key)
+    expired = of.in_(_expired(key))
     return _some(table, select(*table.primary_key).where(expired).limit(LIMIT))
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from opentelemetry.sdk.metrics.export import MetricExporter, MetricReader
+    from opentelemetry.sdk.metrics.export import MetricExporter
     from opentelemetry.sdk.trace.export import SpanExporter
 
 SERVICE = "headrace-coordinator"
@@ -53,15 +54,17 @@ def _metric_exporter() -> MetricExporter:
     return Http()
 
 
-def start_metrics(*readers: MetricReader) -> None:
-    """Install the meter provider: the readers given, and OTLP when the environment asks for it."""
+def start_metrics() -> Callable[[], object]:
+    """Install the meter provider, with OTLP when the environment asks for it; returns what reads its metrics."""
     from opentelemetry import metrics
     from opentelemetry.sdk.metrics import MeterProvider
-    from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+    from opentelemetry.sdk.metrics.export import InMemoryMetricReader, MetricReader, PeriodicExportingMetricReader
     from opentelemetry.sdk.resources import Resource
 
-    all_readers = list(readers)
+    shown = InMemoryMetricReader()
+    readers: list[MetricReader] = [shown]
     if _wanted("METRICS"):
-        all_readers.append(PeriodicExportingMetricReader(_metric_exporter()))
+        readers.append(PeriodicExportingMetricReader(_metric_exporter()))
     resource = Resource.create({"service.name": os.environ.get("OTEL_SERVICE_NAME", SERVICE)})
-    metrics.set_meter_provider(MeterProvider(all_readers, resource=resource))
+    metrics.set_meter_provider(MeterProvider(readers, resource=resource))
+    return shown.get_metrics_data

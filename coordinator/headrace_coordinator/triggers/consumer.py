@@ -8,12 +8,11 @@ from typing import Protocol
 
 from headrace_coordinator.bus.port import Bus, Incoming, Subscription
 from headrace_coordinator.runtime.clock import Clock
-from headrace_coordinator.runtime.deadletters import dead_letter
+from headrace_coordinator.runtime.deadletters import dead_letter, understood
 from headrace_coordinator.runtime.envelope import Envelope
 from headrace_coordinator.store.records import DeadLetter, EventRecord, Transaction
 from headrace_coordinator.triggers.events import Match, Matcher, event_json
 from headrace_protocol.cloudevent import CloudEvent, decode_nats
-from headrace_protocol.errors import HeadraceError
 from headrace_protocol.ids import shard_of
 from headrace_protocol.messages import CommandReply, StartRun
 from headrace_protocol.topology import Topology
@@ -55,15 +54,15 @@ class EventConsumer:
         now_us = self._clock.now_us()
         try:
             event = decode_nats(message.subject, message.headers, message.body)
-        except HeadraceError as error:
-            letter = dead_letter(message, error, now_us)
+            match = self._matcher.match(event)
+            letters = tuple(
+                dead_letter(message, error, now_us, also=trigger) for trigger, error in match.failures
+            )
+            groups = self._envelopes(event, match, letters)
+        except Exception as error:
+            letter = dead_letter(message, understood(error), now_us)
             self._shards.put(0, Envelope(dead=(letter,), ack=lambda: self._bus.acknowledge(message)))
             return
-        match = self._matcher.match(event)
-        letters = tuple(
-            dead_letter(message, error, now_us, also=trigger) for trigger, error in match.failures
-        )
-        groups = self._envelopes(event, match, letters)
         left = len(groups)
 
         def committed() -> None:

@@ -208,6 +208,18 @@ async def test_the_second_signal_does_not_wait(fleet: Fleet, spawn: Spawn, mark:
     assert not alive(int(mark.read_text()))
 
 
+async def test_a_worker_stops_also_without_a_bus(
+    fleet: Fleet, server: Server, spawn: Spawn, mark: Path
+) -> None:
+    worker = spawn()
+    await fleet.publish(task_message("slow", {"seconds": 0.0, "mark": str(mark)}))
+    await has(mark, "started")
+    await fleet.outcome()
+    server.kill()
+    worker.terminate()
+    assert await asyncio.to_thread(worker.process.wait, 8) == 0
+
+
 async def test_a_killed_worker_takes_its_processes_along(fleet: Fleet, spawn: Spawn, mark: Path) -> None:
     worker = spawn()
     await fleet.publish(task_message("process_sleeps", {"mark": str(mark)}, isolation=Isolation.PROCESS))

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from headrace_coordinator.api.app import Api
-from headrace_coordinator.api.server import GRACE_S, ApiServer
+from headrace_coordinator.api.server import GRACE_S, ApiServer, bind
 from headrace_coordinator.api.services import ApiSettings
 from headrace_protocol.codec import raw
 from headrace_protocol.errors import ConfigError, ErrorCode, PortInUse
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.anyio
 
 async def test_serves_and_stops(app: Api) -> None:
     server = ApiServer(app)
-    await server.start("127.0.0.1", 0)
+    await server.start(bind("127.0.0.1", 0))
     url = f"http://127.0.0.1:{server.port}"
     async with httpx.AsyncClient(base_url=url) as http:
         assert (await http.get("/health/live")).status_code == 200
@@ -34,9 +34,9 @@ async def test_serves_and_stops(app: Api) -> None:
 
 async def test_a_port_in_use_is_told_before_anything_else(app: Api) -> None:
     first, second = ApiServer(app), ApiServer(app)
-    await first.start("127.0.0.1", 0)
+    await first.start(bind("127.0.0.1", 0))
     with pytest.raises(PortInUse) as caught:
-        await second.start("127.0.0.1", first.port)
+        await second.start(bind("127.0.0.1", first.port))
     assert caught.value.code is ErrorCode.PORT_IN_USE
     assert "--port" in caught.value.fix
     await first.stop()
@@ -45,12 +45,12 @@ async def test_a_port_in_use_is_told_before_anything_else(app: Api) -> None:
 
 async def test_an_address_of_another_machine(app: Api) -> None:
     with pytest.raises(ConfigError):
-        await ApiServer(app).start("192.0.2.1", 0)
+        await ApiServer(app).start(bind("192.0.2.1", 0))
 
 
 async def test_stopping_ends_open_streams(app: Api, coordinator: FakeCoordinator) -> None:
     server = ApiServer(app)
-    await server.start("127.0.0.1", 0)
+    await server.start(bind("127.0.0.1", 0))
     url = f"http://127.0.0.1:{server.port}"
     async with httpx.AsyncClient(base_url=url, timeout=10) as http:
         run_id = (await http.post("/api/v1/workflows/flights/runs", json={})).json()["run_id"]
@@ -74,7 +74,7 @@ async def test_a_client_that_takes_nothing_does_not_hold_the_server(
 ) -> None:
     app.services.settings = ApiSettings(slow_client_s=0.05)
     server = ApiServer(app)
-    await server.start("127.0.0.1", 0)
+    await server.start(bind("127.0.0.1", 0))
     await coordinator.start(StartRun(run_id="one", workflow="flights", params=raw({})))
     deaf = socket.create_connection(("127.0.0.1", server.port))
     deaf.sendall(b"GET /api/v1/changes?after=0 HTTP/1.1\r\nhost: x\r\n\r\n")

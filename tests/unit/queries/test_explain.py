@@ -31,7 +31,7 @@ def test_no_worker() -> None:
         "node load attempt 1 waits for a worker on queue data: no live worker serves data"
     )
     assert explanation.reasons[2].text == "node report waits for carriers"
-    assert explanation.advice == ("Start a worker for queue data: headrace worker MODULE --queue data",)
+    assert explanation.advice == ("Start a worker for queue data: headrace worker MODULE --queues data",)
     assert explanation.summary == "The run is not finished: 0 of 3 nodes are done, 1 is in motion."
 
 

@@ -75,6 +75,16 @@ async def test_everything_acknowledged_survives_kill_9(path: Path) -> None:
     await store.close()
 
 
+async def test_an_acknowledged_commit_is_on_the_disk(store: SqliteStore) -> None:
+    """A kill leaves the page cache alone; only these settings make a commit survive loss of power."""
+    assert store._writer is not None
+
+    def settings(raw: sqlite3.Connection) -> list[object]:
+        return [raw.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
+
+    assert await store._writer._connection.run(settings) == ["wal", 2]
+
+
 async def test_a_full_disk_fails_the_commit_and_nothing_else(store: SqliteStore) -> None:
     await store.commit(Transaction(runs=[head()], cursors={"c": 1}))
     assert store._writer is not None

@@ -187,6 +187,8 @@ class NatsBus:
         self._reconnected.append(callback)
 
     async def flush(self) -> None:
+        if not self._client.is_connected:
+            raise Disconnected("not connected")
         while self._outgoing and self._writer is not None and not self._writer.done():
             self._wake.set()
             await asyncio.sleep(0)

@@ -29,7 +29,7 @@ from headrace_protocol.errors import HeadraceError
 PLUGINS = "headrace.cli"
 EPILOG = (
     "Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 not found, 4 nothing answers, 5 timed out. "
-    "Every flag is also a HEADRACE_* variable and a key of headrace.toml."
+    "Settings are also HEADRACE_* variables and keys of headrace.toml."
 )
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from headrace.bus.options import BusOptions
 from headrace.cli.settings import running_dev
+
+if TYPE_CHECKING:
+    from headrace.bus.options import BusOptions
 
 ApiFlag = Annotated[
     str | None,
@@ -69,7 +72,7 @@ def bus_options(
     tls: tuple[str, str, str] = ("", "", ""),
 ) -> BusOptions:
     """Connection settings: what was given, else the NATS of `headrace dev` here, else the default server."""
-    from pathlib import Path
+    from headrace.bus.options import BusOptions
 
     url = nats
     if url is None and (dev := running_dev(Path.cwd())) is not None:

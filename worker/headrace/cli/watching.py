@@ -1,8 +1,8 @@
 """Following runs live.
 
 The stream of changes is the doorbell, the run itself is the truth: a change marks its run as stale, and stale
-runs are read again a few times a second. A thread reads the stream and reconnects with the position of the last
-change, so a restart of the coordinator is waited out.
+runs are read again a few times a second. A thread reads the stream and reconnects with the position of the
+last change, so a restart of the coordinator is waited out.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ from headrace.runtime.runner import Runner
 from headrace.runtime.settings import WorkerSettings
 from headrace.runtime.telemetry import tracing_wanted
 from headrace_protocol import codec, ids
-from headrace_protocol.definition import Isolation, Priority
+from headrace_protocol.definition import DEFAULT_QUEUE, Isolation, Priority
 from headrace_protocol.errors import ConfigError, ProtocolError
 from headrace_protocol.messages import CancelAttempts, TaskMessage
 from headrace_protocol.topology import ConsumerSpec
@@ -251,7 +251,7 @@ def _tracing(worker: str, settings: WorkerSettings, bus: Bus, queues: tuple[str,
 
 
 def _queues(tasks: Mapping[str, RunnableTask]) -> tuple[str, ...]:
-    return tuple(sorted({task.definition.options.queue for task in tasks.values()}))
+    return tuple(sorted({task.definition.options.queue for task in tasks.values()})) or (DEFAULT_QUEUE,)
 
 
 def _consumers(settings: WorkerSettings, queues: tuple[str, ...]) -> list[tuple[int, ConsumerSpec]]:

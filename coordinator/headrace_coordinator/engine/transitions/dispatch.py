@@ -21,7 +21,6 @@ def dispatch(t: Transition, name: str) -> None:
     node = t.move(name, NodeState.DISPATCHED)
     node.attempt += 1
     node.generation = generation(t, name)
-    node.queued_at_us = t.now_us
     options = t.planned(name).definition.options
     t.tell("node.dispatched", name, attempt=node.attempt, queue=options.queue)
     publish(t, name, None, node.attempt)
@@ -39,6 +38,7 @@ def generation(t: Transition, name: str) -> int:
 
 def publish(t: Transition, name: str, item: int | None, attempt: int) -> None:
     """Have an attempt's task message published; also when the bus has lost it."""
+    t.touch(name).queued_at_us = t.now_us
     planned = t.planned(name)
     options = planned.definition.options
     head = t.run.head

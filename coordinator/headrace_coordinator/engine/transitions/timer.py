@@ -1,4 +1,4 @@
-"""A timer fired. What the state waits for counts, not what the timer says: it may be early, stale or a repeat."""
+"""A timer fired. What the state waits for counts, not what the timer says: it may be early, stale, a repeat."""
 
 from __future__ import annotations
 

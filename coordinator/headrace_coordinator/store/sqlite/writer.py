@@ -84,10 +84,8 @@ class Writer:
         """One transaction, in the connection's thread: each job's result or exception."""
         try:
             connection.execute("BEGIN IMMEDIATE")
-            if len(jobs) == 1:
-                results = [jobs[0](connection)]
-            else:
-                results = [self._alone(connection, job) for job in jobs]
+            alone = len(jobs) > 1
+            results = [self._alone(connection, job) if alone else job(connection) for job in jobs]
             connection.execute("COMMIT")
         except BaseException:
             self._applier.forget()

@@ -31,7 +31,8 @@ def demo(
 ) -> None:
     """Run a year of real flights, end to end.
 
-    Starts NATS, a coordinator and two workers; one month's file is malformed on purpose, fails, and is corrected.
+    Starts NATS, a coordinator and two workers. One month's file is malformed on purpose: its run fails and says
+    where, and the corrected file's event makes it succeed.
     Exits with 0 only when all of it is right.
     """
     if data is not None:

@@ -1,0 +1,37 @@
+"""What a message may be for NATS to take it. A client that sends more is disconnected, and would send it again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from headrace_protocol.errors import ErrorCode, ProtocolError
+from headrace_protocol.topology import MAX_PAYLOAD_BYTES
+
+_SUBJECT = re.compile(r"[^\s.*>]+(\.[^\s.*>]+)*")
+_HEADER_BYTES = 64
+"""The header block's first line, its end, and what the client adds."""
+
+
+def is_subject(text: str) -> bool:
+    """Whether a message can be sent there."""
+    return _SUBJECT.fullmatch(text) is not None
+
+
+def size_of(headers: Mapping[str, str] | None, body: bytes) -> int:
+    """What the server counts against its payload limit: headers too."""
+    lines = sum(len(name.encode()) + len(value.encode()) + 4 for name, value in (headers or {}).items())
+    return len(body) + lines + _HEADER_BYTES
+
+
+def check_size(subject: str, headers: Mapping[str, str], body: bytes) -> None:
+    """Raises ProtocolError for a message that the bus would never take."""
+    size = size_of(headers, body)
+    if size > MAX_PAYLOAD_BYTES:
+        raise ProtocolError(
+            "a message is larger than the bus takes",
+            where=subject,
+            found=f"{size} bytes",
+            expected=f"at most {MAX_PAYLOAD_BYTES}",
+            code=ErrorCode.PROTOCOL_TOO_LARGE,
+        )

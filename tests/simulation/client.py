@@ -1,0 +1,383 @@
+"""The part of nats-py's client that Headrace's bus adapters use, connected to the simulated server.
+
+Both real adapters run on it, so that their reconnecting and asking again is simulated too. A connection keeps
+order in each direction for one destination, has latency, and may lose messages in bad weather. What is sent
+while there is no connection is kept and goes out with the next one, as nats-py does it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from contextvars import Context, copy_context
+from types import SimpleNamespace
+
+import nats.errors
+import nats.js.errors
+from nats.js.api import ConsumerConfig, RetentionPolicy, StreamConfig
+
+from headrace_protocol.topology import MAX_PAYLOAD_BYTES
+from tests.simulation.loop import SimulatedLoop
+from tests.simulation.server import Consumer, Headers, Server, Stream
+
+API_TIMEOUT_S = 5.0
+RECONNECT_S = 0.1
+Callback = Callable[["Message"], Awaitable[None]]
+
+
+class Weather:
+    """How the network is now."""
+
+    def __init__(self) -> None:
+        self.loss = 0.0
+        self.slow_s = 0.0
+        self.down = False
+        """The server is not there at all."""
+
+
+class Message:
+    """What a subscription's callback gets."""
+
+    __slots__ = ("data", "headers", "reply", "subject")
+
+    def __init__(self, subject: str, data: bytes, reply: str, headers: Headers) -> None:
+        self.subject = subject
+        self.data = data
+        self.reply = reply
+        self.headers = None if headers is None else dict(headers)
+
+
+class Subscription:
+    """Interest of one client. Its callbacks run one after the other."""
+
+    def __init__(self, client: Client, subject: str, callback: Callback) -> None:
+        self._client = client
+        self.subject = subject
+        self._callback = callback
+        self._queue: deque[Message] = deque()
+        self._draining: asyncio.Task[None] | None = None
+        self._ended = False
+        self._arrives_at = 0.0
+
+    @property
+    def interested(self) -> bool:
+        return self._client.up and not self._ended
+
+    def deliver(self, subject: str, body: bytes, reply: str, headers: Headers) -> None:
+        """The server sends something."""
+        client = self._client
+        if client.lost():
+            return
+        self._arrives_at = max(self._arrives_at, client.loop.time() + client.latency())
+        message = Message(subject, body, reply, headers)
+        client.loop.call_at(self._arrives_at, self._arrived, message, client.epoch, context=client.context)
+
+    def _arrived(self, message: Message, epoch: int) -> None:
+        if epoch != self._client.epoch or self._ended:
+            return
+        self._queue.append(message)
+        if self._draining is None:
+            self._draining = asyncio.create_task(self._drain())
+
+    async def _drain(self) -> None:
+        while self._queue:
+            await self._callback(self._queue.popleft())
+        self._draining = None
+
+    async def unsubscribe(self) -> None:
+        if self._ended:
+            raise nats.errors.BadSubscriptionError
+        self._ended = True
+        self._client.unsubscribed(self)
+
+    async def drain(self) -> None:
+        self._client.unsubscribed(self)
+        await self._client.flush()
+        while self._queue or self._draining is not None:
+            await asyncio.sleep(0.001)
+        self._ended = True
+
+
+class Client:
+    """Stands in for `nats.aio.client.Client`."""
+
+    def __init__(self, name: str, server: Server, weather: Weather, rng: random.Random, loop: SimulatedLoop) -> None:
+        self.name = name
+        self.loop = loop
+        self.context: Context = copy_context()
+        self.options: dict[str, object] = {}
+        self.max_payload = MAX_PAYLOAD_BYTES
+        self.epoch = 0
+        self.up = False
+        self.is_closed = False
+        self.reachable = True
+        self._server = server
+        self._weather = weather
+        self._rng = rng
+        self._inboxes = 0
+        self._subscriptions: list[Subscription] = []
+        self._buffer: list[tuple[Callable[..., None], tuple[object, ...]]] = []
+        self._arrives_at: dict[str, float] = {}
+        self._disconnected: Callable[[], Awaitable[None]] | None = None
+        self._reconnected: Callable[[], Awaitable[None]] | None = None
+        self._reconnecting: asyncio.Task[None] | None = None
+
+    # -- the network -----------------------------------------------------------------------------------------------
+
+    def latency(self) -> float:
+        value = self._rng.random()
+        return 0.0002 + 0.001 * value + self._weather.slow_s * self._rng.random()
+
+    def lost(self) -> bool:
+        return bool(self._weather.loss) and self._rng.random() < self._weather.loss
+
+    def _to_server(self, place: str, action: Callable[..., None], *args: object) -> None:
+        if not self.up:
+            self._buffer.append((action, args))
+            return
+        if self.lost():
+            return
+        at = max(self._arrives_at.get(place, 0.0), self.loop.time() + self.latency())
+        self._arrives_at[place] = at
+        self.loop.call_at(at, self._at_server, self.epoch, action, args, context=Context())
+
+    def _at_server(self, epoch: int, action: Callable[..., None], args: tuple[object, ...]) -> None:
+        if epoch == self.epoch and self.up:
+            action(*args)
+
+    def cut(self) -> None:
+        """The connection breaks; whatever is on its way is lost."""
+        if not self.up:
+            return
+        self.up = False
+        self.epoch += 1
+        for subscription in self._subscriptions:
+            self._server.unsubscribe(subscription.subject, subscription)
+        if not self.is_closed:
+            self.loop.call_soon(self._begin_reconnecting, context=self.context)
+
+    def _begin_reconnecting(self) -> None:
+        if self._reconnecting is not None:
+            self._reconnecting.cancel()
+        self._reconnecting = asyncio.create_task(self._reconnect())
+
+    async def _reconnect(self) -> None:
+        if self._disconnected is not None:
+            await self._disconnected()
+        while not self.is_closed and (self._weather.down or not self.reachable):
+            await asyncio.sleep(RECONNECT_S)
+        await asyncio.sleep(self.latency())
+        if self.is_closed:
+            return
+        self._connect()
+        if self._reconnected is not None:
+            await self._reconnected()
+
+    def _connect(self) -> None:
+        self.up = True
+        self._arrives_at.clear()
+        for subscription in self._subscriptions:
+            self._server.subscribe(subscription.subject, subscription)
+        kept, self._buffer = self._buffer, []
+        for action, args in kept:
+            self._to_server("buffer", action, *args)
+
+    # -- what nats-py offers -----------------------------------------------------------------------------------------
+
+    @property
+    def is_connected(self) -> bool:
+        return self.up
+
+    async def connect(
+        self,
+        servers: object,
+        *,
+        disconnected_cb: Callable[[], Awaitable[None]] | None = None,
+        reconnected_cb: Callable[[], Awaitable[None]] | None = None,
+        **_: object,
+    ) -> None:
+        self.context = copy_context()
+        await asyncio.sleep(self.latency())
+        if self._weather.down or not self.reachable:
+            raise nats.errors.NoServersError
+        self._disconnected = disconnected_cb
+        self._reconnected = reconnected_cb
+        self._connect()
+
+    def new_inbox(self) -> str:
+        self._inboxes += 1
+        return f"_INBOX.{self.name}-{self._inboxes}"
+
+    async def subscribe(self, subject: str, cb: Callback, **_: object) -> Subscription:
+        subscription = Subscription(self, subject, cb)
+        self._subscriptions.append(subscription)
+        if self.up:
+            self._server.subscribe(subject, subscription)
+        return subscription
+
+    def unsubscribed(self, subscription: Subscription) -> None:
+        if subscription in self._subscriptions:
+            self._subscriptions.remove(subscription)
+        self._server.unsubscribe(subscription.subject, subscription)
+
+    async def publish(
+        self, subject: str, payload: bytes = b"", reply: str = "", headers: Mapping[str, str] | None = None
+    ) -> None:
+        if self.is_closed:
+            raise nats.errors.ConnectionClosedError
+        if len(payload) > self.max_payload:
+            raise nats.errors.MaxPayloadError
+        place = ".".join(subject.split(".", 3)[:3])
+        self._to_server(place, self._server.receive, subject, bytes(payload), reply, headers)
+
+    async def flush(self, timeout: float = 10.0) -> None:
+        await self.request("flush", lambda: None, timeout)
+
+    async def request(self, place: str, action: Callable[[], object], timeout: float = API_TIMEOUT_S) -> object:
+        """Have the server do something, and wait for its answer; raises what the server raises."""
+        if self.is_closed:
+            raise nats.errors.ConnectionClosedError
+        answer: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+
+        def act() -> None:
+            try:
+                result: object = action()
+            except nats.errors.Error as error:
+                result = error
+            if not self.lost():
+                at = self.loop.time() + self.latency()
+                self.loop.call_at(at, self._answered, answer, result, self.epoch, context=self.context)
+
+        self._to_server(f"api {place}", act)
+        try:
+            result = await asyncio.wait_for(answer, timeout)
+        except TimeoutError:
+            raise nats.errors.TimeoutError from None
+        if isinstance(result, nats.errors.Error):
+            raise result
+        return result
+
+    def _answered(self, answer: asyncio.Future[object], result: object, epoch: int) -> None:
+        if epoch == self.epoch and not answer.done():
+            answer.set_result(result)
+
+    def jetstream(self) -> JetStream:
+        return JetStream(self, self._server)
+
+    async def close(self) -> None:
+        self.is_closed = True
+        self.hang_up()
+        if self._reconnecting is not None:
+            self._reconnecting.cancel()
+
+    def hang_up(self) -> None:
+        """The process has gone: its kernel closes the connection."""
+        self.is_closed = True
+        if self.up:
+            self.up = False
+            self.epoch += 1
+        for subscription in self._subscriptions:
+            self._server.unsubscribe(subscription.subject, subscription)
+
+
+class JetStream:
+    """Stands in for nats-py's JetStream context."""
+
+    def __init__(self, client: Client, server: Server) -> None:
+        self._client = client
+        self._server = server
+
+    async def stream_info(self, name: str) -> object:
+        return await self._client.request("stream", lambda: _stream_info(self._stream(name)))
+
+    async def add_stream(self, config: StreamConfig) -> object:
+        def add() -> object:
+            return _stream_info(
+                self._server.add_stream(
+                    str(config.name),
+                    tuple(config.subjects or ()),
+                    work_queue=config.retention == RetentionPolicy.WORK_QUEUE,
+                    window_s=config.duplicate_window or 120.0,
+                )
+            )
+
+        return await self._client.request("stream", add)
+
+    async def consumer_info(self, stream: str, durable: str) -> object:
+        return await self._client.request("stream", lambda: _consumer_info(self._consumer(stream, durable)))
+
+    async def add_consumer(self, stream: str, config: ConsumerConfig) -> object:
+        def add() -> object:
+            found = self._stream(stream)
+            subject, ack_wait_s = config.filter_subject or "", config.ack_wait or 30.0
+            return _consumer_info(
+                self._server.add_consumer(found, str(config.durable_name), subject, ack_wait_s)
+            )
+
+        return await self._client.request("stream", add)
+
+    async def object_store(self, bucket: str) -> Bucket:
+        def find() -> None:
+            if bucket not in self._server.buckets:
+                raise nats.js.errors.NotFoundError
+
+        await self._client.request("object", find)
+        return Bucket(self._client, self._server, bucket)
+
+    async def create_object_store(self, bucket: str, _config: object) -> Bucket:
+        await self._client.request("object", lambda: self._server.buckets.setdefault(bucket, {}) and None)
+        return Bucket(self._client, self._server, bucket)
+
+    def _stream(self, name: str) -> Stream:
+        found = self._server.streams.get(name)
+        if found is None:
+            raise nats.js.errors.NotFoundError
+        return found
+
+    def _consumer(self, stream: str, durable: str) -> Consumer:
+        found = self._stream(stream).consumers.get(durable)
+        if found is None:
+            raise nats.js.errors.NotFoundError
+        return found
+
+
+def _stream_info(stream: Stream) -> object:
+    return SimpleNamespace(created=stream.created, state=SimpleNamespace(last_seq=stream.last_sequence))
+
+
+def _consumer_info(consumer: Consumer) -> object:
+    return SimpleNamespace(
+        config=SimpleNamespace(ack_wait=consumer.ack_wait_s),
+        num_pending=len(consumer.fresh),
+        num_ack_pending=len(consumer.in_flight),
+        num_redelivered=consumer.redelivered,
+        ack_floor=SimpleNamespace(stream_seq=consumer.acked_below),
+    )
+
+
+class Bucket:
+    """Stands in for nats-py's object store."""
+
+    def __init__(self, client: Client, server: Server, name: str) -> None:
+        self._client = client
+        self._server = server
+        self._name = name
+
+    async def put(self, key: str, body: bytes) -> None:
+        def put() -> None:
+            if self._name not in self._server.buckets:
+                raise nats.errors.NoRespondersError
+            self._server.buckets[self._name][key] = bytes(body)
+
+        await self._client.request("object", put)
+
+    async def get(self, key: str) -> object:
+        def get() -> object:
+            found = self._server.buckets.get(self._name, {}).get(key)
+            if found is None:
+                raise nats.js.errors.NotFoundError
+            return SimpleNamespace(data=found)
+
+        return await self._client.request("object", get)

@@ -1,0 +1,166 @@
+"""What a seed stands for: workflows, runs and misfortunes, each with its time. Plain data, so that it can be shrunk."""
+
+from __future__ import annotations
+
+import random
+
+import msgspec
+
+from tests.simulation.flows import Flow, make_flow
+
+FAULTS_END_S = 30.0
+"""From here on nothing goes wrong any more."""
+
+
+class Action(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Something that happens at a time."""
+
+    at_s: float
+    kind: str
+    who: str = ""
+    """A process: `coordinator-0`, `worker-1`, `user`."""
+    for_s: float = 0.0
+    number: int = 0
+    """Callbacks until a kill, messages rolled back, times an event is published, the workflow of a run."""
+    by_s: float = 0.0
+    name: str = ""
+    """Run or event id."""
+
+    def __str__(self) -> str:
+        text = STORIES[self.kind].format(
+            who=self.who, for_s=self.for_s, number=self.number, by_s=self.by_s, name=self.name
+        )
+        return f"at {self.at_s:.3f} s {text}"
+
+
+STORIES = {
+    "start": "a user starts run {name} of flow{number}",
+    "event": "event {name} is published {number} time(s)",
+    "cancel": "a user cancels run {name}",
+    "kill": "{who} is killed {number} callbacks later, and starts again after {for_s:.2f} s",
+    "pause": "{who} stands still for {for_s:.2f} s",
+    "stop": "{who} is told to stop, and starts again after {for_s:.2f} s",
+    "cut": "{who} loses its connection, for {for_s:.2f} s",
+    "wipe": "the bus loses everything it holds, and is away for {for_s:.2f} s",
+    "roll_back": "the bus crashes and forgets its newest {number} message(s), and is away for {for_s:.2f} s",
+    "storm": "messages get lost ({by_s:.0%}) and come late, for {for_s:.2f} s",
+    "hurry": "the bus delivers once more whatever is in flight",
+    "full": "the disk is full for {for_s:.2f} s",
+    "unreadable": "the disk cannot be read for {for_s:.2f} s",
+    "clock": "the clock of {who} jumps by {by_s:+.2f} s",
+    "rival": "a second coordinator is started beside the first",
+}
+COMMANDS = frozenset({"start", "event", "cancel"})
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """A scenario."""
+
+    seed: int
+    flows: tuple[Flow, ...]
+    actions: tuple[Action, ...]
+    slots: tuple[int, ...]
+    """One worker for each."""
+    ack_wait_s: float
+    shards: int = 1
+    prefetch: int = 0
+
+    @property
+    def faults(self) -> tuple[Action, ...]:
+        return tuple(action for action in self.actions if action.kind not in COMMANDS)
+
+
+def make_plan(seed: int) -> Plan:
+    """The scenario of a seed."""
+    rng = random.Random(seed)
+    flows = tuple(make_flow(rng, f"flow{number}") for number in range(rng.choice((1, 1, 2, 2, 3))))
+    workers = rng.choice((1, 2, 2, 3))
+    actions = _commands(rng, flows)
+    actions += _faults(rng, workers)
+    return Plan(
+        seed=seed,
+        flows=flows,
+        actions=tuple(sorted(actions, key=lambda action: action.at_s)),
+        slots=tuple(rng.choice((1, 2, 4)) for _ in range(workers)),
+        ack_wait_s=rng.choice((2.0, 4.0)),
+        shards=rng.choice((1, 1, 1, 2)),
+        prefetch=rng.choice((0, 0, 0, 1)),
+    )
+
+
+def _commands(rng: random.Random, flows: tuple[Flow, ...]) -> list[Action]:
+    found: list[Action] = []
+    for number in range(rng.randint(2, 7)):
+        at_s = rng.uniform(0.3, FAULTS_END_S * rng.choice((0.1, 0.5, 0.9)))
+        if rng.random() < 0.4:
+            found.append(Action(at_s, "event", number=rng.choice((1, 1, 2, 3)), name=f"event{number}"))
+            continue
+        name = f"run{number}"
+        found.append(Action(at_s, "start", number=rng.randrange(len(flows)), name=name))
+        if rng.random() < 0.15:
+            found.append(Action(at_s + rng.choice((0.01, 0.5, 5.0)), "cancel", name=name))
+    return found
+
+
+def _faults(rng: random.Random, workers: int) -> list[Action]:
+    """None for some seeds: what fails then is not the faults' fault."""
+    rival = rng.random() < 0.15
+    found = [_fault(rng, workers, rival=rival) for _ in range(rng.choice((0, 1, 2, 4, 8, 12)))]
+    if rival:
+        found.append(Action(rng.uniform(0.5, 10.0), "rival"))
+        found.append(Action(rng.uniform(1.0, 20.0), "pause", "coordinator-0", for_s=rng.uniform(8.0, 18.0)))
+    return found
+
+
+def _fault(rng: random.Random, workers: int, *, rival: bool) -> Action:
+    at_s = round(rng.uniform(0.0, FAULTS_END_S * rng.choice((0.2, 0.6, 0.9))), 6)
+    coordinator = f"coordinator-{rng.randrange(2)}" if rival else "coordinator-0"
+    worker = f"worker-{rng.randrange(workers)}"
+    anyone = rng.choice((coordinator, coordinator, worker, "user"))
+    short_s, long_s = rng.uniform(0.01, 2.0), rng.uniform(0.5, 12.0)
+    match rng.choice(KINDS):
+        case "kill coordinator":
+            return Action(at_s, "kill", coordinator, for_s=short_s, number=rng.randrange(300))
+        case "kill worker":
+            return Action(at_s, "kill", worker, for_s=rng.choice((short_s, long_s)), number=rng.randrange(100))
+        case "pause":
+            return Action(at_s, "pause", rng.choice((coordinator, worker)), for_s=rng.choice((short_s, long_s)))
+        case "cut":
+            return Action(at_s, "cut", anyone, for_s=rng.choice((0.0, short_s, long_s)))
+        case "stop":
+            return Action(at_s, "stop", rng.choice((coordinator, worker)), for_s=short_s)
+        case "storm":
+            return Action(at_s, "storm", for_s=long_s, by_s=rng.choice((0.02, 0.1, 0.3)))
+        case "roll_back":
+            return Action(at_s, "roll_back", for_s=short_s, number=rng.choice((1, 3, 10)))
+        case "wipe":
+            return Action(at_s, "wipe", for_s=short_s)
+        case "clock":
+            return Action(at_s, "clock", rng.choice((coordinator, worker)), by_s=rng.uniform(-8.0, 8.0))
+        case "full" | "unreadable" as kind:
+            return Action(at_s, kind, for_s=short_s)
+        case kind:
+            return Action(at_s, kind)
+
+
+KINDS = (
+    "kill coordinator",
+    "kill coordinator",
+    "kill coordinator",
+    "kill worker",
+    "kill worker",
+    "pause",
+    "pause",
+    "cut",
+    "cut",
+    "stop",
+    "storm",
+    "storm",
+    "roll_back",
+    "wipe",
+    "hurry",
+    "hurry",
+    "full",
+    "unreadable",
+    "clock",
+)

@@ -1,0 +1,93 @@
+"""The memory store as one coordinator sees it: shared with others, slow, and sometimes out of order.
+
+What is committed stays, whoever dies. A coordinator that is killed inside `commit` may or may not have written its
+transaction: that depends on which side of the write it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import TypeVar
+
+from headrace_coordinator.engine.effects import AttemptRecord
+from headrace_coordinator.store.memory import MemoryStore
+from headrace_coordinator.store.memory_tables import Tables
+from headrace_coordinator.store.port import Capabilities, StoredRun
+from headrace_coordinator.store.records import OutboxBatch, Timer, Transaction
+from headrace_protocol.errors import Unavailable
+
+T = TypeVar("T")
+
+
+class Disk:
+    """What all coordinators share."""
+
+    def __init__(self) -> None:
+        self.tables = Tables()
+        self.full = False
+        """Nothing can be written."""
+        self.unreadable = False
+        """Nothing can be read."""
+        self.before_commit: Callable[[Transaction], None] = lambda _: None
+        self.committed: Callable[[Transaction], None] = lambda _: None
+
+
+class SimulatedStore(MemoryStore):
+    """A connection to the disk. As with a database server, opening it ends nobody's lease."""
+
+    capabilities = Capabilities(durable=True, many_coordinators=True)
+
+    def __init__(self, disk: Disk, rng: random.Random) -> None:
+        super().__init__()
+        self._tables = disk.tables
+        self._disk = disk
+        self._rng = rng
+
+    async def open(self) -> None:
+        self._open = True
+
+    async def commit(self, transaction: Transaction) -> None:
+        await asyncio.sleep(self._rng.random() * 0.002)
+        if self._disk.full:
+            raise Unavailable("the store cannot be used", where="disk", found="SQLITE_FULL")
+        self._disk.before_commit(transaction)
+        await super().commit(transaction)
+        self._disk.committed(transaction)
+        await asyncio.sleep(self._rng.random() * 0.002)
+
+    async def _look(self) -> None:
+        if self._rng.random() < 0.3:  # noqa: PLR2004
+            await asyncio.sleep(self._rng.random() * 0.002)
+        if self._disk.unreadable:
+            raise Unavailable("the store cannot be used", where="disk", found="SQLITE_IOERR")
+
+    async def run(self, run_id: str) -> StoredRun | None:
+        await self._look()
+        return await super().run(run_id)
+
+    async def deduped(self, scope: str, key: str) -> str | None:
+        await self._look()
+        return await super().deduped(scope, key)
+
+    async def unfinished(self, shard: int, after: str, limit: int) -> list[str]:
+        await self._look()
+        return await super().unfinished(shard, after, limit)
+
+    async def item_results(self, run_id: str, node: str, first: int, limit: int) -> list[AttemptRecord]:
+        await self._look()
+        # One page holds little, so that collecting takes several.
+        return await super().item_results(run_id, node, first, min(limit, 3))
+
+    async def due_timers(self, shard: int, now_us: int, limit: int) -> list[Timer]:
+        await self._look()
+        return await super().due_timers(shard, now_us, limit)
+
+    async def next_timer_us(self, shard: int) -> int | None:
+        await self._look()
+        return await super().next_timer_us(shard)
+
+    async def outbox(self, shard: int) -> list[OutboxBatch]:
+        await self._look()
+        return await super().outbox(shard)
