@@ -132,7 +132,7 @@ class Node(msgspec.Struct, omit_defaults=True):
     map: MapState | None = None
 
 
-class RunHead(msgspec.Struct, kw_only=True):
+class RunHead(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What is stored of a run besides its nodes."""
 
     run_id: str

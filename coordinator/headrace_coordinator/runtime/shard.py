@@ -77,7 +77,7 @@ class Shard:
         self._on_lost = on_lost
         self._inbox: deque[Envelope] = deque()
         self._wake = asyncio.Event()
-        self._stopping = False
+        self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -102,13 +102,13 @@ class Shard:
 
     async def stop(self) -> None:
         """Finish the turn in hand. What has not been taken up stays on the bus and comes again."""
-        self._stopping = True
+        self._stopping.set()
         self._wake.set()
         if self._task is not None:
             await self._task
 
     async def _loop(self) -> None:
-        while not self._stopping:
+        while not self._stopping.is_set():
             idle = await self._sleep()
             while self._inbox or (idle and self._outbox.waiting):
                 envelopes = [self._inbox.popleft() for _ in range(min(len(self._inbox), MAX_ENVELOPES))]
@@ -119,7 +119,7 @@ class Shard:
                     self._refuse(envelopes)
                     self._on_lost(self.fence.shard)
                     return
-                if self._stopping:
+                if self._stopping.is_set():
                     break
         self._refuse(list(self._inbox))
 
@@ -139,7 +139,7 @@ class Shard:
         turn = self._new_turn()
         try:
             replies = await self._applier.apply_all(turn, envelopes)
-            failed = await self._offloader.shrink(turn, lambda: self._stopping)
+            failed = await self._offloader.shrink(turn, self._stopping.is_set)
             await self._commit(turn)
         except (FenceLost, OffloadStopped) as error:
             raise FenceLost from error
@@ -197,7 +197,7 @@ class Shard:
             await self._store.commit(turn.transaction)
         except Unavailable as error:
             log.error("the store cannot commit: %s", error)
-            if self._stopping:
+            if self._stopping.is_set():
                 self._outbox.give_back(turn.transaction.outbox_confirmed)
                 raise FenceLost from error
             return False

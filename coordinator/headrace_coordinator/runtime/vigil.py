@@ -3,7 +3,8 @@
 Three nets, from quick to slow. After every connection the streams' identity and sequence are compared with what
 was recorded: where a stream is younger or shorter than it was, everything dispatched is published again. A sweep
 looks for single attempts that nobody holds although their queue has been worked through. It also fences
-attempts that a worker has held far beyond their timeout.
+attempts that a worker has held far beyond their timeout, and stops those that no run waits for any more: a cancel
+does not reach a task that is still in its queue.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Mapping
 from typing import Protocol
 
 import msgspec
@@ -25,9 +27,12 @@ from headrace_coordinator.runtime.fleet import Fleet
 from headrace_coordinator.runtime.outbox import Outbox
 from headrace_coordinator.store.port import Store
 from headrace_coordinator.store.records import StreamIdentity, Transaction
+from headrace_protocol import headers
+from headrace_protocol.codec import encode
 from headrace_protocol.definition import Priority
 from headrace_protocol.errors import HeadraceError
-from headrace_protocol.ids import attempt_key
+from headrace_protocol.ids import attempt_key, shard_of
+from headrace_protocol.messages import CancelAttempts, HeldAttempt
 from headrace_protocol.topology import Topology
 
 log = logging.getLogger("headrace.vigil")
@@ -40,6 +45,9 @@ RETRY_S = 0.25
 
 class Shards(Protocol):
     """The shards that this coordinator owns."""
+
+    @property
+    def count(self) -> int: ...
 
     def owned(self) -> tuple[int, ...]: ...
 
@@ -164,16 +172,18 @@ class Vigil:
             attempt_key(h.run_id, h.node, h.item, h.attempt): (worker, h) for worker, h in self._fleet.held()
         }
         suspects: dict[str, int] = {}
+        live: set[str] = set()
         consumers: dict[tuple[str, Priority], ConsumerState | None] = {}
         for shard in self._shards.owned():
             after = ""
             while page := await self._store.unfinished(shard, after, PAGE):
                 await self._shards.actors(shard).load(page)
                 for run_id in page:
-                    await self._look(shard, run_id, now_us, held, suspects, consumers)
+                    live |= await self._look(shard, run_id, now_us, held, suspects, consumers)
                 self._shards.actors(shard).trim()
                 after = page[-1]
         self._suspects = suspects
+        self._stop([attempt for key, (_, attempt) in held.items() if key not in live])
         await self._record(await self._bus.ensure(self._topology))
 
     async def _look(
@@ -181,17 +191,20 @@ class Vigil:
         shard: int,
         run_id: str,
         now_us: int,
-        held: dict[str, tuple[str, object]],
+        held: Mapping[str, tuple[str, HeldAttempt]],
         suspects: dict[str, int],
         consumers: dict[tuple[str, Priority], ConsumerState | None],
-    ) -> None:
+    ) -> set[str]:
+        """Keys of the run's live attempts."""
         found = self._shards.actors(shard).cached(run_id)
         if found is None:
-            return
+            return set()
         run, plan = found
         lost = []
+        keys = set()
         for name, item, attempt in live_attempts(run):
             key = attempt_key(run_id, name, item, attempt)
+            keys.add(key)
             options = plan.nodes[name].definition.options
             holder = held.get(key)
             if holder is not None:
@@ -209,6 +222,17 @@ class Vigil:
         if lost:
             log.warning("%d attempts of run %s are lost and published again", len(lost), run_id)
             self._shards.put(shard, Envelope(inputs=(Redispatch(run_id, tuple(lost)),)))
+        return keys
+
+    def _stop(self, stale: list[HeldAttempt]) -> None:
+        """Attempts that are held and not live: numbers are never used again, so nobody can come to want them."""
+        owned = self._shards.owned()
+        for held in stale:
+            if shard_of(held.run_id, self._shards.count) in owned:
+                cancel = CancelAttempts(
+                    run_id=held.run_id, attempts=(held,), reason="the run does not wait for it any more"
+                )
+                self._bus.send(self._topology.subjects.cancel, headers.make(), encode(cancel))
 
     def _worked_through(self, consumer: ConsumerState | None, queued_at_us: int) -> bool:
         """Whether the bus can no longer hold a message published at that time."""
@@ -227,11 +251,11 @@ class Vigil:
         item: int | None,
         attempt: int,
         timeout_s: float | None,
-        holder: tuple[str, object],
+        holder: tuple[str, HeldAttempt],
         now_us: int,
     ) -> None:
         worker, held = holder
-        started_at_us = getattr(held, "started_at_us", now_us)
+        started_at_us = held.started_at_us
         if timeout_s is not None and now_us - started_at_us > (timeout_s + OVERDUE_S) * 1e6:
             overdue = AttemptOverdue(run_id, name, item, attempt, worker)
             self._shards.put(shard, Envelope(inputs=(overdue,)))
