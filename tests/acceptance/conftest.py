@@ -15,7 +15,7 @@ import pytest
 
 HEADRACE = (sys.executable, "-m", "headrace.cli")
 READY_S = 30.0
-DEADLINE_S = 30.0
+DEADLINE_S = 90.0
 POLL_S = 0.02
 
 WORKFLOWS = '''

@@ -58,7 +58,7 @@ async def events_of(cluster: Cluster, run_id: str) -> list[dict[str, Any]]:
 
 async def node(cluster: Cluster, run_id: str, name: str) -> dict[str, Any]:
     run = await cluster.run(run_id)
-    return next(found for found in run["nodes"] if found["id"] == name)
+    return next(found for found in run["nodes"] if found["node"] == name)
 
 
 async def letters(cluster: Cluster) -> list[dict[str, Any]]:

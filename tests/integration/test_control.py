@@ -172,7 +172,7 @@ async def test_what_a_failure_blocks(cluster: Cluster, mark: Path) -> None:
     run_id = await cluster.start_run("branches", mark=str(mark))
     run = await cluster.finished(run_id)
     assert run["state"] == "failed"
-    assert {found["id"]: found["state"] for found in run["nodes"]} == {
+    assert {found["node"]: found["state"] for found in run["nodes"]} == {
         "wrong": "failed",
         "behind": "upstream_failed",
         "last": "upstream_failed",

@@ -113,6 +113,7 @@ class Client:
         self.up = False
         self.is_closed = False
         self.reachable = True
+        self.on_publish: Callable[[str, Headers, bytes], None] = lambda *_: None
         self._server = server
         self._weather = weather
         self._rng = rng
@@ -229,6 +230,7 @@ class Client:
             raise nats.errors.ConnectionClosedError
         if len(payload) > self.max_payload:
             raise nats.errors.MaxPayloadError
+        self.on_publish(subject, headers, payload)
         place = ".".join(subject.split(".", 3)[:3])
         self._to_server(place, self._server.receive, subject, bytes(payload), reply, headers)
 

@@ -24,6 +24,7 @@ from headrace_protocol.errors import ErrorCode, InvariantBroken
 from headrace_protocol.headers import MESSAGE_ID
 from headrace_protocol.ids import attempt_key
 from headrace_protocol.messages import Result, TaskMessage
+from headrace.results.store import digest_of
 from tests.simulation.flows import marks
 
 Key = tuple[str, str, int | None]
@@ -271,6 +272,10 @@ class Observer:
             self.arrived.add(name)
 
     # -- executions ----------------------------------------------------------------------------------------------------
+
+    def wrote(self, body: bytes, mark: int) -> None:
+        """An execution made a result that may be stored outside of messages."""
+        self.written[digest_of(body)] = mark
 
     def executed(self, run_id: str, node: str, item: int | None, attempt: int, arguments: object) -> int:
         """A worker starts an attempt; returns the execution's mark."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Mapping
+from contextvars import Context
 from datetime import UTC, datetime
 
 import nats.errors
@@ -24,17 +25,18 @@ from headrace_coordinator.bus.settings import NatsSettings
 from headrace_coordinator.service.coordinator import RunningCoordinator
 from headrace_protocol.cloudevent import CloudEvent, encode_binary
 from headrace_protocol.codec import encode
-from headrace_protocol.definition import Isolation
 from headrace_protocol.errors import Conflict, HeadraceError, NotFound
 from headrace_protocol.topology import Topology
 from tests.simulation.client import Client, Weather
-from tests.simulation.flows import BIG_BYTES, EVENT, TASK, Flow, result_of
+from tests.simulation.flows import EVENT, TASK, Flow, result_of
 from tests.simulation.loop import PROCESS, Process, SimulatedLoop
 from tests.simulation.observer import Observer
 from tests.simulation.plan import Action, Plan
 from tests.simulation.server import Server
 from tests.simulation.store import Disk, SimulatedStore
 
+OUTSIDE = Context()
+"""Of no process."""
 T0_US = 1_700_000_000_000_000
 SWEEP_S = 3.0
 SOURCE = "/simulation"
@@ -395,8 +397,3 @@ def worker_connect(site: Site, programs: Callable[[], Mapping[str, Program]]) ->
         return bus
 
     return connect
-
-
-from contextvars import Context  # noqa: E402
-
-OUTSIDE = Context()

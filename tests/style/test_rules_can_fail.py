@@ -30,8 +30,8 @@ def outer() -> None:
 BAD: dict[str, list[tuple[str, str]]] = {
     "module_length": [("a.py", "x = 1\n" * (MODULE_LINES + 1))],
     "function_length": [
-        ("a.py", "def f():\n" + "    x = 1\n" * FUNCTION_LINES),
-        ("a.py", "class C:\n    async def f(self):\n" + "        x = 1\n" * FUNCTION_LINES),
+        ("a.py", "def f():\n" + "    x = 1\n" * (FUNCTION_LINES + 1)),
+        ("a.py", "class C:\n    async def f(self):\n" + "        x = 1\n" * (FUNCTION_LINES + 1)),
     ],
     "package_docstring": [("a/__init__.py", "x = 1\n"), ("a/__init__.py", "")],
     "no_assert": [("a.py", "def f(x):\n    assert x\n")],

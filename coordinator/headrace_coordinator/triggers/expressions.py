@@ -202,7 +202,7 @@ def _unwrap(value: object) -> object:
     """Optionals are the one kind of result that msgspec does not know."""
     if isinstance(value, cel.OptionalValue):
         return value.value() if value.has_value() else None
-    raise NotImplementedError(f"{type(value).__name__} is not a value")
+    raise TypeError(f"{type(value).__name__} is not a value")
 
 
 def _first_line(problem: object) -> str:

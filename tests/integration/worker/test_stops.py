@@ -273,13 +273,15 @@ async def test_high_priority_goes_first(fleet: Fleet, settings: WorkerSettings, 
     one_slot = WorkerSettings(
         targets=settings.targets, bus=settings.bus, namespace=settings.namespace, slots=1, ack_wait_s=1.0
     )
-    for _ in range(5):
-        await fleet.publish(task_message("add", {"a": 1}, node="low"), Priority.LOW)
-    for _ in range(5):
-        await fleet.publish(task_message("add", {"a": 1}, node="normal"), Priority.NORMAL)
-    for _ in range(5):
-        await fleet.publish(task_message("add", {"a": 1}, node="high"), Priority.HIGH)
     async with running(Worker(one_slot)):
+        await fleet.publish(task_message("waits_for", {"mark": str(mark)}))
+        await has(mark, "started")
+        for priority in (Priority.LOW, Priority.NORMAL, Priority.HIGH):
+            for _ in range(5):
+                await fleet.publish(task_message("add", {"a": 1}, node=priority.value), priority)
+        mark.write_text("go on")
+        await fleet.outcome()
         order = [(await fleet.outcome()).node for _ in range(15)]
-    # Which of the first three parked requests is answered first is chance; from then on the rank decides.
-    assert sorted(order[3:], key=["high", "normal", "low"].index) == order[3:]
+    assert order[:5] == ["high"] * 5
+    # Nothing is known of a rank before its first delivery: one task of a lower one may slip in there.
+    assert order[5:10].count("low") <= 1

@@ -90,7 +90,7 @@ def _comparable(value: object) -> object:
 def _schema_of_object(form: type) -> dict[str, Any]:
     if form is object:
         return {"description": "any value"}
-    raise NotImplementedError
+    raise TypeError(f"{form} has no schema")
 
 
 def _not_data(form: object, where: str, what: str, error: Exception) -> DefinitionError:

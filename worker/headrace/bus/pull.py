@@ -12,6 +12,8 @@ Hot demand and what the owner holds never exceed the slots. Parked requests may:
 consumer. What arrives when nothing is free is handed back at once (`NAK`, no delay), goes to whoever has a
 slot, and counts as backlog; the request it used up is only repeated when a slot is free again. A lower rank
 is parked only when the higher ones left something free, so under load low priorities wait for high ones.
+(Nothing is known of a consumer before it delivers, so when the backlog moves to another rank, one task of a
+lower one may slip in.)
 
 A consumer that is gone is made again; a stream that is gone is waited for. After a reconnect everything is
 asked again from a new inbox, so that requests which an old connection left behind find nobody.

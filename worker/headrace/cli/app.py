@@ -43,7 +43,7 @@ def build() -> typer.Typer:
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
     )
-    app.callback()(_common)
+    app.callback()(_headrace)
     app.command("run")(run_command.run)
     app.command("publish")(publish.publish)
     app.command("deploy")(deploy.deploy)
@@ -88,7 +88,7 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-def _common(
+def _headrace(
     show_version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
