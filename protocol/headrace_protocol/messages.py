@@ -42,6 +42,8 @@ class ItemInput(msgspec.Struct, frozen=True, omit_defaults=True):
     stored: Stored | None = None
     path: Path = ()
     """Where in `stored` the list is; the item is its element number `TaskMessage.item`."""
+    node: str = ""
+    """The node whose result `stored` is: what `Outcome.lost_input` names when it is gone."""
 
 
 class TaskMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -99,6 +101,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     finished_at_us: int
     worker: str
     item: int | None = None
+    queued_at_us: int = 0
+    """`TaskMessage.queued_at_us`, told back: the coordinator keeps nothing for each item of a map."""
     delivery: int = 1
     """How often the bus had delivered the task message."""
     result: Result | None = None

@@ -107,7 +107,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         self, coro: Coroutine[object, object, T], *, name: str | None = None, context: Context | None = None
     ) -> Task[T]:
         task = Task(coro, loop=self, name=name or "task", context=context)
-        process = (context or copy_context()).get(PROCESS) or self._world
+        process = (copy_context() if context is None else context).get(PROCESS) or self._world
         process.tasks.append(task)
         if len(process.tasks) > process.prune_at:
             process.tasks = [known for known in process.tasks if not known.done()]
@@ -117,7 +117,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
     def call_soon(  # type: ignore[override]
         self, callback: Callable[..., object], *args: object, context: Context | None = None
     ) -> _Handle:
-        handle = _Handle(self._now, callback, args, context or copy_context())
+        handle = _Handle(self._now, callback, args, copy_context() if context is None else context)
         if not self._closed:
             self._make_ready(handle)
         return handle
@@ -132,7 +132,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
     def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., object], *args: object, context: Context | None = None
     ) -> _Handle:
-        handle = _Handle(when, callback, args, context or copy_context())
+        handle = _Handle(when, callback, args, copy_context() if context is None else context)
         self._count += 1
         # Timers of one instant fire in any order: asyncio promises none.
         heappush(self._timers, (when, self._rng.random(), self._count, handle))

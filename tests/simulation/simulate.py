@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import os
+import random
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -333,9 +334,11 @@ def _quiet() -> Iterator[None]:
 def _replaced(site: Site) -> Iterator[None]:
     """Time, chance and the network are the simulation's."""
     task = SimulatedTask(site)
+    # Apart from what moves the world: a lazy import may draw from it, the first time.
+    names = random.Random(site.plan.seed)
     changes: list[tuple[object, str, object]] = [
-        (os, "urandom", site.rng.randbytes),
-        (ids_module, "urandom", site.rng.randbytes),
+        (os, "urandom", names.randbytes),
+        (ids_module, "urandom", names.randbytes),
         (attempt_module, "time_ns", lambda: site.now_us() * 1_000),
         (worker_module, "_tasks", lambda _: {task.name: task}),
         (worker_module, "Capture", NoCapture),

@@ -100,7 +100,7 @@ TASK = m.TaskMessage(
     bindings=BINDINGS,
     inputs={"load": m.Result(value=codec.raw({"rows": [[1]]})), "plan": m.Result(stored=STORED)},
     params=codec.raw({"month": 1}),
-    item_input=m.ItemInput(stored=STORED, path=("rows", 0)),
+    item_input=m.ItemInput(stored=STORED, path=("rows", 0), node="split"),
     counts=((), ("rows",)),
     isolation=d.Isolation.PROCESS,
     timeout_s=30.0,
@@ -111,6 +111,7 @@ TASK = m.TaskMessage(
 OUTCOMES = m.OutcomeBatch(
     (
         m.Outcome(
+            queued_at_us=1_763_800_000_000_000,
             run_id=RUN,
             node="clean",
             attempt=2,

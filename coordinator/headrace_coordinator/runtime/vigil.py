@@ -88,18 +88,15 @@ class Vigil:
         self._sweep_s = sweep_s
         self._marks: deque[_Mark] = deque(maxlen=4_096)
         self._suspects: dict[str, int] = {}
+        self._kinds = {topology.stream("TASKS"): "task", topology.stream("INPUTS"): "in"}
+        self._observing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Make the streams, publish again what they lost, and go on watching."""
-        states = await self._ensure()
-        lost = await self._lost(states)
-        for state in states:
+        for state in await self._observe():
             if state.name == self._topology.stream("TASKS"):
                 self._marks.append(_Mark(self._clock.now_us(), state.last_sequence))
-        await self._record(states)
-        if lost:
-            await self.republish_all(lost)
         self._bus.on_reconnect(self.reconnected)
         self._task = asyncio.create_task(self._sweep_for_ever(), name="vigil")
 
@@ -110,14 +107,31 @@ class Vigil:
 
     async def reconnected(self) -> None:
         """To be called after every reconnect, before consumers ask again."""
-        states = await self._ensure()
-        lost = await self._lost(states)
-        await self._record(states)
-        if lost:
-            self._marks.clear()
-            self._outbox.highest.clear()
-            await self.republish_all(lost)
+        await self._observe()
         self._outbox.publish_again()
+
+    async def _observe(self) -> list[StreamState]:
+        """Compare the streams with what is known of them, and record them; what they lost is published again.
+
+        What is known is read before the streams are: what is published meanwhile does not count as lost.
+        """
+        async with self._observing:
+            known = {name: await self._known(name, kind) for name, kind in self._kinds.items()}
+            states = await self._ensure()
+            lost = [s.name for s in states if s.name in known and is_lost(known[s.name], s)]
+            if lost:
+                self._marks.clear()
+                self._outbox.highest.clear()
+                await self.republish_all(lost)
+            await self._record(states)
+        return states
+
+    async def _known(self, name: str, kind: str) -> StreamIdentity | None:
+        recorded = await self._store.stream(name)
+        if recorded is None:
+            return None
+        reached = max(recorded.last_sequence, self._outbox.highest.get(kind, 0))
+        return msgspec.structs.replace(recorded, last_sequence=reached)
 
     async def _ensure(self) -> list[StreamState]:
         while True:
@@ -126,19 +140,6 @@ class Vigil:
             except BusError as error:
                 log.warning("the streams cannot be made yet: %s", error)
                 await self._clock.sleep(RETRY_S)
-
-    async def _lost(self, states: list[StreamState]) -> list[str]:
-        """Names of work streams that are not what they were."""
-        kinds = {self._topology.stream("TASKS"): "task", self._topology.stream("INPUTS"): "in"}
-        lost = []
-        for state in states:
-            known = await self._store.stream(state.name)
-            if state.name not in kinds or known is None:
-                continue
-            reached = max(known.last_sequence, self._outbox.highest.get(kinds[state.name], 0))
-            if known.created != state.created or state.last_sequence < reached:
-                lost.append(state.name)
-        return lost
 
     async def _record(self, states: list[StreamState]) -> None:
         identities = [StreamIdentity(s.name, s.created, s.last_sequence) for s in states]
@@ -184,7 +185,7 @@ class Vigil:
                 after = page[-1]
         self._suspects = suspects
         self._stop([attempt for key, (_, attempt) in held.items() if key not in live])
-        await self._record(await self._bus.ensure(self._topology))
+        await self._observe()
 
     async def _look(
         self,
@@ -259,3 +260,10 @@ class Vigil:
         if timeout_s is not None and now_us - started_at_us > (timeout_s + OVERDUE_S) * 1e6:
             overdue = AttemptOverdue(run_id, name, item, attempt, worker)
             self._shards.put(shard, Envelope(inputs=(overdue,)))
+
+
+def is_lost(known: StreamIdentity | None, found: StreamState) -> bool:
+    """Whether a stream is younger or shorter than it was."""
+    if known is None:
+        return False
+    return known.created != found.created or found.last_sequence < known.last_sequence

@@ -205,7 +205,11 @@ async def test_the_second_signal_does_not_wait(fleet: Fleet, spawn: Spawn, mark:
         return worker.process.poll() is not None
 
     await until(ended)
-    assert not alive(int(mark.read_text()))
+
+    async def gone() -> bool:
+        return not alive(int(mark.read_text()))
+
+    await until(gone)
 
 
 async def test_a_worker_stops_also_without_a_bus(

@@ -1,7 +1,7 @@
 """The `headrace` command.
 
-`main` builds one command tree out of the commands here and those that other installed packages offer in the
-entry-point group `headrace.cli` (the coordinator's are found that way: neither package imports the other).
+`main` builds one command tree out of the commands here and those that the distribution offers in the entry-point
+group `headrace.cli` (the coordinator's are found that way: neither package imports the other).
 A setting comes from the first place that has it: a flag, a `HEADRACE_*` variable, `headrace.toml`, what
 `headrace dev` wrote into `.headrace/dev.json`, a default.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib.metadata import PackageNotFoundError, entry_points, version
+from importlib.metadata import EntryPoint, PackageNotFoundError, distribution, version
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -34,7 +34,7 @@ EPILOG = (
 
 
 def build() -> typer.Typer:
-    """Every command: ours, and those of the packages that are installed beside us."""
+    """Every command: ours, and those that the distribution's entry points name."""
     app = typer.Typer(
         name="headrace",
         help="Event-driven pipelines on NATS JetStream.",
@@ -49,7 +49,7 @@ def build() -> typer.Typer:
     app.command("deploy")(deploy.deploy)
     app.command("worker")(worker.worker)
     app.command("demo")(demo.demo)
-    for plugin in entry_points(group=PLUGINS):
+    for plugin in _plugins():
         app.add_typer(plugin.load())
     app.add_typer(runs.app, name="runs")
     app.add_typer(workflows.app, name="workflows")
@@ -77,6 +77,15 @@ def run(arguments: list[str] | None = None) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(failures.ExitCode.OK)
     sys.exit(failures.ExitCode.OK)
+
+
+def _plugins() -> tuple[EntryPoint, ...]:
+    """The command groups of our distribution: reading those of all that is installed would take longer than
+    everything else here."""
+    try:
+        return tuple(distribution("headrace").entry_points.select(group=PLUGINS))
+    except PackageNotFoundError:
+        return ()
 
 
 def _show_version(wanted: bool) -> None:

@@ -89,16 +89,8 @@ class Inputs:
         try:
             items = await self._store.items(given.stored, lambda body: elements(at(body, path)), repr(path))
         except InputLost as error:
-            error.node = self._mapped_node()
+            error.node = given.node
             raise
         if index is None or not 0 <= index < len(items):
             raise NoSuchPlace(f"item {index} of a list of {len(items)}: {kind_of(raw(index))}")
         return items[index]
-
-    def _mapped_node(self) -> str:
-        """The node whose result is mapped over: the key of an attempt begins with run and node."""
-        given = self._message.item_input
-        if given is None or given.stored is None:
-            return ""
-        after_run = given.stored.uri.rpartition(f"{self._message.run_id}/")[2]
-        return after_run.split("/", 1)[0]

@@ -66,15 +66,27 @@ def failure_of(error: BaseException) -> Failure:
             )
 
 
-def failed(code: ErrorCode, message: str, *, where: str = "", found: str = "", expected: str = "") -> Failure:
-    """A failure that no exception stands for."""
+def failed(
+    code: ErrorCode,
+    message: str,
+    *,
+    where: str = "",
+    found: str = "",
+    expected: str = "",
+    like: type[BaseException] = RuntimeError,
+) -> Failure:
+    """A failure that no exception stands for; retry policies treat it like an exception of the kind named."""
     info = ErrorInfo(code, message, where=where, found=found, expected=expected, fix=ERROR_TABLE[code].remedy)
-    return Failure(error=info)
+    return Failure(error=info, kinds=_names(like))
 
 
 def kinds_of(error: BaseException) -> tuple[str, ...]:
     """Qualified names of the exception's class and its bases, most derived first, as policies match them."""
-    return tuple(exception_name(kind) for kind in type(error).__mro__ if kind is not object)
+    return _names(type(error))
+
+
+def _names(kind: type[BaseException]) -> tuple[str, ...]:
+    return tuple(exception_name(base) for base in kind.__mro__ if base is not object)
 
 
 def text_of(error: BaseException) -> str:

@@ -58,6 +58,7 @@ class Reports:
                 started_at_us=attempt.started_at_us,
                 finished_at_us=now_us(),
                 worker=self.worker,
+                queued_at_us=attempt.message.queued_at_us,
                 delivery=attempt.delivery,
                 result=result,
                 counts=produced.counts,
@@ -77,6 +78,7 @@ class Reports:
                 started_at_us=attempt.started_at_us or finished_at_us,
                 finished_at_us=finished_at_us,
                 worker=self.worker,
+                queued_at_us=attempt.message.queued_at_us,
                 delivery=attempt.delivery,
                 error=failure.error,
                 error_kinds=failure.kinds,
@@ -96,7 +98,9 @@ def why_stopped(attempt: Attempt) -> Failure | None:
     match attempt.stop:
         case Stop.TIMEOUT:
             return failed(
-                ErrorCode.TASK_TIMEOUT, f"the attempt took longer than {attempt.message.timeout_s:g} s"
+                ErrorCode.TASK_TIMEOUT,
+                f"the attempt took longer than {attempt.message.timeout_s:g} s",
+                like=TimeoutError,
             )
         case Stop.DEADLINE:
             return failed(ErrorCode.RUN_DEADLINE, "the run's deadline has passed")

@@ -94,7 +94,9 @@ def stored_list(t: Transition, planned: PlanNode) -> ItemInput | None:
     if over is None or not isinstance(over.over, Output):
         return None
     result = _result(t, over.over.node)
-    return None if result.stored is None else ItemInput(stored=result.stored, path=over.over.path)
+    if result.stored is None:
+        return None
+    return ItemInput(stored=result.stored, path=over.over.path, node=over.over.node)
 
 
 def slices(t: Transition, planned: PlanNode) -> list[msgspec.Raw] | None:

@@ -7,7 +7,7 @@ import msgspec
 from headrace_coordinator.engine.effects import AttemptRecord, CancelAttempt
 from headrace_coordinator.engine.inputs import AttemptOverdue
 from headrace_coordinator.engine.retry import delay_us, matches, may_retry
-from headrace_coordinator.engine.state import NodeState
+from headrace_coordinator.engine.state import Node, NodeState
 from headrace_coordinator.engine.transition import Transition
 from headrace_coordinator.engine.transitions import mapping, recover, unlock
 from headrace_protocol.codec import NOTHING
@@ -74,7 +74,7 @@ def _record(t: Transition, outcome: Outcome, state: str, result: Result | None =
             item=outcome.item,
             attempt=outcome.attempt,
             state=state,
-            queued_at_us=0 if node is None or outcome.item is not None else node.queued_at_us,
+            queued_at_us=outcome.queued_at_us or _queued_at_us(node, outcome.item),
             started_at_us=outcome.started_at_us,
             finished_at_us=outcome.finished_at_us,
             worker=outcome.worker,
@@ -83,6 +83,10 @@ def _record(t: Transition, outcome: Outcome, state: str, result: Result | None =
             result=result,
         )
     )
+
+
+def _queued_at_us(node: Node | None, item: int | None) -> int:
+    return 0 if node is None or item is not None else node.queued_at_us
 
 
 def _succeeded(t: Transition, outcome: Outcome) -> None:
