@@ -48,6 +48,6 @@ if __name__ == "__main__":
         "chain",
         "a chained step takes at most 1.8 bare round trips",
         measure,
-        ("--runs", {"type": int, "default": 8, "help": "chains in a round"}),
-        ("--rounds", {"type": int, "default": 5}),
+        ("--runs", {"type": int, "default": 2, "help": "chains in a round"}),
+        ("--rounds", {"type": int, "default": 15}),
     )

@@ -43,6 +43,6 @@ if __name__ == "__main__":
         "trigger",
         "an event reaches its task's first line within 4 bare round trips",
         measure,
-        ("--count", {"type": int, "default": 200, "help": "events in a round"}),
-        ("--rounds", {"type": int, "default": 5}),
+        ("--count", {"type": int, "default": 50, "help": "events in a round"}),
+        ("--rounds", {"type": int, "default": 15}),
     )

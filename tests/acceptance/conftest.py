@@ -83,6 +83,7 @@ class Shell:
             capture_output=True,
             text=True,
             timeout=DEADLINE_S,
+            check=False,
         )
 
     def json(self, *arguments: str) -> dict[str, object]:

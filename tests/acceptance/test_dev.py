@@ -1,17 +1,20 @@
 """`headrace dev`: what it survives, what it reloads, and how it ends."""
 
 import os
+import shlex
 import signal
 import socket
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from tests.acceptance.conftest import WORKFLOWS, Dev, Shell, all_gone, eventually, started
 
 Start = Callable[..., Dev]
+ROOT = Path(__file__).parents[2]
 
-SLOW = '''
+SLOW = """
 import time
 
 from headrace import task, workflow
@@ -31,16 +34,21 @@ def numbers(count: int) -> list[int]:
 @workflow
 def slow(count: int = 40) -> list[int]:
     return step.map(numbers(count))
-'''
+"""
 
 
-def test_an_empty_directory_then_a_first_workflow(shell: Shell, start_dev: Start) -> None:
+def test_the_getting_started_page(shell: Shell, start_dev: Start) -> None:
     dev = start_dev()
     assert "write a workflow into a .py file here" in dev.output()
     assert shell.json("workflows", "list") == {"workflows": []}
-    shell.write("flows.py", WORKFLOWS)
+    page = (ROOT / "docs/getting-started.md").read_text()
+    shell.write("hello.py", page.partition("```python\n")[2].partition("```")[0])
     dev.wait_for_output("deployed   hello")
-    assert "Hello, name 0" in shell("run", "hello", "-p", "count=1", "--wait")
+    for line in page.splitlines():
+        command = shlex.split(line) if line.startswith("    headrace ") else []
+        if command[1:2] not in ([], ["demo"], ["dev"]):
+            shell(*command[1:])
+    assert shell("runs", "list").count("succeeded") == 2
 
 
 def test_a_save_deploys_and_a_mistake_changes_nothing(shell: Shell, start_dev: Start) -> None:
@@ -61,6 +69,7 @@ def test_a_save_deploys_and_a_mistake_changes_nothing(shell: Shell, start_dev: S
     assert "Goodbye, name 0" in shell("run", "hello", "-p", "count=1", "--wait")
 
 
+@pytest.mark.timeout(150)
 @pytest.mark.parametrize("part", ["worker", "coordinator", "nats"])
 def test_a_part_that_is_killed_comes_back_and_the_run_finishes(
     shell: Shell, start_dev: Start, part: str
@@ -80,7 +89,9 @@ def test_a_part_that_is_killed_comes_back_and_the_run_finishes(
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
-def test_it_ends_in_order_and_leaves_no_process(shell: Shell, start_dev: Start, signum: signal.Signals) -> None:
+def test_it_ends_in_order_and_leaves_no_process(
+    shell: Shell, start_dev: Start, signum: signal.Signals
+) -> None:
     shell.write("flows.py", WORKFLOWS)
     dev = start_dev("--workers", "2")
     pids = dev.pids()
@@ -123,7 +134,9 @@ def test_a_second_one_in_the_same_directory_is_refused(shell: Shell, start_dev: 
     assert second.returncode == 1
     assert "runs here already" in second.stderr
     assert dev.state().api in second.stderr
-    elsewhere = shell.run("coordinator", "--store", f"sqlite:///{shell.folder}/.headrace/headrace.db", "--port", "0")
+    elsewhere = shell.run(
+        "coordinator", "--store", f"sqlite:///{shell.folder}/.headrace/headrace.db", "--port", "0"
+    )
     assert elsewhere.returncode != 0
     assert "another coordinator" in elsewhere.stderr.lower()
 

@@ -34,7 +34,7 @@ def quick(number: int) -> int:
     return add(number)
 
 
-@workflow(triggers=[event("numbers.came", params={"number": "event.data.number * 2"})])
+@workflow(triggers=[event("numbers.came", params={"number": "int(event.data.number) * 2"})])
 def doubled(number: int) -> int:
     return add(number)
 

@@ -83,7 +83,10 @@ class Subscription:
 
     async def _drain(self) -> None:
         while self._queue:
-            await self._callback(self._queue.popleft())
+            try:
+                await self._callback(self._queue.popleft())
+            except Exception as error:  # noqa: BLE001 - nats-py tells its error callback, and goes on
+                self._client.on_callback_error(error)
         self._draining = None
 
     async def unsubscribe(self) -> None:
@@ -114,6 +117,7 @@ class Client:
         self.is_closed = False
         self.reachable = True
         self.on_publish: Callable[[str, Headers, bytes], None] = lambda *_: None
+        self.on_callback_error: Callable[[Exception], None] = lambda _: None
         self._server = server
         self._weather = weather
         self._rng = rng

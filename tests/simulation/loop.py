@@ -106,6 +106,9 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
     def create_task(  # type: ignore[override]
         self, coro: Coroutine[object, object, T], *, name: str | None = None, context: Context | None = None
     ) -> Task[T]:
+        if self._closed:
+            coro.close()
+            raise RuntimeError("the simulation is over")
         task = Task(coro, loop=self, name=name or "task", context=context)
         process = (copy_context() if context is None else context).get(PROCESS) or self._world
         process.tasks.append(task)

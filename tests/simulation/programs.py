@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from contextvars import Context
 from datetime import UTC, datetime
 
+import msgspec
 import nats.errors
 
 import headrace.runtime.worker as worker_module
@@ -25,7 +26,8 @@ from headrace_coordinator.bus.settings import NatsSettings
 from headrace_coordinator.service.coordinator import RunningCoordinator
 from headrace_protocol.cloudevent import CloudEvent, encode_binary
 from headrace_protocol.codec import encode
-from headrace_protocol.errors import Conflict, HeadraceError, NotFound
+from headrace_protocol.definition import EveryTrigger
+from headrace_protocol.errors import Conflict, HeadraceError, NotFound, Unavailable
 from headrace_protocol.topology import Topology
 from tests.simulation.client import Client, Weather
 from tests.simulation.flows import EVENT, TASK, Flow, result_of
@@ -38,7 +40,6 @@ from tests.simulation.store import Disk, SimulatedStore
 OUTSIDE = Context()
 """Of no process."""
 T0_US = 1_700_000_000_000_000
-SWEEP_S = 3.0
 SOURCE = "/simulation"
 EXPECTED_FAILURES = (HeadraceError, BusError, nats.errors.Error, OSError)
 """With these a program may end; whoever runs it starts it again."""
@@ -154,7 +155,12 @@ class Program:
     def connection(self) -> Client:
         self.client = self.site.client(f"{self.name}-{self.starts}")
         self.client.reachable = self.reachable
+        self.client.on_callback_error = self._callback_failed
         return self.client
+
+    def _callback_failed(self, error: Exception) -> None:
+        if not isinstance(error, Unavailable):  # of a coordinator that has lost its shard
+            self.site.observer.breach("unhandled", f"a callback of {self.name}'s bus: {error!r}")
 
     async def _main(self) -> None:
         try:
@@ -206,7 +212,7 @@ class CoordinatorProgram(Program):
             SimulatedClock(site),
             shards=site.plan.shards,
             keep_spans=False,
-            sweep_s=SWEEP_S,
+            sweep_s=site.plan.sweep_s,
         )
         await self.running.open()
         self.opened = True
@@ -315,6 +321,15 @@ class User(Program):
                 await self._until_done(lambda definition=definition: self._client.deploy(definition))
             self.site.deployed.set()
             await asyncio.Event().wait()
+
+    def calm_down(self) -> None:
+        """Deploy the workflows once more without their schedules, so that there is an end."""
+        for flow in self.site.plan.flows:
+            triggers = tuple(t for t in flow.definition.triggers if not isinstance(t, EveryTrigger))
+            if triggers != flow.definition.triggers and self.client is not None:
+                quiet = msgspec.structs.replace(flow.definition, triggers=triggers)
+                work = self._until_done(lambda quiet=quiet: self._client.deploy(quiet))
+                self.client.context.run(self.site.loop.create_task, work)
 
     async def _until_done(self, act: Callable[[], object]) -> object:
         while True:

@@ -195,6 +195,7 @@ class _Simulation:
             site.loop.resume(program.process)
             if self.rival or program is not self.coordinators[1]:
                 program.start()
+        self.user.calm_down()
         self.required = set(site.disk.tables.runs)
 
     def _erased(self, message: Stored) -> None:

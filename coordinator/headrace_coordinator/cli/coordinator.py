@@ -47,6 +47,12 @@ def coordinator(
         bool,
         typer.Option("--keep-spans/--no-keep-spans", envvar="HEADRACE_KEEP_SPANS", help="For `runs trace`."),
     ] = True,
+    ack_wait: Annotated[
+        float,
+        typer.Option(
+            "--ack-wait", envvar="HEADRACE_ACK_WAIT", min=1.0, help="Seconds a worker may be silent."
+        ),
+    ] = 30.0,
     keep_runs_days: Annotated[
         float,
         typer.Option("--keep-runs-days", envvar="HEADRACE_KEEP_RUNS_DAYS", min=0.0, help="Finished ones."),
@@ -104,6 +110,7 @@ def coordinator(
         results=results,
         keep_spans=keep_spans,
         shards=shards,
+        ack_wait_s=ack_wait,
         retention=RetentionPolicy(
             runs_s=keep_runs_days * DAY_S,
             logs_s=keep_logs_days * DAY_S,

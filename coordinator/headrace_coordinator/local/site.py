@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -16,11 +16,16 @@ from headrace_coordinator.local import ports, state_file
 from headrace_coordinator.local.keeping import keep
 from headrace_coordinator.local.nats_server import EmbeddedNats
 from headrace_coordinator.local.process import Child
+from headrace_protocol.errors import Unavailable
 
 DEFAULT_PORT = 8400
 DEFAULT_NATS_PORT = 4222
 DEPLOY_WAIT_S = 30
 WORKER_GRACE_S = 5.0
+ACK_WAIT_S = 10.0
+"""Shorter than in production: on one machine a silent worker is a dead one, and somebody is watching."""
+USUAL_NATS_START_S = 0.5
+"""Far less than a coordinator needs to ask for it."""
 HEADRACE = (sys.executable, "-m", "headrace.cli")
 NO_CREDENTIALS = tuple(
     part
@@ -73,13 +78,30 @@ class Site:
     async def start(self) -> None:
         """Start NATS and the coordinator at the same time; when one fails, the other is stopped."""
         try:
-            await _together(self.nats.start(), self.coordinator.start())
+            await self._start_both()
         except BaseException:
             await self.stop()
             raise
         self._keep("nats-server", self.nats, lambda: f"see {self.nats.log_file}")
         self._keep("coordinator", self.coordinator, self.coordinator.how_it_ended)
         self.announce()
+
+    async def _start_both(self) -> None:
+        nats = asyncio.create_task(self.nats.start(), name="start of NATS")
+        try:
+            await _together(nats, self._start_coordinator(nats))
+        finally:
+            nats.cancel()
+
+    async def _start_coordinator(self, nats: asyncio.Task[None]) -> None:
+        try:
+            await self.coordinator.start()
+        except Unavailable:
+            # A NATS with much to recover is not there yet when the coordinator wants it.
+            if nats.done() and self.nats.ready_after_s < USUAL_NATS_START_S:
+                raise
+            await nats
+            await self.coordinator.start()
 
     async def deploy(self, targets: Sequence[str]) -> bool:
         """Load and deploy definitions in a process of its own; False when that failed: it printed why."""
@@ -171,10 +193,11 @@ class Site:
         return [*HEADRACE, "deploy", *targets, "--api", self.api, "--wait-s", str(DEPLOY_WAIT_S)]
 
     def _bus(self) -> tuple[str, ...]:
-        return ("--nats", self.nats.url, "--namespace", self.settings.namespace, *NO_CREDENTIALS)
+        where = ("--nats", self.nats.url, "--namespace", self.settings.namespace)
+        return (*where, "--ack-wait", str(ACK_WAIT_S), *NO_CREDENTIALS)
 
 
-async def _together(*starts: Coroutine[object, None, None]) -> None:
+async def _together(*starts: Awaitable[None]) -> None:
     """Wait for all; the first error cancels the others and is raised as it is."""
     tasks = [asyncio.ensure_future(start) for start in starts]
     try:

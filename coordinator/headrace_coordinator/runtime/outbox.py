@@ -20,15 +20,19 @@ from headrace_coordinator.store.records import OutboxBatch
 log = logging.getLogger("headrace.outbox")
 
 RETRY_S = 0.5
+ACK_TIMEOUT_S = 10.0
+"""A confirmation that takes longer is taken for lost: a duplicate message is harmless, a missing one is not."""
 
 
 class _Unconfirmed:
     """A batch on its way."""
 
-    __slots__ = ("batch", "failed", "left")
+    __slots__ = ("batch", "failed", "futures", "left", "sent_at")
 
     def __init__(self, batch: OutboxBatch) -> None:
         self.batch = batch
+        self.futures: list[Future[int]] = []
+        self.sent_at = 0.0
         self.left = 0
         self.failed = False
 
@@ -42,6 +46,7 @@ class Outbox:
         self._open: dict[int, _Unconfirmed] = {}
         self._confirmed: list[int] = []
         self._retry: asyncio.TimerHandle | None = None
+        self._late: asyncio.TimerHandle | None = None
         self._failures = 0
         self.highest: dict[str, int] = {}
         """For each kind of subject (`task`, `in`, …), the highest stream sequence that the bus has confirmed."""
@@ -92,7 +97,9 @@ class Outbox:
 
     def _send(self, entry: _Unconfirmed) -> None:
         bus = self._bus
+        loop = asyncio.get_running_loop()
         entry.failed = False
+        entry.sent_at = loop.time()
         futures = []
         for message in entry.batch.messages:
             if message.stream:
@@ -100,8 +107,11 @@ class Outbox:
             else:
                 bus.send(message.subject, message.headers, message.body)
         entry.left = len(futures)
+        entry.futures = [future for _, future in futures]
         if not futures:
             self._confirm(entry)
+        elif self._late is None:
+            self._late = loop.call_later(ACK_TIMEOUT_S, self._give_up_late)
         for subject, future in futures:
             future.add_done_callback(partial(self._done, entry, subject))
 
@@ -131,6 +141,17 @@ class Outbox:
         self._confirmed.append(entry.batch.sequence)
         metrics.outbox_depth.add(-len(entry.batch.messages))
 
+    def _give_up_late(self) -> None:
+        """Have what waits for too long published again."""
+        loop = asyncio.get_running_loop()
+        self._late = None
+        for entry in self._open.values():
+            if entry.left and loop.time() - entry.sent_at >= ACK_TIMEOUT_S:
+                for future in entry.futures:
+                    future.cancel()
+        if self._open:
+            self._late = loop.call_later(ACK_TIMEOUT_S, self._give_up_late)
+
     def _later(self) -> None:
         if self._retry is None:
             self._retry = asyncio.get_running_loop().call_later(RETRY_S, self._repeat)
@@ -145,5 +166,6 @@ class Outbox:
             self._send(entry)
 
     def close(self) -> None:
-        if self._retry is not None:
-            self._retry.cancel()
+        for timer in (self._retry, self._late):
+            if timer is not None:
+                timer.cancel()

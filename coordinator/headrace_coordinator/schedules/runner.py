@@ -88,6 +88,8 @@ class ScheduleRunner:
         self._schedules: dict[tuple[str, str], Schedule] = {}
         self._states: dict[tuple[str, str], ScheduleState] = {}
         self._wake = asyncio.Event()
+        self.changing = asyncio.Lock()
+        """Held while a deploy changes schedules, or one fires: neither sees half of the other."""
         self._task: asyncio.Task[None] | None = None
 
     async def start(self, definitions: Iterable[WorkflowDefinition]) -> None:
@@ -141,7 +143,8 @@ class ScheduleRunner:
             now_us = self._clock.now_us()
             for key in [key for key in self._schedules if self._states[key].next_fire_us <= now_us]:
                 try:
-                    await self._fire(key, now_us)
+                    async with self.changing:
+                        await self._fire(key, now_us)
                 except HeadraceError as error:
                     log.error("the schedule %s/%s cannot fire: %s", *key, error)
                     await self._clock.sleep(RETRY_S)
@@ -157,6 +160,8 @@ class ScheduleRunner:
         self._wake.clear()
 
     async def _fire(self, key: tuple[str, str], now_us: int) -> None:
+        if key not in self._schedules or self._states[key].next_fire_us > now_us:
+            return  # a deploy was quicker
         schedule, state = self._schedules[key], self._states[key]
         fire_us = latest_missed_us(schedule, state.next_fire_us, now_us)
         moved = ScheduleState(

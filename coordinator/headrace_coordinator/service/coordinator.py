@@ -86,7 +86,8 @@ class RunningCoordinator:
     async def open(self) -> None:
         """Start every part. The store must be open and the bus connected."""
         await self._bus.ensure(self._topology)
-        await self._registry.load()
+        await self._shards.acquire()
+        await self._registry.load()  # what a predecessor deployed while we waited counts too
         definitions = [entry.definition for entry in self._registry.current()]
         self._matcher.rebuild(definitions)
         await self._fleet.start(self._bus)

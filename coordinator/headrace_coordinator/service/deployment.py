@@ -32,6 +32,10 @@ class Deployment:
         check_definition(definition)
         check_event_triggers(definition)
         check_schedules(definition)
+        async with self._schedules.changing:
+            return await self._deploy(definition)
+
+    async def _deploy(self, definition: WorkflowDefinition) -> CommandReply:
         version = definition.version()
         if self._registry.current_version(definition.name) == version:
             return CommandReply(version=version, created=False)

@@ -25,7 +25,7 @@ from headrace_coordinator.runtime.shard import Shard
 from headrace_coordinator.store.port import Store
 from headrace_coordinator.store.records import ShardFence
 from headrace_coordinator.timers import Wheel
-from headrace_protocol.errors import Unavailable
+from headrace_protocol.errors import HeadraceError, Unavailable
 from headrace_protocol.messages import CommandReply, Deploy
 from headrace_protocol.topology import Topology
 
@@ -87,6 +87,7 @@ class ShardSet:
         self._count = count
         self._owner = owner
         self._on_deploy = on_deploy
+        self._fences: list[ShardFence] = []
         self._owned: dict[int, _Owned] = {}
         self._background: set[asyncio.Task[None]] = set()
         self._keeper: asyncio.Task[None] | None = None
@@ -118,22 +119,31 @@ class ShardSet:
             )
         return found.shard
 
+    async def acquire(self) -> None:
+        """Take the leases. What is read from the store before that may be outdated: a predecessor writes for as
+        long as it holds one."""
+        self._fences = [await self._acquire(number) for number in range(self._count)]
+
     async def start(self) -> None:
-        """Take the leases and start the loops; messages are consumed from `consume` on."""
+        """Start the loops; messages are consumed from `consume` on."""
         parts = self._parts
         parts.changes.resume(await parts.store.last_position())
         parts.outbox.resume(await parts.store.last_outbox_sequence())
-        for number in range(self._count):
-            await self._own(number)
+        for fence in self._fences:
+            await self._run(fence)
         self._keeper = asyncio.create_task(self._keep_leases(), name="leases")
 
-    async def _own(self, number: int) -> None:
+    async def _acquire(self, number: int) -> ShardFence:
+        """Wait until the lease is ours."""
         parts = self._parts
         while True:
             fence = await parts.store.acquire_shard(number, self._owner, LEASE_S, parts.clock.now_us())
             if fence is not None:
-                break
+                return fence
             await parts.clock.sleep(LEASE_S / 10)
+
+    async def _run(self, fence: ShardFence) -> None:
+        parts, number = self._parts, fence.shard
         actors = Actors(parts.store, parts.registry)
         shard = Shard(
             fence,
@@ -214,8 +224,15 @@ class ShardSet:
         while True:
             await parts.clock.sleep(LEASE_S / 3)
             for number in self.owned():
-                fence = await parts.store.acquire_shard(number, self._owner, LEASE_S, parts.clock.now_us())
-                if fence is None or fence != self._owned[number].shard.fence:
+                try:
+                    fence = await parts.store.acquire_shard(
+                        number, self._owner, LEASE_S, parts.clock.now_us()
+                    )
+                except HeadraceError as error:
+                    log.error("the lease of shard %d cannot be renewed now: %s", number, error)
+                    continue
+                owned = self._owned.get(number)
+                if owned is not None and fence != owned.shard.fence:
                     log.warning("the lease of shard %d is lost", number)
 
     async def stop(self) -> None:

@@ -57,6 +57,7 @@ class Wheel:
             except HeadraceError as error:
                 log.error("timers cannot be read: %s", error)
                 await self._clock.sleep(RETRY_S)
+                self.set(self._clock.now_us())
 
     async def _sleep(self) -> None:
         wait_s: float | None = None
@@ -71,10 +72,13 @@ class Wheel:
     async def _fire(self) -> None:
         """Hand over what is due and wait for the commits: until then the same timers would be read again."""
         shard = self._shard.fence.shard
+        self._next_us = None  # what is set from here on counts, though the store is read before it is there
         due = await self._store.due_timers(shard, self._clock.now_us(), BATCH)
         if due:
             await self._shard.ask(Envelope(inputs=tuple(_fired(timer) for timer in due)))
-        self._next_us = await self._store.next_timer_us(shard)
+        following = await self._store.next_timer_us(shard)
+        if following is not None:
+            self.set(following)
 
 
 def _fired(timer: Timer) -> TimerFired:

@@ -61,6 +61,12 @@ TargetsArgument = Annotated[
 ]
 
 
+def on_the_command_line(context: typer.Context, name: str) -> bool:
+    """Whether a flag was typed, rather than set by a variable or a file."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
 def bus_options(
     nats: str | None,
     *,

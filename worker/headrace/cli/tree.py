@@ -9,12 +9,15 @@ import typer
 
 from headrace.cli.settings import CommandTree, Option
 
-_NOT_SETTINGS = frozenset({"help", "version", "json", "install_completion", "show_completion"})
+_NOT_SETTINGS = frozenset(
+    {"help", "version", "json", "install_completion", "show_completion", "ready_fd", "state_file", "wait_s"}
+)
 
 
 class _Parameter(Protocol):
     name: str
     param_type_name: str
+    opts: list[str]
 
     def process_value(self, ctx: typer.Context, value: object) -> object: ...
 
@@ -41,9 +44,14 @@ class Tree:
         context = typer.Context(command)  # type: ignore[arg-type]
         parameters: list[_Parameter] = getattr(command, "params", [])
         self.options: Mapping[str, Option] = {
-            one.name: FlagOption(one, context)
+            _key(one): FlagOption(one, context)
             for one in parameters
-            if one.param_type_name == "option" and one.name not in _NOT_SETTINGS
+            if one.param_type_name == "option" and _key(one) not in _NOT_SETTINGS
         }
         commands: dict[str, object] = getattr(command, "commands", {})
         self.commands: Mapping[str, CommandTree] = {name: Tree(one) for name, one in commands.items()}
+
+
+def _key(parameter: _Parameter) -> str:
+    """The longest flag with underscores: `--nats-creds` is `nats_creds` in the file."""
+    return max(parameter.opts, key=len).lstrip("-").replace("-", "_")

@@ -105,6 +105,11 @@ class RunDetail(RunSummary, frozen=True, kw_only=True):
     output: ValueView | None = None
     nodes: tuple[NodeView, ...] = ()
 
+    @property
+    def mapping(self) -> bool:
+        """Whether a map is under way."""
+        return any(node.state == "mapping" for node in self.nodes)
+
 
 class Started(msgspec.Struct, frozen=True, kw_only=True):
     """A run that was started."""

@@ -27,6 +27,8 @@ AWAY_LIMIT_S = 30.0
 """A coordinator that restarts is back long before."""
 LOOK_AGAIN_S = 5.0
 """Unfinished runs are read again this often even without a change: a lost line must not stop the bars."""
+MAPPING_S = 0.4
+"""A map tells of its beginning and end alone; in between, its progress is asked for."""
 
 
 class Connected:
@@ -80,7 +82,7 @@ class Watch:
         self._progress = progress
         self._followed: dict[str, None] = dict.fromkeys(run_ids)
         self._stale: set[str] = set(self._followed)
-        self._read_at = 0.0
+        self._read_at: dict[str, float] = {}
 
     def follow(self, run_id: str) -> None:
         """Follow one more run."""
@@ -129,15 +131,17 @@ class Watch:
                         return
 
     def _refresh(self) -> None:
-        if time.monotonic() - self._read_at > LOOK_AGAIN_S:
-            self._stale.update(self._followed)
-        for run_id in [one for one in self._followed if one in self._stale]:
+        now = time.monotonic()
+        for run_id in self._followed:
             known = self.runs.get(run_id)
-            if known is None or not known.finished:
+            if known is not None and known.finished:
+                continue
+            age_s = now - self._read_at.get(run_id, 0.0)
+            if run_id in self._stale or age_s > (MAPPING_S if known and known.mapping else LOOK_AGAIN_S):
+                self._stale.discard(run_id)
+                self._read_at[run_id] = now
                 self.runs[run_id] = self._read(run_id)
                 self._progress.show(self.runs[run_id])
-            self._stale.discard(run_id)
-            self._read_at = time.monotonic()
 
     def _read(self, run_id: str) -> RunDetail:
         give_up_at = time.monotonic() + AWAY_LIMIT_S

@@ -71,6 +71,7 @@ class Attempt:
         "delivery",
         "finished",
         "key",
+        "limit",
         "message",
         "partial_lines",
         "reason",
@@ -93,6 +94,8 @@ class Attempt:
         self.started_at_us = 0
         self.finished = False
         self.stop: Stop | None = None
+        self.limit = Stop.TIMEOUT
+        """What ends it at its context's deadline."""
         self.reason = ""
         """What the coordinator said about a cancel."""
         self.runner: asyncio.Task[None] | None = None
@@ -113,12 +116,21 @@ class Attempt:
         )
 
     def begin(self) -> None:
-        """The work starts now: its timeout counts from here."""
+        """The work starts now: its timeout counts from here.
+
+        The deadline is a time of the coordinator's clock, with which ours need not agree: what was left of it
+        when the task was queued is left now. A run never fails early because of a worker's clock, and never
+        late, since the coordinator ends it by its own.
+        """
+        message = self.message
         self.started_at_us = now_us()
-        limits = [self.message.deadline_us] if self.message.deadline_us is not None else []
-        if self.message.timeout_s is not None:
-            limits.append(self.started_at_us + int(self.message.timeout_s * 1e6))
-        self.context.deadline_us = min(limits, default=None)
+        limits: list[tuple[int, Stop]] = []
+        if message.deadline_us is not None:
+            limits.append((self.started_at_us + message.deadline_us - message.queued_at_us, Stop.DEADLINE))
+        if message.timeout_s is not None:
+            limits.append((self.started_at_us + int(message.timeout_s * 1e6), Stop.TIMEOUT))
+        if limits:
+            self.context.deadline_us, self.limit = min(limits)
 
     def held(self) -> HeldAttempt:
         message = self.message

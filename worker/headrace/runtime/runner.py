@@ -157,9 +157,8 @@ class Runner:
     async def _go(self, attempt: Attempt) -> Produced:
         attempt.begin()
         self._reports.started(attempt)
-        message, limit_us = attempt.message, attempt.context.deadline_us
+        limit_us, why = attempt.context.deadline_us, attempt.limit
         if limit_us is not None:
-            why = Stop.DEADLINE if limit_us == message.deadline_us else Stop.TIMEOUT
             left_s = (limit_us - attempt.started_at_us) / 1e6
             if left_s <= 0:
                 attempt.stop = why

@@ -22,6 +22,7 @@ from headrace.cli.options import (
     TokenFlag,
     UserFlag,
     bus_options,
+    on_the_command_line,
 )
 from headrace.cli.settings import api_url
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 
 def deploy(
+    context: typer.Context,
     targets: TargetsArgument,
     *,
     dry_run: Annotated[
@@ -53,7 +55,7 @@ def deploy(
 ) -> None:
     """Check definitions and deploy them.
 
-    Over the HTTP API, or with --nats straight to NATS. The same content never makes a new version.
+    Over the HTTP API, or with the flag --nats straight to NATS. The same content never makes a new version.
     """
     from headrace.authoring.loader import load_all
 
@@ -65,7 +67,7 @@ def deploy(
         sys.stdout = stdout
     if dry_run:
         replies = [_dry(definition) for definition in definitions]
-    elif nats is None:
+    elif not on_the_command_line(context, "nats"):
         replies = [_over_http(definition, api, wait_s) for definition in definitions]
     else:
         options = bus_options(

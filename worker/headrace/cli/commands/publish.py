@@ -20,6 +20,7 @@ from headrace.cli.options import (
     TokenFlag,
     UserFlag,
     bus_options,
+    on_the_command_line,
 )
 from headrace.cli.settings import api_url
 
@@ -30,6 +31,7 @@ SOURCE = "headrace/cli"
 
 
 def publish(
+    context: typer.Context,
     event_type: Annotated[str, typer.Argument(metavar="TYPE", help="Such as orders.uploaded.")],
     data: Annotated[
         str | None, typer.Option("--data", "-d", metavar="JSON", help="JSON, @FILE, or - for stdin.")
@@ -60,10 +62,10 @@ def publish(
 ) -> None:
     """Publish a CloudEvent.
 
-    Over the HTTP API, and the answer names the runs that it started; with --nats straight to NATS.
+    Over the HTTP API, and the answer names the runs that it started; with the flag --nats straight to NATS.
     """
     event = _event(event_type, data, event_id, source, subject, traceparent)
-    if nats is None:
+    if not on_the_command_line(context, "nats"):
         _over_http(event, api, as_json=as_json)
         return
     options = bus_options(

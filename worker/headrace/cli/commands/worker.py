@@ -48,6 +48,15 @@ def worker(
         float,
         typer.Option("--grace", envvar="HEADRACE_GRACE", min=0.0, help="Seconds to finish after SIGTERM."),
     ] = 30.0,
+    ack_wait: Annotated[
+        float,
+        typer.Option(
+            "--ack-wait",
+            envvar="HEADRACE_ACK_WAIT",
+            min=1.0,
+            help="As the coordinator's: seconds of silence.",
+        ),
+    ] = 30.0,
     results: Annotated[
         str,
         typer.Option(
@@ -90,6 +99,7 @@ def worker(
             processes=processes or os.cpu_count() or 1,
             results=results,
             grace_s=grace,
+            ack_wait_s=ack_wait,
             echo=echo,
         )
     )

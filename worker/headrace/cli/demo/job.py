@@ -66,7 +66,7 @@ class Job:
                     watch.follow(self._publish(month, path, f"2013-{month:02d}"))
                 watch.wait(changes, timeout_s=RUNS_TIMEOUT_S)
                 failed = watch.runs[self.runs[self.example.malformed.month]]
-            self._check_failure(failed)
+            self.check_failure(failed)
             return {month: watch.runs[run_id] for month, run_id in self.runs.items()}, failed
         finally:
             changes.close()
@@ -128,7 +128,7 @@ class Job:
         self.titles[runs[0]] = title
         return runs[0]
 
-    def _check_failure(self, run: RunDetail) -> None:
+    def check_failure(self, run: RunDetail) -> None:
         """The malformed month has to fail, and to name file, row and column."""
         broken = self.example.malformed
         message = run.error.message if run.error else ""

@@ -43,6 +43,7 @@ class Bar(msgspec.Struct, frozen=True):
     state: str
     done: int
     total: int
+    took: str = ""
 
 
 def for_run() -> Progress:
@@ -59,14 +60,21 @@ def for_runs(titles: Titles) -> Progress:
 
 def node_bars(run: RunDetail) -> list[Bar]:
     """A bar for each node."""
-    return [Bar(f"{run.run_id}/{node.node}", node.node, node.state, *units(node)) for node in run.nodes]
+    return [
+        Bar(f"{run.run_id}/{node.node}", node.node, node.state, *units(node), _took(node.duration_s))
+        for node in run.nodes
+    ]
 
 
 def run_bars(run: RunDetail, titles: Titles) -> list[Bar]:
     """One bar for a run: all of its nodes and items together."""
     counted = [units(node) for node in run.nodes]
     done, total = sum(one for one, _ in counted), sum(one for _, one in counted)
-    return [Bar(run.run_id, _title(run, titles), run.state, done, total)]
+    return [Bar(run.run_id, _title(run, titles), run.state, done, total, _took(run.duration_s))]
+
+
+def _took(seconds: float | None) -> str:
+    return "" if seconds is None else duration(seconds)
 
 
 def units(node: NodeView) -> tuple[int, int]:
@@ -168,17 +176,16 @@ class Bars:
         self._progress.console.print(text, markup=False, highlight=False)
 
     def show(self, run: RunDetail) -> None:
-        took = duration(run.duration_s)
         for bar in self._bars_of(run):
-            if bar.key not in self._tasks:
-                self._tasks[bar.key] = self._progress.add_task(
-                    bar.title, total=bar.total, state="", colour="", took=""
-                )
+            task = self._tasks.get(bar.key)
+            if task is None:
+                task = self._progress.add_task(bar.title, state="", colour="cyan", took="")
+                self._tasks[bar.key] = task
             self._progress.update(
-                self._tasks[bar.key],
+                task,
                 total=bar.total,
                 completed=bar.done,
                 state=bar.state,
                 colour=_STYLES.get(bar.state, "cyan"),
-                took=took,
+                took=bar.took,
             )

@@ -1,0 +1,123 @@
+"""`python -m tests.simulation [COUNT]`: run seeds; `--seed N`: one of them, with its story."""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import sys
+import time
+from collections.abc import Iterator
+
+import msgspec
+
+from tests.simulation.plan import make_plan
+from tests.simulation.shrink import shrink
+from tests.simulation.simulate import Report, simulate
+from tests.simulation.story import tell
+
+WIDTH = 40
+SHOWN = 10
+
+
+class Result(msgspec.Struct, frozen=True):
+    """What is kept of a seed."""
+
+    seed: int
+    failure: str
+    executions: int
+    virtual_s: float
+
+
+def check_seed(seed: int) -> Result:
+    """Run a seed, for its verdict alone."""
+    report = simulate(make_plan(seed))
+    failure = str(report.breaches[0]) if report.failed else ""
+    return Result(seed, failure, report.executions, report.ended_s)
+
+
+def explain(seed: int, *, shrunk: bool = True) -> tuple[Report, str]:
+    """Run a seed again with its story, shrunk when it fails."""
+    report = simulate(make_plan(seed), story=True)
+    if report.failed and shrunk:
+        smaller = shrink(report)
+        report = simulate(smaller.plan, story=True)
+    return report, tell(report, shrunk=shrunk and bool(report.failed))
+
+
+def _run_many(seeds: range, jobs: int) -> int:
+    began = time.monotonic()
+    failures: list[Result] = []
+    executions, virtual_s = 0, 0.0
+    progress = _Progress(len(seeds), began)
+    for done, result in enumerate(_results(seeds, jobs), 1):
+        executions += result.executions
+        virtual_s += result.virtual_s
+        if result.failure:
+            failures.append(result)
+            progress.say(f"seed {result.seed} fails: {result.failure}")
+        progress.show(done, len(failures))
+    progress.end()
+    took_s = time.monotonic() - began
+    print(
+        f"{len(seeds)} seeds in {took_s:.1f} s ({len(seeds) / took_s:.1f} seeds/s): {len(failures)} failed; "
+        f"{executions} attempts executed, {virtual_s / 3600:.1f} simulated hours"
+    )
+    if not failures:
+        return 0
+    print(f"\nfailed: {', '.join(str(result.seed) for result in failures[:SHOWN])}\n")
+    print(explain(min(failures, key=lambda result: result.seed).seed)[1])
+    return 1
+
+
+def _results(seeds: range, jobs: int) -> Iterator[Result]:
+    if jobs == 1:
+        yield from map(check_seed, seeds)
+        return
+    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
+        yield from pool.imap_unordered(check_seed, seeds, chunksize=4)
+
+
+class _Progress:
+    """A bar on a terminal; a line every tenth elsewhere."""
+
+    def __init__(self, total: int, began: float) -> None:
+        self._total = total
+        self._began = began
+        self._bar = sys.stdout.isatty()
+        self._told = 0
+
+    def show(self, done: int, failed: int) -> None:
+        rate = done / max(1e-9, time.monotonic() - self._began)
+        counts = f"{done}/{self._total}  {rate:.1f} seeds/s  {failed} failed"
+        if self._bar:
+            filled = WIDTH * done // self._total
+            print(f"\r[{'#' * filled}{'.' * (WIDTH - filled)}] {counts} ", end="", flush=True)
+        elif done * 10 // self._total > self._told:
+            self._told = done * 10 // self._total
+            print(counts, flush=True)
+
+    def say(self, line: str) -> None:
+        print(f"\r{line[:300]}" if self._bar else line[:300], flush=True)
+
+    def end(self) -> None:
+        if self._bar:
+            print()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="just sim", description="Simulate the whole system from seeds.")
+    parser.add_argument("count", nargs="?", type=int, default=100, help="how many seeds (default: 100)")
+    parser.add_argument("--first", type=int, default=0, help="the first seed (default: 0)")
+    parser.add_argument("--jobs", type=int, default=2, help="processes (default: 2)")
+    parser.add_argument("--seed", type=int, help="run this seed alone and tell its story")
+    parser.add_argument("--whole", action="store_true", help="with --seed: do not shrink a failure")
+    options = parser.parse_args()
+    if options.seed is None:
+        return _run_many(range(options.first, options.first + options.count), options.jobs)
+    report, story = explain(options.seed, shrunk=not options.whole)
+    print(story)
+    return 1 if report.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
