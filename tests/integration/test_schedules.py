@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ async def test_missed_times_are_made_up_for_once(cluster: Cluster) -> None:
     assert len(set(times)) == len(times)
     later = [at for at in times if at > last]
     assert later[0] - last >= 4 * SECOND_US
-    assert [two - one for one, two in zip(later, later[1:], strict=False)] == [SECOND_US] * (len(later) - 1)
+    assert [two - one for one, two in pairwise(later)] == [SECOND_US] * (len(later) - 1)
 
 
 async def seconds_pass(since_us: int, seconds: int) -> None:

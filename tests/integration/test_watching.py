@@ -144,5 +144,3 @@ async def lines(cluster: Cluster, run_id: str, count: int) -> list[dict[str, Any
 
     await eventually(there, 10, lambda: found)
     return found
-
-

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 import time
 from pathlib import Path
@@ -41,8 +43,10 @@ class Terminal:
 
     def _print(self, part: str, text: str, *, bold: bool = False) -> None:
         name = typer.style(f"{part:<{NAME_WIDTH}} │", fg=_colour(part), bold=bold)
-        for line in text.splitlines() or [""]:
-            typer.echo(f"{name} {line}")
+        # A terminal that was closed must not keep us from stopping in order.
+        with contextlib.suppress(OSError):
+            for line in text.splitlines() or [""]:
+                typer.echo(f"{name} {line}")
 
 
 def _colour(part: str) -> str:
@@ -62,8 +66,6 @@ def seconds_since_start() -> float:
     """How long this process has been alive, the start of Python included."""
     if sys.platform != "linux":
         return time.process_time()
-    import os
-
     # Field 22 of proc_pid_stat(5), counted from the one after the name, which may itself hold spaces.
     fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
     return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")

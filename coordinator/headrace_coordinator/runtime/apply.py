@@ -135,7 +135,7 @@ class Applier:
         if scope is not None:
             expires_at_us = turn.now_us + DEDUPE_KEPT_S * 1_000_000
             turn.transaction.dedupe.append(DedupeKey(*scope, run_id, expires_at_us))
-        metrics.runs_started.add(1, {"workflow": command.workflow})
+        metrics.runs_started.add(1, command.workflow)
         return CommandReply(run_id=run_id, version=entry.version)
 
 

@@ -33,7 +33,7 @@ def understood(error: Exception) -> HeadraceError:
 
 def dead_letter(message: Incoming, error: HeadraceError, now_us: int, *, also: str = "") -> DeadLetter:
     """The letter for a message. `also` tells letters of one message apart, such as one for each trigger."""
-    metrics.dead_letters.add(1, {"code": error.code})
+    metrics.dead_letters.add(1, error.code)
     name = _identity(message) + b"\0" + also.encode()
     return DeadLetter(
         letter_id=blake2b(name, digest_size=10).hexdigest(),
@@ -52,7 +52,7 @@ def _text(value: str) -> str:
 
 def rejected_letter(message: Incoming, rejected: Rejected, now_us: int) -> DeadLetter:
     """The letter for a message that a worker could not understand."""
-    metrics.dead_letters.add(1, {"code": rejected.error.code})
+    metrics.dead_letters.add(1, rejected.error.code)
     return DeadLetter(
         letter_id=blake2b(_identity(message), digest_size=10).hexdigest(),
         received_at_us=now_us,

@@ -96,7 +96,7 @@ class Turn:
         entry.head = entry.head or decision.head
         self.transaction.attempts += decision.attempts
         for attempt in decision.attempts:
-            metrics.tasks_finished.add(1, {"state": attempt.state, "workflow": run.head.workflow})
+            metrics.tasks_finished.add(1, attempt.state, run.head.workflow)
             if attempt.started_at_us and attempt.queued_at_us:
                 metrics.queue_wait.record(max(0, attempt.started_at_us - attempt.queued_at_us) / 1e6)
         for effect in decision.effects:
@@ -115,7 +115,7 @@ class Turn:
                     self.collects.append(effect)
                 case Finish(run_id=run_id, state=state):
                     self.finished.append(run_id)
-                    metrics.runs_finished.add(1, {"state": state, "workflow": run.head.workflow})
+                    metrics.runs_finished.add(1, state, run.head.workflow)
                     metrics.run_duration.record((self.now_us - run.head.created_at_us) / 1e6)
 
     def send(self, message: OutboxMessage) -> None:

@@ -7,6 +7,7 @@ time that was missed is made up for: runs of a flood of old times help nobody.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Iterable
 from typing import Protocol
@@ -153,10 +154,8 @@ class ScheduleRunner:
         now_us = self._clock.now_us()
         due = min((self._states[key].next_fire_us for key in self._schedules), default=None)
         wait_s = None if due is None else min(LONGEST_SLEEP_S, max(0.0, (due - now_us) / 1e6))
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), wait_s)
-        except TimeoutError:
-            pass
         self._wake.clear()
 
     async def _fire(self, key: tuple[str, str], now_us: int) -> None:

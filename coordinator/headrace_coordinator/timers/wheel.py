@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 
 from headrace_coordinator.engine.inputs import TimerFired
@@ -63,10 +64,8 @@ class Wheel:
         wait_s: float | None = None
         if self._next_us is not None:
             wait_s = min(LONGEST_SLEEP_S, max(0.0, (self._next_us - self._clock.now_us()) / 1e6))
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), wait_s)
-        except TimeoutError:
-            pass
         self._wake.clear()
 
     async def _fire(self) -> None:

@@ -20,7 +20,9 @@ def letter_id(reply: str, body: bytes = b"same", also: str = "") -> str:
 
 
 OLD = "$JS.ACK.STREAM.durable.{deliveries}.{sequence}.{consumer_sequence}.1700000000.{pending}"
-NEW = "$JS.ACK.domain.account.STREAM.durable.{deliveries}.{sequence}.{consumer_sequence}.1700000000.{pending}.x"
+NEW = (
+    "$JS.ACK.domain.account.STREAM.durable.{deliveries}.{sequence}.{consumer_sequence}.1700000000.{pending}.x"
+)
 
 
 @pytest.mark.parametrize("form", [OLD, NEW])

@@ -1,0 +1,144 @@
+"""From a message to an envelope: what can be understood becomes inputs, everything else a dead letter."""
+
+import msgspec
+import pytest
+
+from headrace_coordinator.bus.port import Incoming
+from headrace_coordinator.engine.inputs import OutcomeReceived
+from headrace_coordinator.runtime.envelope import Envelope
+from headrace_coordinator.runtime.ingress import Ingress
+from headrace_protocol.codec import encode, raw
+from headrace_protocol.errors import ErrorInfo
+from headrace_protocol.messages import (
+    CancelRun,
+    Deploy,
+    Outcome,
+    OutcomeBatch,
+    OutcomeState,
+    Rejected,
+    StartRun,
+)
+from headrace_protocol.subjects import Subjects
+from tests.unit.runtime.fakes import FakeBus, FakeClock
+from tests.unit.runtime.test_registry import WORKFLOW
+
+OUTCOME = Outcome(
+    run_id="r",
+    node="n",
+    attempt=1,
+    state=OutcomeState.SUCCEEDED,
+    started_at_us=1,
+    finished_at_us=2,
+    worker="w",
+)
+BATCH = OutcomeBatch((OUTCOME, msgspec.structs.replace(OUTCOME, attempt=2)))
+START = StartRun(run_id="r", workflow="w", params=raw({}))
+ERROR = ErrorInfo(code="protocol.malformed", message="no task")
+REJECTED = Rejected(subject="hr.n.task.q.normal", headers={}, body=b"x", error=ERROR)
+TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+@pytest.fixture
+def bus() -> FakeBus:
+    return FakeBus()
+
+
+@pytest.fixture
+def ingress(bus: FakeBus) -> Ingress:
+    return Ingress(Subjects("n"), bus, FakeClock())
+
+
+def message(kind: str, body: bytes, **headers: str) -> Incoming:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Incoming(f"hr.n.in.0.{kind}.q", named, body, "")
+
+
+def envelope(ingress: Ingress, incoming: Incoming) -> Envelope:
+    made = ingress.envelope(incoming)
+    assert isinstance(made, Envelope)
+    return made
+
+
+def test_outcomes(bus: FakeBus, ingress: Ingress) -> None:
+    incoming = message("outcome", encode(BATCH))
+    made = envelope(ingress, incoming)
+    assert made.inputs == tuple(OutcomeReceived(outcome) for outcome in BATCH.outcomes)
+    assert made.origin is incoming
+    assert bus.acknowledged == []
+    assert made.ack is not None
+    made.ack()
+    assert bus.acknowledged == [incoming]
+
+
+def test_json_is_as_good(ingress: Ingress) -> None:
+    body = b'{"type":"start_run","run_id":"r","workflow":"w","params":{"a":[1]}}'
+    (start,) = envelope(ingress, message("command", body, Content_Type="application/json")).inputs
+    assert isinstance(start, StartRun)
+    assert msgspec.msgpack.decode(start.params) == {"a": [1]}
+
+
+def test_a_start_takes_the_trace_of_its_headers(ingress: Ingress) -> None:
+    (start,) = envelope(ingress, message("command", encode(START), traceparent=TRACEPARENT)).inputs
+    assert isinstance(start, StartRun)
+    assert start.trace is not None
+    assert start.trace.traceparent == TRACEPARENT
+
+
+def test_whoever_wants_a_reply_hears_of_errors_himself(ingress: Ingress) -> None:
+    silent = envelope(ingress, message("command", encode(CancelRun(run_id="r"))))
+    assert silent.origin is not None
+    asking = envelope(
+        ingress, message("command", encode(CancelRun(run_id="r")), Headrace_Reply_To="_INBOX.a")
+    )
+    assert (asking.origin, asking.reply_to) == (None, "_INBOX.a")
+
+
+def test_a_deploy_is_no_input_of_a_run(ingress: Ingress) -> None:
+    deploy = Deploy(definition=WORKFLOW)
+    assert ingress.envelope(message("command", encode(deploy))) == deploy
+
+
+def test_what_a_worker_rejected(ingress: Ingress) -> None:
+    made = envelope(ingress, message("rejected", encode(REJECTED)))
+    assert made.inputs == ()
+    (letter,) = made.dead
+    assert (letter.subject, letter.error) == (REJECTED.subject, ERROR)
+
+
+@pytest.mark.parametrize(
+    ("incoming", "code"),
+    [
+        (message("outcome", b"\xc1"), "protocol.malformed"),
+        (message("outcome", encode(BATCH), Headrace_Version="2"), "protocol.version"),
+        (message("outcome", encode(BATCH), Content_Type="text/html"), "protocol.malformed"),
+        (message("command", encode({"type": "dance"})), "protocol.unknown_kind"),
+        (message("command", encode(START), Headrace_Reply_To="a b"), "protocol.malformed"),
+        (message("rejected", encode({})), "protocol.malformed"),
+        (message("nonsense", b""), "protocol.unknown_kind"),
+        (Incoming("hr.other.in.0.outcome.q", {}, encode(BATCH)), "protocol.unroutable"),
+        (Incoming("hr.n.in.x.outcome.q", {}, encode(BATCH)), "protocol.unroutable"),
+        (message("outcome", b"\x91" * 3_000), "protocol.malformed"),
+    ],
+)
+def test_what_cannot_be_understood(bus: FakeBus, ingress: Ingress, incoming: Incoming, code: str) -> None:
+    made = envelope(ingress, incoming)
+    assert made.inputs == ()
+    (letter,) = made.dead
+    assert letter.error.code == code
+    assert (letter.subject, letter.body) == (incoming.subject, incoming.body)
+    assert made.ack is not None
+
+
+def test_a_long_error_is_cut_and_a_short_one_is_not(ingress: Ingress) -> None:
+    short = ErrorInfo(code="task.failed", message="m", traceback="t" * 1_000, details={"a": "b"})
+    long = ErrorInfo(
+        code="task.failed", message="m" * 90_000, traceback="t" * 90_000 + "end", details={"a": "b" * 90_000}
+    )
+    batch = OutcomeBatch(tuple(msgspec.structs.replace(OUTCOME, error=error) for error in (short, long)))
+    first, second = envelope(ingress, message("outcome", encode(batch))).inputs
+    assert isinstance(first, OutcomeReceived)
+    assert first.outcome.error == short
+    assert isinstance(second, OutcomeReceived)
+    assert second.outcome.error is not None
+    assert len(encode(second.outcome.error)) < 64 * 1024
+    assert second.outcome.error.traceback.endswith("end")

@@ -1,0 +1,219 @@
+"""What counts as lost by the bus, and what is done about it."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from headrace_coordinator.bus.port import ConsumerState, StreamState
+from headrace_coordinator.engine.inputs import AttemptOverdue, Redispatch
+from headrace_coordinator.runtime.actors import Actors
+from headrace_coordinator.runtime.envelope import Envelope
+from headrace_coordinator.runtime.outbox import Outbox
+from headrace_coordinator.runtime.vigil import Vigil, is_lost
+from headrace_coordinator.store.memory import MemoryStore
+from headrace_coordinator.store.records import NodeRow, StreamIdentity, Transaction
+from headrace_protocol.codec import decode
+from headrace_protocol.messages import CancelAttempts, HeldAttempt
+from headrace_protocol.topology import Topology
+from tests.engine.building import T0, Driver, node, plan_of
+from tests.unit.runtime.fakes import FakeBus, FakeClock
+
+TASKS = "HR_TASKS_n"
+INPUTS = "HR_INPUTS_n"
+DONE = ConsumerState(pending=0, in_flight=0, redelivered=0, acked_below=9)
+BUSY = ConsumerState(pending=3, in_flight=1, redelivered=0, acked_below=9)
+
+
+class FakeFleet:
+    def __init__(self) -> None:
+        self.attempts: list[tuple[str, HeldAttempt]] = []
+
+    def held(self) -> tuple[tuple[str, HeldAttempt], ...]:
+        return tuple(self.attempts)
+
+
+class FakeShards:
+    count = 1
+
+    def __init__(self, actors: Actors) -> None:
+        self._actors = actors
+        self.inputs: list[object] = []
+
+    def owned(self) -> tuple[int, ...]:
+        return (0,)
+
+    def put(self, shard: int, envelope: Envelope) -> None:
+        self.inputs += envelope.inputs
+
+    def actors(self, shard: int) -> Actors:
+        return self._actors
+
+
+class Setting:
+    """A run whose node `a` is dispatched, with its vigil."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self.driver = Driver(plan_of(node("a")))
+        self.store = store
+        self.bus = FakeBus()
+        self.clock = FakeClock()
+        self.outbox = Outbox(self.bus)
+        self.fleet = FakeFleet()
+        actors = Actors(store, None)  # type: ignore[arg-type]
+        actors.keep(self.driver.run, self.driver.plan)
+        self.shards = FakeShards(actors)
+        topology = Topology("n")
+        self.vigil = Vigil(
+            topology,
+            self.bus,
+            store,
+            self.outbox,
+            self.fleet,
+            self.shards,
+            self.clock,  # type: ignore[arg-type]
+        )
+
+    def streams(self, tasks: int, inputs: int = 5, created: str = "monday") -> None:
+        self.bus.streams = [StreamState(TASKS, created, tasks), StreamState(INPUTS, "monday", inputs)]
+
+    def later(self, seconds: float) -> None:
+        self.clock.at_us += round(seconds * 1e6)
+
+
+@pytest.fixture
+async def setting() -> Setting:
+    store = MemoryStore()
+    await store.open()
+    made = Setting(store)
+    run = made.driver.run
+    await store.commit(
+        Transaction(runs=[run.head], nodes=[NodeRow("r", name, one) for name, one in run.nodes.items()])
+    )
+    made.streams(7)
+    await made.vigil.reconnected()
+    return made
+
+
+@pytest.mark.parametrize(
+    ("known", "found", "lost"),
+    [
+        (None, StreamState("s", "monday", 0), False),
+        (StreamIdentity("s", "monday", 7), StreamState("s", "monday", 7), False),
+        (StreamIdentity("s", "monday", 7), StreamState("s", "monday", 9), False),
+        (StreamIdentity("s", "monday", 7), StreamState("s", "monday", 6), True),
+        (StreamIdentity("s", "monday", 7), StreamState("s", "tuesday", 9), True),
+    ],
+)
+def test_younger_or_shorter_is_lost(known: StreamIdentity | None, found: StreamState, lost: bool) -> None:
+    assert is_lost(known, found) is lost
+
+
+async def test_the_first_look_only_records(setting: Setting) -> None:
+    assert setting.shards.inputs == []
+    assert await setting.store.stream(TASKS) == StreamIdentity(TASKS, "monday", 7)
+
+
+@pytest.mark.parametrize("change", ["younger", "shorter", "shorter than was confirmed", "inputs"])
+async def test_what_is_dispatched_is_published_again(setting: Setting, change: str) -> None:
+    match change:
+        case "younger":
+            setting.streams(7, created="tuesday")
+        case "shorter":
+            setting.streams(3)
+        case "inputs":
+            setting.streams(7, inputs=1)
+        case _:
+            setting.outbox.highest["task"] = 12
+            setting.streams(11)
+    await setting.vigil.reconnected()
+    assert setting.shards.inputs == [Redispatch("r")]
+    await setting.vigil.reconnected()
+    assert setting.shards.inputs == [Redispatch("r")], "once for each loss"
+
+
+async def test_what_is_published_while_the_bus_is_asked_is_not_lost(setting: Setting) -> None:
+    """The stream's state is older than the confirmation that arrives after it."""
+    setting.streams(7)
+    setting.bus.on_ensure = lambda: setting.outbox.highest.update(task=8)
+    await setting.vigil.reconnected()
+    assert setting.shards.inputs == []
+
+
+async def test_a_lost_attempt_is_published_again_at_the_second_look(setting: Setting) -> None:
+    setting.bus.consumers["default_normal"] = DONE
+    await setting.vigil.sweep()
+    assert setting.shards.inputs == [], "younger than two leases"
+    setting.later(61)
+    await setting.vigil.sweep()
+    assert setting.shards.inputs == [], "seen for the first time"
+    setting.later(15)
+    await setting.vigil.sweep()
+    assert setting.shards.inputs == [Redispatch("r", (("a", None, 1),))]
+
+
+async def test_a_held_attempt_is_not_lost(setting: Setting) -> None:
+    setting.bus.consumers["default_normal"] = DONE
+    setting.fleet.attempts = [("w", HeldAttempt(run_id="r", node="a", attempt=1, started_at_us=T0))]
+    for _ in range(3):
+        setting.later(61)
+        await setting.vigil.sweep()
+    assert setting.shards.inputs == []
+
+
+async def test_an_attempt_may_still_be_in_a_busy_queue(setting: Setting) -> None:
+    setting.bus.consumers["default_normal"] = BUSY
+    setting.streams(20)
+    setting.outbox.highest["task"] = 20  # its message is among the first twenty, nine are acknowledged
+    for _ in range(3):
+        setting.later(61)
+        await setting.vigil.sweep()
+    assert setting.shards.inputs == []
+
+
+async def test_a_busy_queue_that_is_past_the_attempt(setting: Setting) -> None:
+    setting.streams(9)
+    setting.outbox.highest["task"] = 9
+    setting.bus.consumers["default_normal"] = BUSY
+    for _ in range(3):
+        setting.later(61)
+        await setting.vigil.sweep()
+    assert setting.shards.inputs == [Redispatch("r", (("a", None, 1),))] * 2
+
+
+async def test_a_queue_that_was_never_made(setting: Setting) -> None:
+    for _ in range(3):
+        setting.later(61)
+        await setting.vigil.sweep()
+    assert setting.shards.inputs == []
+
+
+async def test_what_no_run_waits_for_is_stopped(setting: Setting) -> None:
+    live = HeldAttempt(run_id="r", node="a", attempt=1, started_at_us=T0)
+    old = HeldAttempt(run_id="r", node="a", attempt=0, started_at_us=T0)
+    gone = HeldAttempt(run_id="no more", node="a", attempt=1, started_at_us=T0)
+    setting.fleet.attempts = [("w", live), ("w", old), ("x", gone)]
+    await setting.vigil.sweep()
+    assert {subject for subject, _ in setting.bus.sent} == {"hr.n.live.cancel"}
+    cancelled = [decode(body, CancelAttempts) for _, body in setting.bus.sent]
+    assert [(one.run_id, one.attempts) for one in cancelled] == [("r", (old,)), ("no more", (gone,))]
+
+
+async def test_an_attempt_far_beyond_its_timeout_is_fenced() -> None:
+    store = MemoryStore()
+    await store.open()
+    made = Setting(store)
+    planned = made.driver.plan.nodes["a"]
+    options = msgspec.structs.replace(planned.definition.options, timeout_s=5.0)
+    definition = msgspec.structs.replace(planned.definition, options=options)
+    made.driver.plan.nodes["a"] = msgspec.structs.replace(planned, definition=definition)
+    run = made.driver.run
+    await store.commit(Transaction(runs=[run.head], nodes=[NodeRow("r", "a", run.nodes["a"])]))
+    made.streams(7)
+    made.fleet.attempts = [("w", HeldAttempt(run_id="r", node="a", attempt=1, started_at_us=T0))]
+    made.later(19)
+    await made.vigil.sweep()
+    assert made.shards.inputs == []
+    made.later(2)
+    await made.vigil.sweep()
+    assert made.shards.inputs == [AttemptOverdue("r", "a", None, 1, "w")]
