@@ -3,45 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import sys
 import time
-from collections.abc import Iterator
 
-import msgspec
-
-from tests.simulation.plan import make_plan
-from tests.simulation.shrink import shrink
-from tests.simulation.simulate import Report, simulate
-from tests.simulation.story import tell
+from tests.simulation.campaign import Result, explain, run_seeds
 
 WIDTH = 40
 SHOWN = 10
-
-
-class Result(msgspec.Struct, frozen=True):
-    """What is kept of a seed."""
-
-    seed: int
-    failure: str
-    executions: int
-    virtual_s: float
-
-
-def check_seed(seed: int) -> Result:
-    """Run a seed, for its verdict alone."""
-    report = simulate(make_plan(seed))
-    failure = str(report.breaches[0]) if report.failed else ""
-    return Result(seed, failure, report.executions, report.ended_s)
-
-
-def explain(seed: int, *, shrunk: bool = True) -> tuple[Report, str]:
-    """Run a seed again with its story, shrunk when it fails."""
-    report = simulate(make_plan(seed), story=True)
-    if report.failed and shrunk:
-        smaller = shrink(report)
-        report = simulate(smaller.plan, story=True)
-    return report, tell(report, shrunk=shrunk and bool(report.failed))
 
 
 def _run_many(seeds: range, jobs: int) -> int:
@@ -49,7 +17,7 @@ def _run_many(seeds: range, jobs: int) -> int:
     failures: list[Result] = []
     executions, virtual_s = 0, 0.0
     progress = _Progress(len(seeds), began)
-    for done, result in enumerate(_results(seeds, jobs), 1):
+    for done, result in enumerate(run_seeds(seeds, jobs), 1):
         executions += result.executions
         virtual_s += result.virtual_s
         if result.failure:
@@ -67,14 +35,6 @@ def _run_many(seeds: range, jobs: int) -> int:
     print(f"\nfailed: {', '.join(str(result.seed) for result in failures[:SHOWN])}\n")
     print(explain(min(failures, key=lambda result: result.seed).seed)[1])
     return 1
-
-
-def _results(seeds: range, jobs: int) -> Iterator[Result]:
-    if jobs == 1:
-        yield from map(check_seed, seeds)
-        return
-    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
-        yield from pool.imap_unordered(check_seed, seeds, chunksize=4)
 
 
 class _Progress:

@@ -241,7 +241,7 @@ class ShardSet:
             if task is not None:
                 task.cancel()
         fences: list[ShardFence] = []
-        for owned in self._owned.values():
+        for owned in tuple(self._owned.values()):  # a last turn that cannot commit loses its shard
             await owned.abandon()
             await owned.shard.stop()
             fences.append(owned.shard.fence)
