@@ -67,7 +67,7 @@ CHANNELS: dict[str, Channel] = {
     ),
     "lifecycle": Channel(
         address="hr.{namespace}.life.{workflow}.{what}",
-        messages=("LifecycleBatch",),
+        messages=("LifecycleMessage",),
         senders=(COORDINATOR,),
         receivers=(SUBSCRIBER,),
         summary="What happened to runs, after it was committed.",

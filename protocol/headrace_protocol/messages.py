@@ -192,6 +192,12 @@ class LifecycleBatch(msgspec.Struct, frozen=True, kw_only=True):
     events: tuple[LifecycleEvent, ...]
 
 
+class LifecycleMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """What one turn of the coordinator did to runs of one workflow, in order of position."""
+
+    batches: tuple[LifecycleBatch, ...]
+
+
 class LogLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One line that a task logged or printed."""
 

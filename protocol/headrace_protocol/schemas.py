@@ -24,7 +24,7 @@ MESSAGE_TYPES: tuple[type[msgspec.Struct], ...] = (
     messages.CancelRun,
     messages.Deploy,
     messages.CommandReply,
-    messages.LifecycleBatch,
+    messages.LifecycleMessage,
     messages.LogBatch,
     messages.SpanBatch,
     messages.Heartbeat,

@@ -153,16 +153,26 @@ START = m.StartRun(
     trace=TRACE,
     received_at_us=NOW_US,
 )
-LIFECYCLE = m.LifecycleBatch(
-    position=42,
-    run_id=RUN,
-    workflow="flights",
-    events=(
-        m.LifecycleEvent(
-            kind="node.failed", at_us=NOW_US, node="clean", item=7, attempt=2, error=ERROR, data={"n": 1}
+LIFECYCLE = m.LifecycleMessage(
+    batches=(
+        m.LifecycleBatch(
+            position=42,
+            run_id=RUN,
+            workflow="flights",
+            events=(
+                m.LifecycleEvent(
+                    kind="node.failed",
+                    at_us=NOW_US,
+                    node="clean",
+                    item=7,
+                    attempt=2,
+                    error=ERROR,
+                    data={"n": 1},
+                ),
+                m.LifecycleEvent(kind="run.failed", at_us=NOW_US),
+            ),
         ),
-        m.LifecycleEvent(kind="run.failed", at_us=NOW_US),
-    ),
+    )
 )
 LOGS = m.LogBatch(
     worker="host-1-abcdef",

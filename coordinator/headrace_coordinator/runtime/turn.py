@@ -32,7 +32,7 @@ from headrace_coordinator.store.records import (
 from headrace_protocol import headers
 from headrace_protocol.codec import encode
 from headrace_protocol.ids import attempt_key
-from headrace_protocol.messages import LifecycleBatch, LifecycleEvent
+from headrace_protocol.messages import LifecycleBatch, LifecycleEvent, LifecycleMessage
 from headrace_protocol.subjects import Subjects
 
 PROGRESS = "progress"
@@ -79,6 +79,7 @@ class Turn:
         self._touched: dict[str, _Touched] = {}
         self._timers: dict[TimerKey, int | None] = {}
         self._messages: list[OutboxMessage | None] = []
+        self._told: dict[tuple[str, str], list[LifecycleBatch]] = {}
         self.oversized: list[Oversized] = []
         """Messages to make smaller before the turn is sealed: until then nothing stands in their places."""
 
@@ -168,6 +169,8 @@ class Turn:
             else:
                 transaction.timers.append(Timer(self._shard, key, due_us))
         transaction.outbox_confirmed = outbox.take_confirmed()
+        for (workflow, what), batches in self._told.items():
+            self._messages += self._lifecycle(workflow, what, batches)
         messages = tuple(message for message in self._messages if message is not None)
         if not messages:
             return None
@@ -182,13 +185,18 @@ class Turn:
         what = next(
             (event.kind.removeprefix("run.") for event in events if event.kind.startswith("run.")), PROGRESS
         )
-        self._messages.append(
-            OutboxMessage(
-                self._subjects.lifecycle(head.workflow, what),
-                headers.make(message_id=f"life-{position}", trace=head.trace),
-                encode(batch),
-            )
-        )
+        self._told.setdefault((head.workflow, what), []).append(batch)
+
+    def _lifecycle(self, workflow: str, what: str, batches: list[LifecycleBatch]) -> Iterator[OutboxMessage]:
+        """One message for all runs of a workflow to which the same has happened, or as few as fit."""
+        subject = self._subjects.lifecycle(workflow, what)
+        while batches:
+            count, body = len(batches), encode(LifecycleMessage(batches=tuple(batches)))
+            while len(body) > MAX_MESSAGE_BYTES and count > 1:
+                count //= 2
+                body = encode(LifecycleMessage(batches=tuple(batches[:count])))
+            yield OutboxMessage(subject, headers.make(message_id=f"life-{batches[0].position}"), body)
+            batches = batches[count:]
 
 
 def _parts(events: tuple[LifecycleEvent, ...]) -> Iterator[tuple[LifecycleEvent, ...]]:

@@ -8,7 +8,7 @@ from headrace_coordinator.store.records import ShardFence, Timer
 from headrace_protocol.codec import decode
 from headrace_protocol.errors import ErrorInfo
 from headrace_protocol.headers import MESSAGE_ID
-from headrace_protocol.messages import CancelAttempts, LifecycleBatch, LifecycleEvent, TaskMessage
+from headrace_protocol.messages import CancelAttempts, LifecycleEvent, LifecycleMessage, TaskMessage
 from headrace_protocol.subjects import Subjects
 from tests.engine.building import T0, Driver, node, plan_of
 from tests.unit.runtime.fakes import FakeBus
@@ -106,7 +106,8 @@ def test_history_larger_than_a_message_is_told_in_parts() -> None:
     turn.add(driver.run, driver.plan, Decision(events=events))
     batch = turn.seal(changes, Outbox(FakeBus()))
     assert batch is not None
-    parts = [decode(message.body, LifecycleBatch, message.headers) for message in batch.messages]
+    told = [decode(message.body, LifecycleMessage, message.headers) for message in batch.messages]
+    parts = [part for message in told for part in message.batches]
     assert len(parts) == 4
     assert [part.position for part in parts] == [1, 2, 3, 4]
     assert [event for part in parts for event in part.events] == events
