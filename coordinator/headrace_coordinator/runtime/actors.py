@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from headrace_coordinator.engine.plan import Plan
 from headrace_coordinator.engine.state import Run
@@ -29,18 +28,19 @@ class Actors:
             self._runs.move_to_end(run_id)
         return found
 
-    async def load(self, run_ids: Iterable[str]) -> None:
-        """Bring runs into the cache; those that do not exist stay out of it."""
+    async def load(
+        self, run_ids: Iterable[str], keys: Sequence[tuple[str, str]] = ()
+    ) -> Mapping[tuple[str, str], str]:
+        """Bring runs into the cache; those that do not exist stay out of it. Returns the dedupe keys that are
+        taken, with their runs."""
         missing = [run_id for run_id in dict.fromkeys(run_ids) if run_id not in self._runs]
-        if missing:
-            await asyncio.gather(*(self._load(run_id) for run_id in missing))
-
-    async def _load(self, run_id: str) -> None:
-        stored = await self._store.run(run_id)
-        if stored is None:
-            return
-        entry = await self._registry.entry(stored.head.workflow, stored.head.version)
-        self.keep(restore(entry.plan, stored.head, stored.nodes), entry.plan)
+        if not missing and not keys:
+            return {}
+        loaded = await self._store.load(missing, keys)
+        for stored in loaded.runs.values():
+            entry = await self._registry.entry(stored.head.workflow, stored.head.version)
+            self.keep(restore(entry.plan, stored.head, stored.nodes), entry.plan)
+        return loaded.taken
 
     def keep(self, run: Run, plan: Plan) -> None:
         """Add a run; the longest unused ones go when there are too many."""

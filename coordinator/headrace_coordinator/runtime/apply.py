@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 import msgspec
 
@@ -17,7 +18,6 @@ from headrace_coordinator.runtime.deadletters import dead_letter, understood
 from headrace_coordinator.runtime.envelope import Envelope
 from headrace_coordinator.runtime.registry import Registry
 from headrace_coordinator.runtime.turn import Turn
-from headrace_coordinator.store.port import Reader
 from headrace_coordinator.store.records import DedupeKey
 from headrace_protocol.errors import (
     Conflict,
@@ -51,11 +51,12 @@ def run_of(received: RunInput) -> str:
 class Applier:
     """Decides envelopes for one shard."""
 
-    def __init__(self, shard: int, store: Reader, actors: Actors, registry: Registry) -> None:
+    def __init__(self, shard: int, actors: Actors, registry: Registry) -> None:
         self._shard = shard
-        self._store = store
         self._actors = actors
         self._registry = registry
+        self._taken: Mapping[tuple[str, str], str] = {}
+        """Dedupe keys of the turn in hand that are taken."""
 
     async def apply_all(self, turn: Turn, envelopes: list[Envelope]) -> list[list[CommandReply]]:
         """Apply every input in order. Errors of senders become replies or dead letters.
@@ -63,8 +64,11 @@ class Applier:
         Raises InvariantBroken and programming errors: nothing of the turn may be kept then.
         """
         self._actors.trim()
-        known = [run_of(received) for envelope in envelopes for received in envelope.inputs]
-        await self._actors.load(known)
+        inputs = [received for envelope in envelopes for received in envelope.inputs]
+        scopes = (dedupe_scope(received) for received in inputs if isinstance(received, StartRun))
+        self._taken = await self._actors.load(
+            map(run_of, inputs), [scope for scope in scopes if scope is not None]
+        )
         return [await self._apply(turn, envelope) for envelope in envelopes]
 
     async def _apply(self, turn: Turn, envelope: Envelope) -> list[CommandReply]:
@@ -123,7 +127,7 @@ class Applier:
         if self._actors.cached(run_id) is not None:
             return CommandReply(run_id=run_id, created=False)
         scope = dedupe_scope(command)
-        if scope is not None and await self._store.deduped(*scope) is not None:
+        if scope is not None and scope in self._taken:
             return CommandReply(run_id=run_id, created=False)
         entry = await self._registry.entry(command.workflow, command.version)
         params = entry.complete(command.params)

@@ -151,7 +151,7 @@ class ShardSet:
             parts.store,
             parts.bus,
             actors,
-            Applier(number, parts.store, actors, parts.registry),
+            Applier(number, actors, parts.registry),
             parts.outbox,
             parts.offloader,
             parts.changes,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
+from collections.abc import Sequence
 from heapq import nlargest, nsmallest
 
 from headrace_coordinator.engine.effects import AttemptRecord
 from headrace_coordinator.engine.state import RunHead, RunState
 from headrace_coordinator.store.memory_tables import Tables, copy, copy_head
-from headrace_coordinator.store.port import Reader, RunCursor, RunFilter, StoredRun
+from headrace_coordinator.store.port import Loaded, Reader, RunCursor, RunFilter, StoredRun
 from headrace_coordinator.store.records import (
     DeadLetter,
     DefinitionRow,
@@ -104,6 +105,14 @@ class MemoryReader(Reader):
     async def next_timer_us(self, shard: int) -> int | None:
         due = (timer.due_us for timer in self._opened.timers.values() if timer.shard == shard)
         return min(due, default=None)
+
+    async def load(self, run_ids: Sequence[str], keys: Sequence[tuple[str, str]]) -> Loaded:
+        runs = {run_id: await self.run(run_id) for run_id in run_ids}
+        taken = {key: await self.deduped(*key) for key in keys}
+        return Loaded(
+            {run_id: run for run_id, run in runs.items() if run is not None},
+            {key: run_id for key, run_id in taken.items() if run_id is not None},
+        )
 
     async def deduped(self, scope: str, key: str) -> str | None:
         found = self._opened.dedupe.get((scope, key))

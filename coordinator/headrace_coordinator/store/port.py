@@ -5,6 +5,7 @@ Capabilities that differ between stores are declared here, never found out with 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
@@ -38,6 +39,14 @@ class StoredRun(msgspec.Struct, frozen=True):
 
     head: RunHead
     nodes: dict[str, Node]
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """What a turn reads before it decides."""
+
+    runs: dict[str, StoredRun]
+    taken: dict[tuple[str, str], str]
+    """The run that was started for each (scope, key) that is taken."""
 
 
 class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,6 +122,10 @@ class Reader(Protocol):
 
     async def next_timer_us(self, shard: int) -> int | None:
         """When the shard's earliest timer is due."""
+        ...
+
+    async def load(self, run_ids: Sequence[str], keys: Sequence[tuple[str, str]]) -> Loaded:
+        """Runs and dedupe keys, as far as they exist, all at once."""
         ...
 
     async def deduped(self, scope: str, key: str) -> str | None:

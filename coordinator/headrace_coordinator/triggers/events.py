@@ -6,6 +6,7 @@ The index of triggers is rebuilt at each deploy; an event looks only at triggers
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cache
 
 import msgspec
 
@@ -42,13 +43,13 @@ class _Compiled:
             for name, source in trigger.params.items()
         }
 
-    def matches(self, variables: Variables) -> bool:
-        return self.where is None or self.where.evaluate_bool(variables)
+    def matches(self, variables: Callable[[], Variables]) -> bool:
+        return self.where is None or self.where.evaluate_bool(variables())
 
-    def evaluate(self, event: CloudEvent, variables: Variables) -> dict[str, object]:
+    def evaluate(self, event: CloudEvent, variables: Callable[[], Variables]) -> dict[str, object]:
         """The run's params: by expression, or the fields of the event's data that have a param's name."""
         if self.params:
-            return {name: expression.evaluate(variables) for name, expression in self.params.items()}
+            return {name: expression.evaluate(variables()) for name, expression in self.params.items()}
         data = event.data
         return {name: data[name] for name in self.names if name in data} if isinstance(data, dict) else {}
 
@@ -85,10 +86,7 @@ class Matcher:
         received_at_us = self._now_us()
         starts: list[StartRun] = []
         failures: list[tuple[str, HeadraceError]] = []
-        try:
-            variables = Variables({"event": as_variables(event)})
-        except ExpressionError as error:
-            return Match((), tuple((f"{t.workflow}/{t.trigger.id}", error) for t in triggers))
+        variables = cache(lambda: Variables({"event": as_variables(event)}))  # made if an expression asks
         for compiled in triggers:
             try:
                 if compiled.matches(variables):

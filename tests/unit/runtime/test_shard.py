@@ -67,7 +67,7 @@ class Setting:
             store,
             self.bus,
             actors,
-            Applier(0, store, actors, registry),
+            Applier(0, actors, registry),
             self.outbox,
             Offloader(FakeResults(), clock),
             self.changes,

@@ -6,7 +6,7 @@ A query is one hop to a connection's thread, decoding included. It sees what was
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from heapq import merge
 from itertools import islice
 from operator import itemgetter
@@ -17,7 +17,7 @@ import msgspec
 
 from headrace_coordinator.engine.effects import AttemptRecord
 from headrace_coordinator.engine.state import Node, RunHead, RunState
-from headrace_coordinator.store.port import Reader, RunCursor, RunFilter, StoredRun
+from headrace_coordinator.store.port import Loaded, Reader, RunCursor, RunFilter, StoredRun
 from headrace_coordinator.store.records import (
     DeadLetter,
     DefinitionRow,
@@ -49,6 +49,19 @@ _event = msgspec.msgpack.Decoder(EventRecord).decode
 _letter = msgspec.msgpack.Decoder(DeadLetter).decode
 _line = msgspec.msgpack.Decoder(LogLine).decode
 _span = msgspec.msgpack.Decoder(Span).decode
+
+
+def _run(connection: sqlite3.Connection, run_id: str) -> StoredRun | None:
+    head = connection.execute(STATEMENTS["run"], {"run_id": run_id}).fetchone()
+    if head is None:
+        return None
+    nodes = connection.execute(STATEMENTS["nodes"], {"run_key": head[0]})
+    return StoredRun(decode_head(head[1]), {name: _node(body) for name, body in nodes})
+
+
+def _deduped(connection: sqlite3.Connection, scope: str, key: str) -> str | None:
+    found = connection.execute(STATEMENTS["deduped"], {"scope": scope, "key": key}).fetchone()
+    return None if found is None else str(found[0])
 
 
 class ReadPool:
@@ -97,16 +110,20 @@ class SqliteReader(Reader):
         return (await self._all(query, int))[0]
 
     async def run(self, run_id: str) -> StoredRun | None:
-        def work(connection: sqlite3.Connection) -> StoredRun | None:
-            connection.execute("BEGIN")  # Head and nodes are of the same commit.
+        return (await self.load([run_id], [])).runs.get(run_id)
+
+    async def load(self, run_ids: Sequence[str], keys: Sequence[tuple[str, str]]) -> Loaded:
+        def work(connection: sqlite3.Connection) -> Loaded:
+            connection.execute("BEGIN")  # Heads and nodes are of the same commit.
             try:
-                head = connection.execute(STATEMENTS["run"], {"run_id": run_id}).fetchone()
-                if head is None:
-                    return None
-                nodes = connection.execute(STATEMENTS["nodes"], {"run_key": head[0]})
-                return StoredRun(decode_head(head[1]), {name: _node(body) for name, body in nodes})
+                runs = {run_id: _run(connection, run_id) for run_id in run_ids}
+                taken = {(scope, key): _deduped(connection, scope, key) for scope, key in keys}
             finally:
                 connection.execute("COMMIT")
+            return Loaded(
+                {run_id: run for run_id, run in runs.items() if run is not None},
+                {key: run_id for key, run_id in taken.items() if run_id is not None},
+            )
 
         return await self._pool.run(work)
 
@@ -181,7 +198,7 @@ class SqliteReader(Reader):
         return await self._first("next_timer_us", decode, shard=shard)
 
     async def deduped(self, scope: str, key: str) -> str | None:
-        return await self._first("deduped", str, scope=scope, key=key)
+        return (await self.load([], [(scope, key)])).taken.get((scope, key))
 
     async def outbox(self, shard: int) -> list[OutboxBatch]:
         def decode(shard: int, sequence: int, body: bytes) -> OutboxBatch:
