@@ -113,7 +113,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         process = (copy_context() if context is None else context).get(PROCESS) or self._world
         process.tasks.append(task)
         if len(process.tasks) > process.prune_at:
-            process.tasks = [known for known in process.tasks if not known.done()]
+            process.tasks = [known for known in process.tasks if not known.done() or known._log_traceback]
             process.prune_at = 64 + 2 * len(process.tasks)
         return task
 
@@ -145,7 +145,8 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         return
 
     def call_exception_handler(self, context: dict[str, object]) -> None:
-        if not self._closed:
+        # A future whose waiter was killed tells nobody anything; tasks are looked at by `neglected`.
+        if not self._closed and not isinstance(context.get("future"), Future):
             error = context.get("exception")
             found = error if isinstance(error, BaseException) else None
             self.errors.append((str(context.get("message", "")), found))
@@ -173,6 +174,16 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
     def resume(self, process: Process) -> None:
         process.paused = False
         self._queue(process)
+
+    def neglected(self) -> list[Task[object]]:
+        """Tasks of running processes that failed, and nobody has asked yet."""
+        return [
+            task
+            for process in self._processes
+            if process.alive and not process.paused
+            for task in process.tasks
+            if task.done() and task._log_traceback  # type: ignore[attr-defined]
+        ]
 
     def _make_ready(self, handle: _Handle) -> None:
         process = handle.process or self._world

@@ -111,6 +111,7 @@ class _Simulation:
         self.required: set[str] = set()
         self.excused: set[str] = set()
         self.not_ready: dict[str, float] = {}
+        self.suspects: list[asyncio.Task[object]] = []
         site.server.on_erased = self._erased
 
     def run(self) -> None:
@@ -216,6 +217,7 @@ class _Simulation:
 
     def _look(self) -> None:
         self._watch()
+        self._find_neglected()
         if self.site.loop.errors:
             self.site.loop.halt()
             return
@@ -223,6 +225,15 @@ class _Simulation:
             self.site.loop.halt()
             return
         self.site.loop.call_later(LOOK_EVERY_S, self._look)
+
+    def _find_neglected(self) -> None:
+        """Background tasks that died without anybody noticing."""
+        found = self.site.loop.neglected()
+        for task in found:
+            if task in self.suspects:
+                error = task.exception()
+                self.site.observer.breach("unhandled", f"the task {task.get_name()!r} has died of {error!r}")
+        self.suspects = found
 
     def _watch(self) -> None:
         """What a process supervisor does with its probes."""

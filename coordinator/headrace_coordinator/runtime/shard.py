@@ -116,7 +116,7 @@ class Shard:
                     await self._turn(envelopes)
                 except FenceLost:
                     log.warning("shard %d belongs to another coordinator now", self.fence.shard)
-                    self._refuse(envelopes)
+                    self._refuse([*envelopes, *self._inbox])
                     self._on_lost(self.fence.shard)
                     return
                 if self._stopping.is_set():

@@ -32,7 +32,7 @@ from headrace_protocol.codec import encode
 from headrace_protocol.definition import Priority
 from headrace_protocol.errors import HeadraceError
 from headrace_protocol.ids import attempt_key, shard_of
-from headrace_protocol.messages import CancelAttempts, HeldAttempt
+from headrace_protocol.messages import CancelAttempts, CommandReply, HeldAttempt
 from headrace_protocol.topology import Topology
 
 log = logging.getLogger("headrace.vigil")
@@ -52,6 +52,8 @@ class Shards(Protocol):
     def owned(self) -> tuple[int, ...]: ...
 
     def put(self, shard: int, envelope: Envelope) -> None: ...
+
+    async def ask(self, shard: int, envelope: Envelope) -> list[CommandReply]: ...
 
     def actors(self, shard: int) -> Actors: ...
 
@@ -106,9 +108,15 @@ class Vigil:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def reconnected(self) -> None:
-        """To be called after every reconnect, before consumers ask again."""
-        await self._observe()
+        """To be called after every reconnect, before consumers ask again: it waits for a store that cannot."""
         self._outbox.publish_again()
+        while True:
+            try:
+                await self._observe()
+                return
+            except HeadraceError as error:
+                log.warning("the streams cannot be compared yet: %s", error)
+                await self._clock.sleep(RETRY_S)
 
     async def _observe(self) -> list[StreamState]:
         """Compare the streams with what is known of them, and record them; what they lost is published again.
@@ -146,13 +154,14 @@ class Vigil:
         await self._store.commit(Transaction(streams=identities))
 
     async def republish_all(self, lost: list[str]) -> None:
-        """Publish again everything that is dispatched."""
+        """Publish again everything that is dispatched. Returns when that is committed: only then may the streams
+        be recorded as they are now, or a crash in between would leave the loss unnoticed."""
         log.warning("the bus has lost %s: what is dispatched is published again", ", ".join(lost))
         for shard in self._shards.owned():
             after = ""
             while page := await self._store.unfinished(shard, after, PAGE):
-                for run_id in page:
-                    self._shards.put(shard, Envelope(inputs=(Redispatch(run_id),)))
+                again = (Envelope(inputs=(Redispatch(run_id),)) for run_id in page)
+                await asyncio.gather(*(self._shards.ask(shard, envelope) for envelope in again))
                 after = page[-1]
 
     async def _sweep_for_ever(self) -> None:

@@ -100,16 +100,18 @@ class ShardSet:
         return tuple(self._owned)
 
     def actors(self, shard: int) -> Actors:
-        return self._owned[shard].actors
+        """Raises Unavailable when the shard is not ours."""
+        return self._get(shard).actors
 
     def put(self, shard: int, envelope: Envelope) -> None:
-        self._get(shard).put(envelope)
+        """Raises Unavailable when the shard is not ours."""
+        self._get(shard).shard.put(envelope)
 
     async def ask(self, shard: int, envelope: Envelope) -> list[CommandReply]:
         """Raises Unavailable when the shard is not ours."""
-        return await self._get(shard).ask(envelope)
+        return await self._get(shard).shard.ask(envelope)
 
-    def _get(self, shard: int) -> Shard:
+    def _get(self, shard: int) -> _Owned:
         found = self._owned.get(shard)
         if found is None:
             raise Unavailable(
@@ -117,7 +119,7 @@ class ShardSet:
                 where="shard",
                 fix="Try again in a moment.",
             )
-        return found.shard
+        return found
 
     async def acquire(self) -> None:
         """Take the leases. What is read from the store before that may be outdated: a predecessor writes for as

@@ -14,7 +14,7 @@ from headrace_coordinator.runtime.vigil import Vigil, is_lost
 from headrace_coordinator.store.memory import MemoryStore
 from headrace_coordinator.store.records import NodeRow, StreamIdentity, Transaction
 from headrace_protocol.codec import decode
-from headrace_protocol.messages import CancelAttempts, HeldAttempt
+from headrace_protocol.messages import CancelAttempts, CommandReply, HeldAttempt
 from headrace_protocol.topology import Topology
 from tests.engine.building import T0, Driver, node, plan_of
 from tests.unit.runtime.fakes import FakeBus, FakeClock
@@ -45,6 +45,10 @@ class FakeShards:
 
     def put(self, shard: int, envelope: Envelope) -> None:
         self.inputs += envelope.inputs
+
+    async def ask(self, shard: int, envelope: Envelope) -> list[CommandReply]:
+        self.put(shard, envelope)
+        return []
 
     def actors(self, shard: int) -> Actors:
         return self._actors

@@ -15,7 +15,7 @@ from headrace_coordinator.store.records import ShardFence, Timer, Transaction
 from headrace_coordinator.timers.wheel import Wheel
 from headrace_protocol.errors import Unavailable
 from headrace_protocol.messages import CommandReply
-from tests.unit.runtime.fakes import T0, FakeClock
+from tests.unit.runtime.fakes import T0, FakeClock, ticks
 
 
 class FakeShard:
@@ -43,12 +43,14 @@ class SlowStore(MemoryStore):
 
     def __init__(self) -> None:
         super().__init__()
+        self.reads = 0
         self.read = asyncio.Event()
         self.answer = asyncio.Event()
         self.answer.set()
 
     async def next_timer_us(self, shard: int) -> int | None:
         found = await super().next_timer_us(shard)
+        self.reads += 1
         self.read.set()
         await self.answer.wait()
         return found
@@ -123,3 +125,11 @@ async def test_a_shard_that_cannot_answer_is_asked_again(setting: Setting) -> No
     await setting.set("a", T0)
     await setting.wheel.start()
     assert await setting.next_fired() == ["a"]
+
+
+async def test_an_idle_wheel_leaves_the_store_alone(setting: Setting) -> None:
+    await setting.set("a", T0)
+    await setting.wheel.start()
+    assert await setting.next_fired() == ["a"]
+    await ticks(50)
+    assert setting.store.reads == 2
