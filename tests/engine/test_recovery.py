@@ -238,3 +238,24 @@ def test_a_stale_timer_never_takes_the_place_of_the_awaited_one(early: bool) -> 
     d.feed(TimerFired(TimerKey("r", "retry", "a"), d.now_us + 5 if early else first_us))
     timers = [effect.due_us for effect in d.last.effects]
     assert timers == [second_us]
+
+
+@pytest.mark.parametrize("lost", ["a", "$params"])
+def test_a_lost_copy_of_what_the_run_still_has_only_repeats_its_reader(lost: str) -> None:
+    """Inputs of a message that was too large are stored for the journey; the run itself still holds them."""
+    d = Driver(plan_of(node("a"), node("b", "a")))
+    d.done("a", "inline")
+    d.lost("b", lost)
+    assert d.dispatched() == [("b", None, 2)]
+    assert d.run.nodes["a"].recoveries == 0
+    for _ in range(MAX_RECOVERIES):
+        d.lost("b", lost)
+    assert d.run.head.state is RunState.FAILED
+    assert d.run.head.error.code == ErrorCode.TASK_INPUT_LOST
+
+
+def test_a_lost_copy_of_an_item_only_repeats_the_item() -> None:
+    d = Driver(plan_of(node("a"), node("m", over=Output("a"))))
+    d.done("a", ["x", "y"], counts=(2,))
+    d.lost("m", "$item", 1)
+    assert d.dispatched() == [("m", 1, 2)]

@@ -85,7 +85,7 @@ class Subscription:
         while self._queue:
             try:
                 await self._callback(self._queue.popleft())
-            except Exception as error:  # noqa: BLE001 - nats-py tells its error callback, and goes on
+            except Exception as error:
                 self._client.on_callback_error(error)
         self._draining = None
 
@@ -106,7 +106,9 @@ class Subscription:
 class Client:
     """Stands in for `nats.aio.client.Client`."""
 
-    def __init__(self, name: str, server: Server, weather: Weather, rng: random.Random, loop: SimulatedLoop) -> None:
+    def __init__(
+        self, name: str, server: Server, weather: Weather, rng: random.Random, loop: SimulatedLoop
+    ) -> None:
         self.name = name
         self.loop = loop
         self.context: Context = copy_context()
@@ -241,7 +243,9 @@ class Client:
     async def flush(self, timeout: float = 10.0) -> None:
         await self.request("flush", lambda: None, timeout)
 
-    async def request(self, place: str, action: Callable[[], object], timeout: float = API_TIMEOUT_S) -> object:
+    async def request(
+        self, place: str, action: Callable[[], object], timeout: float = API_TIMEOUT_S
+    ) -> object:
         """Have the server do something, and wait for its answer; raises what the server raises."""
         if self.is_closed:
             raise nats.errors.ConnectionClosedError

@@ -95,7 +95,9 @@ def make_flow(rng: random.Random, name: str) -> Flow:
     output = rng.choice((last, last, ListOf((last, Param("x"))), ObjectOf({"f": Output(nodes[0].id)}), None))
     triggers: list[Trigger] = []
     if rng.random() < 0.6:
-        triggers.append(EventTrigger(id="on", type=EVENT, where="event.data.n >= 0" if rng.random() < 0.5 else ""))
+        triggers.append(
+            EventTrigger(id="on", type=EVENT, where="event.data.n >= 0" if rng.random() < 0.5 else "")
+        )
     if rng.random() < 0.25:
         triggers.append(EveryTrigger(id="tick", every_s=rng.choice((7.0, 11.0))))
     definition = WorkflowDefinition(
@@ -120,7 +122,9 @@ def _make_node(
     for parameter in "ab":
         if known and rng.random() < 0.5:
             plain = Output(rng.choice(known))
-            bindings[parameter] = rng.choice((plain, plain, ListOf((plain, Literal(1))), ObjectOf({"f": plain})))
+            bindings[parameter] = rng.choice(
+                (plain, plain, ListOf((plain, Literal(1))), ObjectOf({"f": plain}))
+            )
     mapped = None
     if rng.random() < 0.4:
         mapped = MapOver(over=_list_for(rng, earlier, habits), window=rng.choice((1, 2, 3, 10)))
@@ -230,7 +234,9 @@ def expect(flow: Flow, params: Mapping[str, object]) -> Expected:
     given = {**definition.defaults, **params}
     values: dict[str, object] = {}
     failed: set[str] = set()
-    for name in sorted(nodes, key=lambda name: int(name[1:])):  # an edge leads from a lower number to a higher
+    for name in sorted(
+        nodes, key=lambda name: int(name[1:])
+    ):  # an edge leads from a lower number to a higher
         node = nodes[name]
         if any(source in failed for source in upstream(node)):
             failed.add(name)

@@ -278,5 +278,5 @@ def _discard(task: Task[object]) -> None:
         try:
             coroutine.close()  # type: ignore[union-attr]
             return
-        except BaseException:  # noqa: BLE001, S112 - it belongs to a process that is dead
+        except BaseException:
             continue

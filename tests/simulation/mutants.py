@@ -65,7 +65,9 @@ class Mutant(msgspec.Struct, frozen=True):
 MUTANTS: dict[str, Mutant] = {}
 
 
-def mutant(what: str, *places: tuple[object, str]) -> Callable[[Callable[..., object]], Callable[..., object]]:
+def mutant(
+    what: str, *places: tuple[object, str]
+) -> Callable[[Callable[..., object]], Callable[..., object]]:
     """Register the decorated function as what these attributes are replaced with."""
 
     def register(function: Callable[..., object]) -> Callable[..., object]:
@@ -104,7 +106,10 @@ def no_shard_fence(tables: object, transaction: Transaction) -> None:
     _check(tables, replace(transaction, fence=None))  # type: ignore[arg-type]
 
 
-@mutant("a coordinator that lost its lease takes it back and goes on with what it had cached", (Shard, "_committed"))
+@mutant(
+    "a coordinator that lost its lease takes it back and goes on with what it had cached",
+    (Shard, "_committed"),
+)
 async def stale_cache_after_lease_loss(self: Shard, turn: Turn) -> bool:
     try:
         await self._store.commit(turn.transaction)

@@ -12,6 +12,7 @@ from hashlib import blake2b
 
 import msgspec
 
+from headrace.results.store import digest_of
 from headrace_coordinator.engine.effects import AttemptRecord, TimerKey
 from headrace_coordinator.engine.invariants import check_all
 from headrace_coordinator.engine.plan import Plan, compile_plan
@@ -24,7 +25,6 @@ from headrace_protocol.errors import ErrorCode, InvariantBroken
 from headrace_protocol.headers import MESSAGE_ID
 from headrace_protocol.ids import attempt_key
 from headrace_protocol.messages import Result, TaskMessage
-from headrace.results.store import digest_of
 from tests.simulation.flows import marks
 
 Key = tuple[str, str, int | None]
@@ -133,12 +133,16 @@ class Observer:
                 line = f"{history.run_id} {event.kind} {event.node}{item} {event.attempt or ''}"
                 self.note(line)
                 if self.story is not None:
-                    self.tell(f"run {history.run_id[:6]}: {event.kind} {event.node}{item} "
-                              f"{f'attempt {event.attempt}' if event.attempt else ''}".rstrip())
+                    self.tell(
+                        f"run {history.run_id[:6]}: {event.kind} {event.node}{item} "
+                        f"{f'attempt {event.attempt}' if event.attempt else ''}".rstrip()
+                    )
                 if event.kind == "run.failed" and event.error is not None:
                     head = self._tables.runs[history.run_id].head
                     if event.error.code == ErrorCode.RUN_DEADLINE:
-                        self.require(event.at_us >= (head.deadline_us or 0), "I10", f"{line}: before its deadline")
+                        self.require(
+                            event.at_us >= (head.deadline_us or 0), "I10", f"{line}: before its deadline"
+                        )
         for dead in transaction.dead_letters:
             self.note(f"dead letter {dead.subject} {dead.error.code}")
             self.tell(f"dead letter: {dead.subject}: {dead.error.message}")
@@ -147,7 +151,9 @@ class Observer:
         for head in transaction.runs:
             if head.run_id in self.heads:
                 continue
-            cause = head.event_id and f"{head.event_source}\0{head.event_id}" or str(head.scheduled_at_us or "")
+            cause = (head.event_id and f"{head.event_source}\0{head.event_id}") or str(
+                head.scheduled_at_us or ""
+            )
             if not cause:
                 continue
             scope = (head.workflow, head.trigger, cause)
@@ -181,7 +187,9 @@ class Observer:
         self.applied.add((key, record.attempt))
         self.applied_now.add((key, record.attempt))
         highest = before.get(key, 0)
-        self.require(record.attempt == highest, "I3", f"{name} is applied, and attempt {highest} holds the fence")
+        self.require(
+            record.attempt == highest, "I3", f"{name} is applied, and attempt {highest} holds the fence"
+        )
         if record.state == "failed":
             lost = record.error is not None and record.error.code == ErrorCode.TASK_INPUT_LOST
             self.failures[key] += not lost
@@ -215,7 +223,9 @@ class Observer:
         if node.map is None or node.result is None or node.result.stored is not None:
             return
         found = msgspec.msgpack.decode(node.result.value, type=list[msgspec.Raw])
-        self.require(len(found) == node.map.total, "I9", f"{run_id}/{name}: {len(found)} of {node.map.total} items")
+        self.require(
+            len(found) == node.map.total, "I9", f"{run_id}/{name}: {len(found)} of {node.map.total} items"
+        )
         for index, value in enumerate(found):
             winner = self.items.get((run_id, name, index))
             result = None if winner is None else decode(winner, Result)
@@ -261,7 +271,11 @@ class Observer:
             # An attempt may be published again and end in one transaction, in this order.
             ended = (key, message.attempt)
             over = ended in self.applied and ended not in self.applied_now
-            self.require(message.attempt == highest and not over, "I3", f"{name} is dispatched again and holds no fence")
+            self.require(
+                message.attempt == highest and not over,
+                "I3",
+                f"{name} is dispatched again and holds no fence",
+            )
 
     def sent(self, subject: str, headers: Mapping[str, str] | None, body: bytes) -> None:
         """A coordinator hands a message to its bus."""

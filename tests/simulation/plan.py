@@ -127,9 +127,13 @@ def _fault(rng: random.Random, workers: int, kinds: tuple[str, ...], *, rival: b
         case "kill coordinator":
             return Action(at_s, "kill", coordinator, for_s=short_s, number=rng.randrange(300))
         case "kill worker":
-            return Action(at_s, "kill", worker, for_s=rng.choice((short_s, long_s)), number=rng.randrange(100))
+            return Action(
+                at_s, "kill", worker, for_s=rng.choice((short_s, long_s)), number=rng.randrange(100)
+            )
         case "pause":
-            return Action(at_s, "pause", rng.choice((coordinator, worker)), for_s=rng.choice((short_s, long_s)))
+            return Action(
+                at_s, "pause", rng.choice((coordinator, worker)), for_s=rng.choice((short_s, long_s))
+            )
         case "cut":
             return Action(at_s, "cut", anyone, for_s=rng.choice((0.0, short_s, long_s)))
         case "stop":

@@ -399,7 +399,9 @@ class User(Program):
         self.site.loop.create_task(post(), name="http")
 
 
-def worker_connect(site: Site, programs: Callable[[], Mapping[str, Program]]) -> Callable[[BusOptions], object]:
+def worker_connect(
+    site: Site, programs: Callable[[], Mapping[str, Program]]
+) -> Callable[[BusOptions], object]:
     """Stands in for `headrace.bus.nats_bus.connect`."""
 
     async def connect(options: BusOptions) -> WorkerBus:

@@ -92,7 +92,9 @@ class Consumer:
 class Stream:
     """A stream of one incarnation."""
 
-    def __init__(self, name: str, subjects: tuple[str, ...], *, work_queue: bool, window_s: float, made: str) -> None:
+    def __init__(
+        self, name: str, subjects: tuple[str, ...], *, work_queue: bool, window_s: float, made: str
+    ) -> None:
         self.name = name
         self.prefixes = tuple(subject.removesuffix(">") for subject in subjects)
         self.work_queue = work_queue
@@ -168,11 +170,17 @@ class Server:
 
     # -- streams -------------------------------------------------------------------------------------------------
 
-    def add_stream(self, name: str, subjects: tuple[str, ...], *, work_queue: bool, window_s: float) -> Stream:
+    def add_stream(
+        self, name: str, subjects: tuple[str, ...], *, work_queue: bool, window_s: float
+    ) -> Stream:
         if name not in self.streams:
             self._made += 1
             self.streams[name] = Stream(
-                name, subjects, work_queue=work_queue, window_s=window_s, made=f"{self._made}@{self._now():.6f}"
+                name,
+                subjects,
+                work_queue=work_queue,
+                window_s=window_s,
+                made=f"{self._made}@{self._now():.6f}",
             )
         return self.streams[name]
 

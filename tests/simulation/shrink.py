@@ -65,7 +65,8 @@ def _fewer_flows(plan: Plan) -> Iterator[Plan]:
         if len(plan.flows) == 1 or any(a.kind == "start" and a.number == gone for a in plan.actions):
             continue
         actions = tuple(
-            replace(a, number=a.number - 1) if a.kind == "start" and a.number > gone else a for a in plan.actions
+            replace(a, number=a.number - 1) if a.kind == "start" and a.number > gone else a
+            for a in plan.actions
         )
         yield replace(plan, flows=plan.flows[:gone] + plan.flows[gone + 1 :], actions=actions)
 
@@ -96,7 +97,9 @@ def _less_of_the_rest(plan: Plan) -> Iterator[Plan]:
     if len(plan.slots) > 1:
         gone = f"worker-{len(plan.slots) - 1}"
         yield replace(
-            plan, slots=plan.slots[:-1], actions=tuple(action for action in plan.actions if action.who != gone)
+            plan,
+            slots=plan.slots[:-1],
+            actions=tuple(action for action in plan.actions if action.who != gone),
         )
     if plan.shards > 1:
         yield replace(plan, shards=1)

@@ -203,7 +203,9 @@ class _Simulation:
         """An event that the bus lost before anybody had read it starts nothing."""
         name = (message.headers or {}).get("ce-id", "")
         if name:
-            self.excused |= {run_id for run_id in self._started_by(name) if run_id not in self.site.disk.tables.runs}
+            self.excused |= {
+                run_id for run_id in self._started_by(name) if run_id not in self.site.disk.tables.runs
+            }
 
     def _started_by(self, event: str) -> set[str]:
         return {
@@ -263,7 +265,10 @@ class _Simulation:
         starts = [action.name for action in self.site.plan.actions if action.kind == "start"]
         found += [f"the start of {name} is not answered" for name in starts if name not in self.user.accepted]
         observer = self.site.observer
-        found += [f"{name} was committed and never published" for name in observer.promised.keys() - observer.arrived]
+        found += [
+            f"{name} was committed and never published"
+            for name in observer.promised.keys() - observer.arrived
+        ]
         return found
 
     def _judge(self) -> None:

@@ -58,7 +58,7 @@ class SimulatedStore(MemoryStore):
         await asyncio.sleep(self._rng.random() * 0.002)
 
     async def _look(self) -> None:
-        if self._rng.random() < 0.3:  # noqa: PLR2004
+        if self._rng.random() < 0.3:
             await asyncio.sleep(self._rng.random() * 0.002)
         if self._disk.unreadable:
             raise Unavailable("the store cannot be used", where="disk", found="SQLITE_IOERR")

@@ -26,6 +26,12 @@ MAX_RECOVERIES = 10
 def input_lost(t: Transition, outcome: Outcome) -> None:
     """Have the producer run again, and the consumer after it."""
     consumer, producer = outcome.node, outcome.lost_input
+    if _is_copy(t, outcome):
+        if outcome.attempt - _failures(t, outcome) > MAX_RECOVERIES:
+            unlock.give_up(t, outcome, _hopeless("the coordinator's copy of an input", ""))
+        else:
+            _again(t, outcome)
+        return
     if producer not in t.planned(consumer).upstream:
         error = outcome.error or ErrorInfo(code=ErrorCode.TASK_INPUT_LOST, message="an input is lost")
         unlock.give_up(t, outcome, error)
@@ -36,10 +42,36 @@ def input_lost(t: Transition, outcome: Outcome) -> None:
             unlock.give_up(t, outcome, _hopeless(producer, ""))
             return
         _make_again(t, producer)
+    _again(t, outcome)
+
+
+def _again(t: Transition, outcome: Outcome) -> None:
+    """Start the consumer's next attempt, as soon as its inputs allow it."""
     if outcome.item is None:
-        unlock.resume(t, consumer)
-    elif t.node(consumer).state is NodeState.MAPPING:
-        mapping.again(t, consumer, outcome.item)
+        unlock.resume(t, outcome.node)
+    elif t.node(outcome.node).state is NodeState.MAPPING:
+        mapping.again(t, outcome.node, outcome.item)
+
+
+def _is_copy(t: Transition, outcome: Outcome) -> bool:
+    """Whether what was lost is only a copy, stored because a task message was too large: the run still has it.
+
+    Params and items have names that no node has.
+    """
+    lost = outcome.lost_input
+    if lost.startswith("$"):
+        return True
+    if lost not in t.planned(outcome.node).upstream:
+        return False
+    result = t.node(lost).result
+    return t.node(lost).state is NodeState.SUCCEEDED and result is not None and result.stored is None
+
+
+def _failures(t: Transition, outcome: Outcome) -> int:
+    node = t.node(outcome.node)
+    if outcome.item is None or node.map is None:
+        return node.failures
+    return node.map.items[outcome.item].failures
 
 
 def _generation(t: Transition, outcome: Outcome) -> int:

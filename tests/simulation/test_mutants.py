@@ -1,0 +1,28 @@
+"""Every deliberate breakage is noticed within 300 seeds."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.simulation.mutants import MUTANTS, Mutant
+from tests.simulation.plan import make_plan
+from tests.simulation.simulate import simulate
+
+WITHIN = 300
+
+
+@pytest.mark.mutants
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("mutant", MUTANTS.values(), ids=lambda mutant: mutant.name)
+def test_a_mutant_is_caught(mutant: Mutant) -> None:
+    with mutant.applied():
+        caught = next((r for seed in range(WITHIN) if (r := simulate(make_plan(seed))).failed), None)
+    assert caught is not None, f"nobody noticed that {mutant.what}"
+
+
+def test_nothing_stays_broken() -> None:
+    mutant = MUTANTS["timer_early"]
+    before = [vars(place)[name] for place, name, _ in mutant.replaced]
+    with mutant.applied():
+        assert [vars(place)[name] for place, name, _ in mutant.replaced] != before
+    assert [vars(place)[name] for place, name, _ in mutant.replaced] == before
