@@ -8,7 +8,6 @@ Nothing is stored but what JetStream stores, nothing is checked, nothing is retr
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
 import sys
 import time
@@ -33,6 +32,10 @@ async def _subscription(jetstream: JetStreamContext, stream: str) -> JetStreamCo
     return await jetstream.pull_subscribe(stream.lower(), durable="all", stream=stream, config=config)
 
 
+def _start_worker(url: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, str(Path(__file__)), url])
+
+
 class Bare:
     """The coordinator's side, and the worker process."""
 
@@ -47,7 +50,7 @@ class Bare:
                 name=stream, subjects=[stream.lower()], retention=RetentionPolicy.WORK_QUEUE
             )
         self._outcomes = await _subscription(self._jetstream, _OUTCOMES)
-        self._worker = subprocess.Popen([sys.executable, str(Path(__file__)), self._url], env=os.environ)
+        self._worker = _start_worker(self._url)
         await self.latencies_s(50)
         return self
 
@@ -76,7 +79,7 @@ class Bare:
         async def publish() -> None:
             for _ in range(count):
                 await slots.acquire()
-                await self._jetstream.publish_async(_TASKS.lower(), BODY)
+                _ = await self._jetstream.publish_async(_TASKS.lower(), BODY)
 
         started = time.perf_counter()
         publisher = asyncio.create_task(publish())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from itertools import pairwise
 
 from _bare import Bare
 from _cluster import Cluster, cluster_and_bare
@@ -17,12 +18,10 @@ async def steps_ms(cluster: Cluster, runs: int) -> list[float]:
     for _ in range(runs):
         run_id = await cluster.run("chain")
         times = [
-            event.at_us / 1e3
-            for event in await cluster.history(run_id)
-            if event.kind == "node.succeeded"
+            event.at_us / 1e3 for event in await cluster.history(run_id) if event.kind == "node.succeeded"
         ]
         assert len(times) == STEPS, len(times)
-        taken += [after - before for before, after in zip(times, times[1:], strict=False)]
+        taken += [after - before for before, after in pairwise(times)]
     return taken
 
 

@@ -26,7 +26,8 @@ async def nothing() -> int:
 def _scheduled(number: int) -> bytes:
     tomorrow = datetime.now(UTC) + timedelta(days=1)
     triggers = [
-        cron(f"{place} 0 {tomorrow.day} {tomorrow.month} *", id=f"at-{place}") for place in range(PER_WORKFLOW)
+        cron(f"{place} 0 {tomorrow.day} {tomorrow.month} *", id=f"at-{place}")
+        for place in range(PER_WORKFLOW)
     ]
 
     @workflow(name=f"scheduled_{number}", triggers=triggers)
@@ -59,7 +60,9 @@ async def measure(arguments: argparse.Namespace) -> list[Figure]:
         full = rss_bytes(pid)
     where = f"{arguments.schedules:,} schedules, {arguments.runs:,} waiting runs"
     return [
-        Figure(name=f"coordinator's processor time, {where}", value=share * 100, unit="% of a core", limit=1.0),
+        Figure(
+            name=f"coordinator's processor time, {where}", value=share * 100, unit="% of a core", limit=1.0
+        ),
         Figure(name=f"coordinator's memory, {where}", value=full / 1e6, unit="MB", limit=300.0),
         Figure(name="coordinator's memory, empty", value=empty / 1e6, unit="MB"),
     ]

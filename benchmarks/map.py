@@ -38,8 +38,12 @@ async def measure(arguments: argparse.Namespace) -> list[Figure]:
         after = await small_us(cluster)
         bare_after = await bare_us(bare)
         figures = [
-            compared(f"{SMALL:,} items, per item", "µs", [(min(before), bare_before), (min(after), bare_after)]),
-            compared(f"{arguments.large:,} items, per item", "µs", [(large, bare_before), (large, bare_after)]),
+            compared(
+                f"{SMALL:,} items, per item", "µs", [(min(before), bare_before), (min(after), bare_after)]
+            ),
+            compared(
+                f"{arguments.large:,} items, per item", "µs", [(large, bare_before), (large, bare_after)]
+            ),
             compared(
                 f"{arguments.large:,} items against {SMALL:,}, per item",
                 "µs",
@@ -50,9 +54,7 @@ async def measure(arguments: argparse.Namespace) -> list[Figure]:
         ]
         if arguments.huge:
             huge = await per_item_us(cluster, HUGE)
-            figures.append(
-                compared(f"{HUGE:,} items, per item", "µs", [(huge, await bare_us(bare))])
-            )
+            figures.append(compared(f"{HUGE:,} items, per item", "µs", [(huge, await bare_us(bare))]))
         figures.append(
             Figure(
                 name=f"coordinator's peak memory, {HUGE if arguments.huge else arguments.large:,} items",

@@ -31,6 +31,10 @@ SCRIPTS = (
     "start",
 )
 _ROW, _LEFT, _WIDTH, _RIGHT = 26, 330, 420, 130
+_OPEN = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"'
+    ' font-family="system-ui, sans-serif" font-size="12" fill="#333">'
+)
 _SCALE = 2.0
 """The plot ends at twice the limit; longer bars are cut."""
 
@@ -63,17 +67,22 @@ def _row(figure: Figure) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
+INTRODUCTION = (
+    "Written by `python benchmarks/report.py`; the scripts in `benchmarks/` measure one claim each. Everything "
+    "runs as it is deployed: nats-server, coordinator and worker are processes, the store is SQLite with "
+    "`synchronous=FULL`, spans are kept. The bare round trip is what two programs do with nats-py and "
+    "JetStream alone: a task is published to a work-queue stream, a worker process fetches it, publishes an "
+    "outcome to a second one and acknowledges, the other side fetches and acknowledges; nothing is made "
+    "durable beyond that. Both are measured in turns on the same nats-server; a ratio is the median over "
+    "neighbouring rounds, and its range tells how quiet the machine was."
+)
+
+
 def page(reports: list[Report]) -> str:
     lines = [
         "# Performance",
         "",
-        "Written by `python benchmarks/report.py`; the scripts in `benchmarks/` measure one claim each. Everything "
-        "runs as it is deployed: nats-server, coordinator and worker are processes, the store is SQLite with "
-        "`synchronous=FULL`, spans are kept. The bare round trip is what two programs do with nats-py and "
-        "JetStream alone: a task is published to a work-queue stream, a worker process fetches it, publishes an "
-        "outcome to a second one and acknowledges, the other side fetches and acknowledges; nothing is made "
-        "durable beyond that. Both are measured in turns on the same nats-server; a ratio is the median over "
-        "neighbouring rounds, and its range tells how quiet the machine was.",
+        INTRODUCTION,
         "",
         f"Measured {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, Python {platform.python_version()}.",
         "",
@@ -109,8 +118,7 @@ def plot(reports: list[Report]) -> str:
     height = 34 + len(figures) * _ROW + 12
     middle = _LEFT + _WIDTH / _SCALE
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_LEFT + _WIDTH + _RIGHT} {height}"'
-        ' font-family="system-ui, sans-serif" font-size="12" fill="#333">',
+        _OPEN.format(width=_LEFT + _WIDTH + _RIGHT, height=height),
         '<rect width="100%" height="100%" fill="#fff"/>',
         f'<text x="{middle}" y="18" text-anchor="middle" font-weight="600">the limit</text>',
     ]

@@ -15,7 +15,7 @@ import httpx
 from _figures import Figure, percentile, run
 
 ROOT = Path(__file__).parent.parent
-PIPELINE = '''from headrace import task, workflow
+PIPELINE = """from headrace import task, workflow
 
 
 @task
@@ -26,17 +26,14 @@ def greet(name: str) -> str:
 @workflow
 def hello(name: str = "world") -> str:
     return greet(name)
-'''
+"""
 COMMAND = [sys.executable, "-m", "headrace.cli", "dev", "--ephemeral", "--port", "0", "--nats-port", "0"]
-RETRY_S = 0.005
 
 
-async def once(folder: Path) -> tuple[float, float]:
-    """Seconds until ready, and from then until the first run's end."""
-    (folder / "pipeline.py").write_text(PIPELINE)
+def _dev(folder: Path) -> tuple[subprocess.Popen[bytes], int]:
+    """The process, and the end of a pipe from which it tells that it is ready."""
     reading, writing = os.pipe()
     roots = os.pathsep.join(str(ROOT / name) for name in ("protocol", "worker", "coordinator"))
-    started = time.perf_counter()
     process = subprocess.Popen(
         [*COMMAND, "--ready-fd", str(writing)],
         cwd=folder,
@@ -46,6 +43,14 @@ async def once(folder: Path) -> tuple[float, float]:
         stderr=subprocess.DEVNULL,
     )
     os.close(writing)
+    return process, reading
+
+
+async def once(folder: Path) -> tuple[float, float]:
+    """Seconds until ready, and from then until the first run's end."""
+    (folder / "pipeline.py").write_text(PIPELINE)
+    started = time.perf_counter()
+    process, reading = _dev(folder)
     try:
         with os.fdopen(reading) as told:
             line = await asyncio.to_thread(told.readline)
@@ -63,9 +68,10 @@ async def _first_run(api: str) -> None:
         answer = await client.post("/workflows/hello/runs", json={"params": {"name": "Ada"}})
         assert answer.is_success, answer.text
         run_id = answer.json()["run_id"]
-        while (found := (await client.get(f"/runs/{run_id}")).json())["state"] == "running":
-            await asyncio.sleep(RETRY_S)
-        assert found["state"] == "succeeded", found
+        state = "running"
+        while state == "running":
+            state = (await client.get(f"/runs/{run_id}")).json()["state"]
+        assert state == "succeeded", state
 
 
 async def measure(arguments: argparse.Namespace) -> list[Figure]:
@@ -75,10 +81,16 @@ async def measure(arguments: argparse.Namespace) -> list[Figure]:
             taken.append(await once(Path(folder)))
     return [
         Figure(
-            name="headrace dev until ready", value=percentile([ready for ready, _ in taken], 0.5), unit="s", limit=2.0
+            name="headrace dev until ready",
+            value=percentile([ready for ready, _ in taken], 0.5),
+            unit="s",
+            limit=2.0,
         ),
         Figure(
-            name="the first run, from ready", value=percentile([first for _, first in taken], 0.5), unit="s", limit=1.0
+            name="the first run, from ready",
+            value=percentile([first for _, first in taken], 0.5),
+            unit="s",
+            limit=1.0,
         ),
     ]
 

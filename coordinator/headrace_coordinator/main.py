@@ -18,7 +18,8 @@ from headrace_coordinator.api.server import ApiServer, bind
 from headrace_coordinator.bus import NatsSettings, connect
 from headrace_coordinator.bus.results import open_results
 from headrace_coordinator.runtime.clock import SystemClock
-from headrace_coordinator.service.coordinator import RunningCoordinator
+from headrace_coordinator.runtime.parts import Parts
+from headrace_coordinator.service.coordinator import Options, RunningCoordinator
 from headrace_coordinator.store import open_store
 from headrace_coordinator.store.port import RetentionPolicy, Store
 from headrace_coordinator.telemetry.exporter import TraceExporter
@@ -70,18 +71,15 @@ async def running(
         bus = await connect(settings.nats, f"headrace coordinator {settings.namespace}")
         stack.push_async_callback(bus.close)
         topology = Topology(settings.namespace, ack_wait_s=settings.ack_wait_s)
-        clock = SystemClock()
-        coordinator = RunningCoordinator(
-            topology,
-            store,
-            bus,
-            open_results(bus, topology.bucket, settings.results),
-            clock,
+        results = open_results(bus, topology.bucket, settings.results)
+        parts = Parts(topology, store, bus, results, SystemClock())
+        options = Options(
             shards=settings.shards,
             keep_spans=settings.keep_spans,
             retention=settings.retention,
             sweep_s=settings.sweep_s,
         )
+        coordinator = RunningCoordinator(parts, options)
         await coordinator.open()
         stack.push_async_callback(coordinator.close)
         exporter = await _export_traces(coordinator, store)

@@ -23,5 +23,9 @@ async def test_runs_tasks_and_waits_are_counted(tmp_path: Path) -> None:
     assert values['headrace_runs_started_total{workflow="order"}'] == "1"
     assert values['headrace_runs_finished_total{state="succeeded",workflow="order"}'] == "1"
     assert values['headrace_tasks_finished_total{state="succeeded",workflow="order"}'] == "5"
-    waits = [value for name, value in values.items() if name.startswith("headrace_task_queue_wait") and "count" in name]
+    waits = [
+        value
+        for name, value in values.items()
+        if name.startswith("headrace_task_queue_wait") and "count" in name
+    ]
     assert waits == ["5"]

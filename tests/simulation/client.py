@@ -131,7 +131,7 @@ class Client:
         self._reconnected: Callable[[], Awaitable[None]] | None = None
         self._reconnecting: asyncio.Task[None] | None = None
 
-    # -- the network -----------------------------------------------------------------------------------------------
+    # -- the network -------------------------------------------------------------------------------
 
     def latency(self) -> float:
         value = self._rng.random()
@@ -191,7 +191,7 @@ class Client:
         for action, args in kept:
             self._to_server("buffer", action, *args)
 
-    # -- what nats-py offers -----------------------------------------------------------------------------------------
+    # -- what nats-py offers -----------------------------------------------------------------------
 
     @property
     def is_connected(self) -> bool:

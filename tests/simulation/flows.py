@@ -104,7 +104,7 @@ def make_flow(rng: random.Random, name: str) -> Flow:
         name=name,
         nodes=tuple(rng.sample(nodes, len(nodes))),
         tasks={TASK.name: TASK},
-        params=dict.fromkeys(PARAMS, {}),
+        params={name: {} for name in PARAMS},
         defaults=PARAMS,
         output=output,
         triggers=tuple(triggers),

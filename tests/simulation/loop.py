@@ -86,7 +86,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         self.errors: list[tuple[str, BaseException | None]] = []
         """What nobody caught."""
 
-    # -- what asyncio asks of a loop --------------------------------------------------------------------------
+    # -- what asyncio asks of a loop ---------------------------------------------------------------
 
     def time(self) -> float:
         return self._now
@@ -154,7 +154,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
     def default_exception_handler(self, context: dict[str, object]) -> None:
         self.call_exception_handler(context)
 
-    # -- processes -----------------------------------------------------------------------------------------------
+    # -- processes ---------------------------------------------------------------------------------
 
     def start(self, process: Process, main: Callable[[], Coroutine[object, object, None]]) -> Task[None]:
         """Run a coroutine as a process of its own."""
@@ -196,7 +196,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
             process.queued = True
             self._runnable.append(process)
 
-    # -- running ---------------------------------------------------------------------------------------------------
+    # -- running -----------------------------------------------------------------------------------
 
     def run_until(self, until_s: float) -> None:
         """Run everything up to a time, or until `halt`."""

@@ -90,7 +90,7 @@ def table(name: str, what: str, *replaced: Replacement) -> None:
     MUTANTS[name] = Mutant(name, what, replaced)
 
 
-# -- the store and the loop ------------------------------------------------------------------------------------------
+# -- the store and the loop ------------------------------------------------------------------------
 
 _check = memory._check
 _commit = Shard._commit
@@ -215,7 +215,7 @@ def timers_not_stored(self: Turn, key: object, due_us: int) -> None:
         self.earliest_timer_us = due_us
 
 
-# -- noticing what is lost -------------------------------------------------------------------------------------------
+# -- noticing what is lost -------------------------------------------------------------------------
 
 table(
     "no_republish_after_loss",
@@ -235,7 +235,7 @@ table(
     (ShardSet, "_resume_collecting", nothing_async),
 )
 
-# -- time ------------------------------------------------------------------------------------------------------------
+# -- time ------------------------------------------------------------------------------------------
 
 _awaited = timer._awaited
 
@@ -266,7 +266,7 @@ table(
     (Wheel, "_fire", _all_timers),
 )
 
-# -- transitions -----------------------------------------------------------------------------------------------------
+# -- transitions -----------------------------------------------------------------------------------
 
 _holds_fence = outcome.holds_fence
 _apply_outcome = outcome.apply
@@ -335,7 +335,7 @@ table(
 )
 
 
-# -- results ---------------------------------------------------------------------------------------------------------
+# -- results ---------------------------------------------------------------------------------------
 
 
 class _Reordered:
@@ -361,7 +361,7 @@ async def collect_with_missing_items(self: Collector, effect: Collect, counts: o
     return await _collect(self, replace(effect, total=min(effect.total, 3)), counts)  # type: ignore[arg-type]
 
 
-# -- workers ---------------------------------------------------------------------------------------------------------
+# -- workers ---------------------------------------------------------------------------------------
 
 _receive = Runner.receive
 _finish = Runner._finish

@@ -77,7 +77,7 @@ class Observer:
         self.erased_events: set[str] = set()
         self.commits = self.executions = 0
 
-    # -- writing down ------------------------------------------------------------------------------------------------
+    # -- writing down ------------------------------------------------------------------------------
 
     def breach(self, invariant: str, what: str) -> None:
         self.breaches.append(Breach(invariant, what, self._now_s()))
@@ -100,7 +100,7 @@ class Observer:
     def digest(self) -> str:
         return self._hash.hexdigest()
 
-    # -- commits -----------------------------------------------------------------------------------------------------
+    # -- commits -----------------------------------------------------------------------------------
 
     def committed(self, transaction: Transaction) -> None:
         """A transaction has just been written."""
@@ -233,7 +233,7 @@ class Observer:
                 same = bytes(result.value) == bytes(value)
                 self.require(same, "I9", f"{run_id}/{name}[{index}] is not what its attempt wrote")
 
-    # -- messages ------------------------------------------------------------------------------------------------------
+    # -- messages ----------------------------------------------------------------------------------
 
     def _promised(self, sequence: int, messages: tuple[OutboxMessage, ...]) -> None:
         names = []
@@ -291,7 +291,7 @@ class Observer:
         if name is not None:
             self.arrived.add(name)
 
-    # -- executions ----------------------------------------------------------------------------------------------------
+    # -- executions --------------------------------------------------------------------------------
 
     def wrote(self, body: bytes, mark: int) -> None:
         """An execution made a result that may be stored outside of messages."""
@@ -310,7 +310,7 @@ class Observer:
         self.require(attempt <= known, "I8", f"{name} is executed and was never dispatched")
         return mark
 
-    # -- states ----------------------------------------------------------------------------------------------------------
+    # -- states ------------------------------------------------------------------------------------
 
     def _plan(self, head: RunHead) -> Plan:
         found = self.plans.get(head.version)

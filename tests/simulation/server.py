@@ -121,7 +121,7 @@ class Server:
         self.on_stored: Callable[[str, Headers, bytes], None] = lambda *_: None
         self.on_erased: Callable[[Stored], None] = lambda _: None
 
-    # -- subjects ------------------------------------------------------------------------------------------------
+    # -- subjects ----------------------------------------------------------------------------------
 
     def subscribe(self, subject: str, inbox: Inbox) -> None:
         if subject.endswith(".*"):
@@ -168,7 +168,7 @@ class Server:
         if subject.startswith("_INBOX"):
             self._tell(subject, body, headers, reply)
 
-    # -- streams -------------------------------------------------------------------------------------------------
+    # -- streams -----------------------------------------------------------------------------------
 
     def add_stream(
         self, name: str, subjects: tuple[str, ...], *, work_queue: bool, window_s: float
@@ -209,7 +209,7 @@ class Server:
                 self._serve(consumer)
         return sequence
 
-    # -- consumers -----------------------------------------------------------------------------------------------
+    # -- consumers ---------------------------------------------------------------------------------
 
     def _asked(self, place: str, body: bytes, reply: str) -> None:
         name, _, durable = place.partition(".")
@@ -317,7 +317,7 @@ class Server:
             if stream.work_queue:
                 stream.messages.pop(sequence, None)
 
-    # -- misfortunes ---------------------------------------------------------------------------------------------
+    # -- misfortunes -------------------------------------------------------------------------------
 
     def wipe(self) -> None:
         """Everything is gone: streams, consumers, objects."""

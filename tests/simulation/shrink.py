@@ -90,7 +90,7 @@ def _fewer_nodes(plan: Plan) -> Iterator[Plan]:
 
 def _with(plan: Plan, index: int, definition: WorkflowDefinition) -> Plan:
     flow = Flow(definition, plan.flows[index].habits)
-    return replace(plan, flows=plan.flows[:index] + (flow,) + plan.flows[index + 1 :])
+    return replace(plan, flows=(*plan.flows[:index], flow, *plan.flows[index + 1 :]))
 
 
 def _less_of_the_rest(plan: Plan) -> Iterator[Plan]:

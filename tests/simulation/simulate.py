@@ -31,14 +31,13 @@ from tests.simulation.programs import (
     SOURCE,
     CoordinatorProgram,
     NoCapture,
-    Program,
     SimulatedTask,
-    Site,
     User,
     WorkerProgram,
     worker_connect,
 )
 from tests.simulation.server import Stored
+from tests.simulation.site import Program, Site
 
 PATIENCE_S = 400.0
 """Virtual seconds after the last fault within which everything must have come to its end."""
@@ -133,7 +132,7 @@ class _Simulation:
         if not site.observer.breaches:
             self._judge()
 
-    # -- misfortunes -------------------------------------------------------------------------------------------------
+    # -- misfortunes -------------------------------------------------------------------------------
 
     def _begin(self, action: Action) -> None:
         site = self.site
@@ -215,7 +214,7 @@ class _Simulation:
             if isinstance(trigger, EventTrigger)
         }
 
-    # -- the end ----------------------------------------------------------------------------------------------------------
+    # -- the end -----------------------------------------------------------------------------------
 
     def _look(self) -> None:
         self._watch()

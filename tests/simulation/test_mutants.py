@@ -18,6 +18,7 @@ def test_a_mutant_is_caught(mutant: Mutant) -> None:
     with mutant.applied():
         caught = next((r for seed in range(WITHIN) if (r := simulate(make_plan(seed))).failed), None)
     assert caught is not None, f"nobody noticed that {mutant.what}"
+    assert not simulate(caught.plan).failed, "the seed fails without the mutant too"
 
 
 def test_nothing_stays_broken() -> None:

@@ -73,7 +73,7 @@ class Cluster:
         command = [sys.executable, "-m", f"tests.support.{script}", json.dumps(settings)]
         paths = os.pathsep.join(str(ROOT / name) for name in (".", "protocol", "worker", "coordinator"))
         environment = {**os.environ, "PYTHONPATH": paths, "PYTHONUNBUFFERED": "1", **self._environment}
-        with open(self.directory / log, "ab") as out:
+        with (self.directory / log).open("ab") as out:
             return subprocess.Popen(command, stderr=out, env=environment, cwd=self.directory, **options)
 
     async def start_coordinator(self, **settings: Any) -> None:

@@ -177,11 +177,11 @@ class NatsBus:
         for pull in self._pulls:
             await pull.stop()
         if self._writer is not None:
-            while self._outgoing and self.client.is_connected and not self._writer.done():
-                await asyncio.sleep(0)
             self._writer.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._writer
+            if self.client.is_connected:
+                await self._write_all()
         with contextlib.suppress(nats.errors.Error, OSError, TimeoutError):
             await self.client.close()
         self._fail_awaited()
@@ -191,18 +191,21 @@ class NatsBus:
         self._wake.set()
 
     async def _write(self) -> None:
-        outgoing, publish = self._outgoing, self.client.publish
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while outgoing:
-                subject, body, reply, headers = outgoing.popleft()
-                try:
-                    if len(body) > LARGE_BYTES:
-                        check_size(subject, headers or {}, body)
-                    await publish(subject, body, reply, dict(headers) if headers else None)
-                except Exception as error:  # a message that cannot be sent must not end the sending
-                    self._not_sent(subject, reply, error)
+            await self._write_all()
+
+    async def _write_all(self) -> None:
+        outgoing, publish = self._outgoing, self.client.publish
+        while outgoing:
+            subject, body, reply, headers = outgoing.popleft()
+            try:
+                if len(body) > LARGE_BYTES:
+                    check_size(subject, headers or {}, body)
+                await publish(subject, body, reply, dict(headers) if headers else None)
+            except Exception as error:  # a message that cannot be sent must not end the sending
+                self._not_sent(subject, reply, error)
 
     def _not_sent(self, subject: str, reply: str, error: Exception) -> None:
         future = self._awaited.pop(reply.removeprefix(self._acks), None)

@@ -5,28 +5,23 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
 from typing import Protocol
 
-from headrace_coordinator.bus.port import Bus
 from headrace_coordinator.engine.effects import Collect
 from headrace_coordinator.engine.inputs import OutcomeReceived
 from headrace_coordinator.runtime import metrics
 from headrace_coordinator.runtime.actors import Actors
 from headrace_coordinator.runtime.apply import Applier
-from headrace_coordinator.runtime.changes import Changes
-from headrace_coordinator.runtime.clock import Clock
 from headrace_coordinator.runtime.envelope import Envelope
-from headrace_coordinator.runtime.offload import Offloader, OffloadStopped
-from headrace_coordinator.runtime.outbox import Outbox
+from headrace_coordinator.runtime.offload import OffloadStopped
+from headrace_coordinator.runtime.parts import Parts
 from headrace_coordinator.runtime.turn import Turn
-from headrace_coordinator.store.port import FenceLost, Store
+from headrace_coordinator.store.port import FenceLost
 from headrace_coordinator.store.records import ShardFence
 from headrace_protocol import headers
 from headrace_protocol.codec import encode
 from headrace_protocol.errors import Unavailable
 from headrace_protocol.messages import CommandReply
-from headrace_protocol.subjects import Subjects
 
 log = logging.getLogger("headrace.shard")
 
@@ -38,7 +33,9 @@ STORE_RETRY_S = (0.05, 0.2, 1.0, 5.0)
 
 
 class Hooks(Protocol):
-    """What the loop tells others after a commit."""
+    """What the loop tells others: after a commit, and when it ends because the shard is not ours any more."""
+
+    def lost(self, shard: int) -> None: ...
 
     def timer_set(self, shard: int, due_us: int) -> None: ...
 
@@ -48,33 +45,18 @@ class Hooks(Protocol):
 class Shard:
     """Receives envelopes, decides them, commits, publishes, acknowledges."""
 
-    def __init__(
-        self,
-        fence: ShardFence,
-        subjects: Subjects,
-        store: Store,
-        bus: Bus,
-        actors: Actors,
-        applier: Applier,
-        outbox: Outbox,
-        offloader: Offloader,
-        changes: Changes,
-        clock: Clock,
-        hooks: Hooks,
-        on_lost: Callable[[int], None],
-    ) -> None:
+    def __init__(self, fence: ShardFence, parts: Parts, actors: Actors, hooks: Hooks) -> None:
         self.fence = fence
-        self._subjects = subjects
-        self._store = store
-        self._bus = bus
+        self._subjects = parts.topology.subjects
+        self._store = parts.store
+        self._bus = parts.bus
         self._actors = actors
-        self._applier = applier
-        self._outbox = outbox
-        self._offloader = offloader
-        self._changes = changes
-        self._clock = clock
+        self._applier = Applier(fence.shard, actors, parts.registry)
+        self._outbox = parts.outbox
+        self._offloader = parts.offloader
+        self._changes = parts.changes
+        self._clock = parts.clock
         self._hooks = hooks
-        self._on_lost = on_lost
         self._inbox: deque[Envelope] = deque()
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -117,7 +99,7 @@ class Shard:
                 except FenceLost:
                     log.warning("shard %d belongs to another coordinator now", self.fence.shard)
                     self._refuse([*envelopes, *self._inbox])
-                    self._on_lost(self.fence.shard)
+                    self._hooks.lost(self.fence.shard)
                     return
                 if self._stopping.is_set():
                     break

@@ -17,15 +17,13 @@ from typing import Protocol
 
 import msgspec
 
-from headrace_coordinator.bus.port import Bus, BusError, ConsumerState, StreamState
+from headrace_coordinator.bus.port import BusError, ConsumerState, StreamState
 from headrace_coordinator.engine.inputs import AttemptOverdue, Redispatch
 from headrace_coordinator.engine.transitions.redispatch import live_attempts
 from headrace_coordinator.runtime.actors import Actors
-from headrace_coordinator.runtime.clock import Clock
 from headrace_coordinator.runtime.envelope import Envelope
 from headrace_coordinator.runtime.fleet import Fleet
-from headrace_coordinator.runtime.outbox import Outbox
-from headrace_coordinator.store.port import Store
+from headrace_coordinator.runtime.parts import Parts
 from headrace_coordinator.store.records import StreamIdentity, Transaction
 from headrace_protocol import headers
 from headrace_protocol.codec import encode
@@ -33,7 +31,6 @@ from headrace_protocol.definition import Priority
 from headrace_protocol.errors import HeadraceError
 from headrace_protocol.ids import attempt_key, shard_of
 from headrace_protocol.messages import CancelAttempts, CommandReply, HeldAttempt
-from headrace_protocol.topology import Topology
 
 log = logging.getLogger("headrace.vigil")
 
@@ -68,29 +65,18 @@ class _Mark(msgspec.Struct, frozen=True):
 class Vigil:
     """Watches the streams and the attempts of one coordinator."""
 
-    def __init__(
-        self,
-        topology: Topology,
-        bus: Bus,
-        store: Store,
-        outbox: Outbox,
-        fleet: Fleet,
-        shards: Shards,
-        clock: Clock,
-        *,
-        sweep_s: float = 15.0,
-    ) -> None:
-        self._topology = topology
-        self._bus = bus
-        self._store = store
-        self._outbox = outbox
+    def __init__(self, parts: Parts, fleet: Fleet, shards: Shards, *, sweep_s: float = 15.0) -> None:
+        self._topology = parts.topology
+        self._bus = parts.bus
+        self._store = parts.store
+        self._outbox = parts.outbox
+        self._clock = parts.clock
         self._fleet = fleet
         self._shards = shards
-        self._clock = clock
         self._sweep_s = sweep_s
         self._marks: deque[_Mark] = deque(maxlen=4_096)
         self._suspects: dict[str, int] = {}
-        self._kinds = {topology.stream("TASKS"): "task", topology.stream("INPUTS"): "in"}
+        self._kinds = {self._topology.stream("TASKS"): "task", self._topology.stream("INPUTS"): "in"}
         self._observing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 

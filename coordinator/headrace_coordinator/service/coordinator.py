@@ -12,20 +12,19 @@ from contextlib import AbstractAsyncContextManager
 import msgspec
 
 from headrace_coordinator.bus.limits import check_size, is_subject
-from headrace_coordinator.bus.port import Bus, BusError, Incoming, ResultBucket
-from headrace_coordinator.runtime.clock import Clock
+from headrace_coordinator.bus.port import BusError, Incoming
 from headrace_coordinator.runtime.deadletters import dead_letter, understood
 from headrace_coordinator.runtime.envelope import Envelope, Write
 from headrace_coordinator.runtime.fleet import Fleet
 from headrace_coordinator.runtime.keeper import Keeper
+from headrace_coordinator.runtime.parts import Parts
 from headrace_coordinator.runtime.port import QueueView, ReadinessView, WorkerView
-from headrace_coordinator.runtime.registry import Registry
 from headrace_coordinator.runtime.vigil import Vigil
 from headrace_coordinator.schedules.runner import ScheduleRunner
 from headrace_coordinator.service.deployment import Deployment
 from headrace_coordinator.service.failures import raised
-from headrace_coordinator.service.shards import Parts, ShardSet
-from headrace_coordinator.store.port import RetentionPolicy, Store
+from headrace_coordinator.service.shards import ShardSet
+from headrace_coordinator.store.port import RetentionPolicy
 from headrace_coordinator.store.records import DeadLetter, OutboxBatch, OutboxMessage, Transaction
 from headrace_coordinator.triggers.consumer import EventConsumer
 from headrace_coordinator.triggers.events import Matcher
@@ -37,7 +36,6 @@ from headrace_protocol.errors import Conflict, HeadraceError, NotFound
 from headrace_protocol.headers import MESSAGE_ID
 from headrace_protocol.ids import shard_of
 from headrace_protocol.messages import CancelRun, CommandReply, Deploy, HeldAttempt, LifecycleBatch, StartRun
-from headrace_protocol.topology import Topology
 
 log = logging.getLogger("headrace.coordinator")
 
@@ -45,41 +43,39 @@ PRUNE_EVERY_S = 600.0
 PRUNE_ROWS = 1_000
 
 
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What may be set about a coordinator, besides where its store and its bus are."""
+
+    shards: int = 1
+    """Fixed for the life of a namespace."""
+    keep_spans: bool = True
+    """Keep workers' spans in the store, so that traces can be read without a tracing backend."""
+    retention: RetentionPolicy = RetentionPolicy()
+    sweep_s: float = 15.0
+    """How often every live attempt is looked at."""
+
+
 class RunningCoordinator:
     """Implements `headrace_coordinator.runtime.port.Coordinator`."""
 
-    def __init__(
-        self,
-        topology: Topology,
-        store: Store,
-        bus: Bus,
-        results: ResultBucket,
-        clock: Clock,
-        *,
-        shards: int = 1,
-        keep_spans: bool = True,
-        retention: RetentionPolicy | None = None,
-        sweep_s: float = 15.0,
-    ) -> None:
+    def __init__(self, parts: Parts, options: Options) -> None:
+        topology, store, bus, clock = parts.topology, parts.store, parts.bus, parts.clock
+        self.parts = parts
         self.store = store
         self._topology = topology
         self._bus = bus
         self._clock = clock
-        self._retention = retention or RetentionPolicy()
-        self._registry = Registry(store)
+        self._retention = options.retention
+        self._registry = parts.registry
         self._fleet = Fleet(topology.subjects, clock)
-        parts = Parts(topology, store, bus, self._registry, results, self._fleet, clock)
         owner = f"{socket.gethostname()}-{os.getpid()}-{os.urandom(4).hex()}"
-        self._parts = parts
-        self._shards = ShardSet(parts, shards, owner, self._deploy_message)
+        self._shards = ShardSet(parts, self._fleet, options.shards, owner, self._deploy_message)
         self._matcher = Matcher(topology.namespace, clock.now_us)
         self._events = EventConsumer(topology, bus, self._matcher, self._shards, clock)
         self._schedules = ScheduleRunner(topology.namespace, store, self._shards, clock)
         self._deployment = Deployment(self._registry, self._matcher, self._schedules, self._shards, clock)
-        self._vigil = Vigil(
-            topology, bus, store, parts.outbox, self._fleet, self._shards, clock, sweep_s=sweep_s
-        )
-        self._keeper = Keeper(topology, bus, store, clock, spans=keep_spans)
+        self._vigil = Vigil(parts, self._fleet, self._shards, sweep_s=options.sweep_s)
+        self._keeper = Keeper(topology, bus, store, clock, spans=options.keep_spans)
         self._background: set[asyncio.Task[None]] = set()
         self._ready = False
 
@@ -111,10 +107,6 @@ class RunningCoordinator:
         await self._keeper.stop()
         await self._fleet.stop()
         await self._shards.stop()
-
-    @property
-    def parts(self) -> Parts:
-        return self._parts
 
     async def start(self, command: StartRun) -> CommandReply:
         shard = shard_of(command.run_id, self._shards.count)
@@ -171,7 +163,7 @@ class RunningCoordinator:
         Raises ProtocolError for a message that the bus would never take.
         """
         check_size(message.subject, message.headers, message.body)
-        outbox = self._parts.outbox
+        outbox = self.parts.outbox
         batch = OutboxBatch(0, outbox.next_sequence(), (message,))
 
         def store(transaction: Transaction) -> None:
@@ -208,7 +200,7 @@ class RunningCoordinator:
         while True:
             try:
                 while await self.store.prune(self._retention, self._clock.now_us(), PRUNE_ROWS) >= PRUNE_ROWS:
-                    await asyncio.sleep(0)
+                    await self._clock.sleep(0)
             except HeadraceError as error:
                 log.warning("old rows cannot be deleted now: %s", error)
             await self._clock.sleep(PRUNE_EVERY_S)
@@ -264,4 +256,4 @@ class RunningCoordinator:
         return self._fleet.held(run_id)
 
     def changes(self) -> AbstractAsyncContextManager[AsyncIterator[LifecycleBatch]]:
-        return self._parts.changes.listen()
+        return self.parts.changes.listen()

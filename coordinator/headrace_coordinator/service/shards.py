@@ -7,58 +7,25 @@ import logging
 from collections.abc import Callable
 from functools import partial
 
-from headrace_coordinator.bus.port import Bus, Incoming, ResultBucket, Subscription
+from headrace_coordinator.bus.port import Incoming, Subscription
 from headrace_coordinator.engine.effects import Collect
 from headrace_coordinator.engine.inputs import OutcomeReceived, Redispatch
 from headrace_coordinator.runtime.actors import Actors
-from headrace_coordinator.runtime.apply import Applier
-from headrace_coordinator.runtime.changes import Changes
-from headrace_coordinator.runtime.clock import Clock
-from headrace_coordinator.runtime.collect import Collector
 from headrace_coordinator.runtime.envelope import Envelope
 from headrace_coordinator.runtime.fleet import Fleet
 from headrace_coordinator.runtime.ingress import Ingress
-from headrace_coordinator.runtime.offload import Offloader
-from headrace_coordinator.runtime.outbox import Outbox
-from headrace_coordinator.runtime.registry import Registry
+from headrace_coordinator.runtime.parts import Parts
 from headrace_coordinator.runtime.shard import Shard
-from headrace_coordinator.store.port import Store
 from headrace_coordinator.store.records import ShardFence
 from headrace_coordinator.timers import Wheel
 from headrace_protocol.errors import HeadraceError, Unavailable
 from headrace_protocol.messages import CommandReply, Deploy
-from headrace_protocol.topology import Topology
 
 log = logging.getLogger("headrace.shards")
 
 LEASE_S = 10.0
 BATCH = 512
 PAGE = 500
-
-
-class Parts:
-    """What every shard of a coordinator shares."""
-
-    def __init__(
-        self,
-        topology: Topology,
-        store: Store,
-        bus: Bus,
-        registry: Registry,
-        results: ResultBucket,
-        fleet: Fleet,
-        clock: Clock,
-    ) -> None:
-        self.topology = topology
-        self.store = store
-        self.bus = bus
-        self.registry = registry
-        self.collector = Collector(store, results, clock)
-        self.offloader = Offloader(results, clock)
-        self.fleet = fleet
-        self.clock = clock
-        self.changes = Changes()
-        self.outbox = Outbox(bus)
 
 
 class _Owned:
@@ -81,9 +48,15 @@ class ShardSet:
     """Takes leases, runs loops, routes envelopes."""
 
     def __init__(
-        self, parts: Parts, count: int, owner: str, on_deploy: Callable[[Deploy, Incoming], None]
+        self,
+        parts: Parts,
+        fleet: Fleet,
+        count: int,
+        owner: str,
+        on_deploy: Callable[[Deploy, Incoming], None],
     ) -> None:
         self._parts = parts
+        self._fleet = fleet
         self._count = count
         self._owner = owner
         self._on_deploy = on_deploy
@@ -147,20 +120,7 @@ class ShardSet:
     async def _run(self, fence: ShardFence) -> None:
         parts, number = self._parts, fence.shard
         actors = Actors(parts.store, parts.registry)
-        shard = Shard(
-            fence,
-            parts.topology.subjects,
-            parts.store,
-            parts.bus,
-            actors,
-            Applier(number, actors, parts.registry),
-            parts.outbox,
-            parts.offloader,
-            parts.changes,
-            parts.clock,
-            self,
-            self._lost,
-        )
+        shard = Shard(fence, parts, actors, self)
         owned = self._owned[number] = _Owned(shard, actors, Wheel(shard, parts.store, parts.clock))
         shard.start()
         for batch in await parts.store.outbox(number):
@@ -194,7 +154,7 @@ class ShardSet:
         for received in envelope.inputs:
             if isinstance(received, OutcomeReceived):
                 outcome = received.outcome
-                self._parts.fleet.finished(
+                self._fleet.finished(
                     outcome.worker, outcome.run_id, outcome.node, outcome.item, outcome.attempt
                 )
         shard.put(envelope)
@@ -212,7 +172,7 @@ class ShardSet:
         counts = () if found is None else found[1].nodes[effect.node].counts
         self.put(shard, Envelope(inputs=(await self._parts.collector.collect(effect, counts),)))
 
-    def _lost(self, shard: int) -> None:
+    def lost(self, shard: int) -> None:
         """Called by the shard's own loop, which ends; its timers and its consumer end in the background."""
         owned = self._owned.pop(shard, None)
         if owned is not None:

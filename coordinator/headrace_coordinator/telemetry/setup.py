@@ -58,7 +58,11 @@ def start_metrics() -> Callable[[], object]:
     """Install the meter provider, with OTLP when the environment asks for it; returns what reads its metrics."""
     from opentelemetry import metrics
     from opentelemetry.sdk.metrics import MeterProvider
-    from opentelemetry.sdk.metrics.export import InMemoryMetricReader, MetricReader, PeriodicExportingMetricReader
+    from opentelemetry.sdk.metrics.export import (
+        InMemoryMetricReader,
+        MetricReader,
+        PeriodicExportingMetricReader,
+    )
     from opentelemetry.sdk.resources import Resource
 
     shown = InMemoryMetricReader()

@@ -7,7 +7,6 @@ import msgspec
 import nats
 import pytest
 
-from headrace.runtime.attempt import now_us
 from headrace.runtime.worker import Worker
 from headrace_protocol import codec, headers
 from headrace_protocol.codec import raw

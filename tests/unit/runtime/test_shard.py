@@ -10,11 +10,8 @@ import pytest
 from headrace_coordinator.bus.port import Incoming
 from headrace_coordinator.engine.effects import Collect
 from headrace_coordinator.runtime.actors import Actors
-from headrace_coordinator.runtime.apply import Applier
-from headrace_coordinator.runtime.changes import Changes
 from headrace_coordinator.runtime.envelope import Envelope
-from headrace_coordinator.runtime.offload import Offloader
-from headrace_coordinator.runtime.outbox import Outbox
+from headrace_coordinator.runtime.parts import Parts
 from headrace_coordinator.runtime.registry import Registry
 from headrace_coordinator.runtime.shard import Shard
 from headrace_coordinator.store.memory import MemoryStore
@@ -23,7 +20,7 @@ from headrace_coordinator.store.records import ShardFence, Transaction
 from headrace_protocol.codec import raw
 from headrace_protocol.errors import Conflict, Unavailable
 from headrace_protocol.messages import StartRun
-from headrace_protocol.subjects import Subjects
+from headrace_protocol.topology import Topology
 from tests.unit.runtime.fakes import FakeBus, FakeClock, FakeResults, ticks
 from tests.unit.runtime.test_registry import WORKFLOW, row
 
@@ -42,8 +39,14 @@ class StubbornStore(MemoryStore):
         await super().commit(transaction)
 
 
-class Silent:
-    """Nobody to tell."""
+class Hooks:
+    """Hears only of lost shards."""
+
+    def __init__(self) -> None:
+        self.shards_lost: list[int] = []
+
+    def lost(self, shard: int) -> None:
+        self.shards_lost.append(shard)
 
     def timer_set(self, shard: int, due_us: int) -> None: ...
 
@@ -56,25 +59,12 @@ class Setting:
     def __init__(self, store: StubbornStore, fence: ShardFence, registry: Registry) -> None:
         self.store = store
         self.bus = FakeBus()
-        self.outbox = Outbox(self.bus)
-        self.changes = Changes()
-        self.lost: list[int] = []
-        actors = Actors(store, registry)
-        clock = FakeClock()
-        self.shard = Shard(
-            fence,
-            Subjects("n"),
-            store,
-            self.bus,
-            actors,
-            Applier(0, actors, registry),
-            self.outbox,
-            Offloader(FakeResults(), clock),
-            self.changes,
-            clock,
-            Silent(),
-            self.lost.append,
-        )
+        parts = Parts(Topology("n"), store, self.bus, FakeResults(), FakeClock())  # type: ignore[arg-type]
+        parts.registry = registry
+        self.outbox = parts.outbox
+        self.changes = parts.changes
+        self.hooks = Hooks()
+        self.shard = Shard(fence, parts, Actors(store, registry), self.hooks)
 
 
 @pytest.fixture
@@ -197,7 +187,7 @@ async def test_a_lost_lease_ends_the_shard(setting: Setting) -> None:
     setting.store.refuse = gone
     with pytest.raises(Unavailable):
         await setting.shard.ask(start("r"))
-    assert setting.lost == [0]
+    assert setting.hooks.shards_lost == [0]
     assert setting.bus.published == []
     with pytest.raises(Unavailable):
         await setting.shard.ask(start("later"))

@@ -9,7 +9,7 @@ from headrace_coordinator.bus.port import ConsumerState, StreamState
 from headrace_coordinator.engine.inputs import AttemptOverdue, Redispatch
 from headrace_coordinator.runtime.actors import Actors
 from headrace_coordinator.runtime.envelope import Envelope
-from headrace_coordinator.runtime.outbox import Outbox
+from headrace_coordinator.runtime.parts import Parts
 from headrace_coordinator.runtime.vigil import Vigil, is_lost
 from headrace_coordinator.store.memory import MemoryStore
 from headrace_coordinator.store.records import NodeRow, StreamIdentity, Transaction
@@ -17,7 +17,7 @@ from headrace_protocol.codec import decode
 from headrace_protocol.messages import CancelAttempts, CommandReply, HeldAttempt
 from headrace_protocol.topology import Topology
 from tests.engine.building import T0, Driver, node, plan_of
-from tests.unit.runtime.fakes import FakeBus, FakeClock
+from tests.unit.runtime.fakes import FakeBus, FakeClock, FakeResults
 
 TASKS = "HR_TASKS_n"
 INPUTS = "HR_INPUTS_n"
@@ -62,21 +62,13 @@ class Setting:
         self.store = store
         self.bus = FakeBus()
         self.clock = FakeClock()
-        self.outbox = Outbox(self.bus)
+        parts = Parts(Topology("n"), store, self.bus, FakeResults(), self.clock)  # type: ignore[arg-type]
+        self.outbox = parts.outbox
         self.fleet = FakeFleet()
-        actors = Actors(store, None)  # type: ignore[arg-type]
+        actors = Actors(store, parts.registry)
         actors.keep(self.driver.run, self.driver.plan)
         self.shards = FakeShards(actors)
-        topology = Topology("n")
-        self.vigil = Vigil(
-            topology,
-            self.bus,
-            store,
-            self.outbox,
-            self.fleet,
-            self.shards,
-            self.clock,  # type: ignore[arg-type]
-        )
+        self.vigil = Vigil(parts, self.fleet, self.shards)  # type: ignore[arg-type]
 
     def streams(self, tasks: int, inputs: int = 5, created: str = "monday") -> None:
         self.bus.streams = [StreamState(TASKS, created, tasks), StreamState(INPUTS, "monday", inputs)]

@@ -1,0 +1,30 @@
+"""What every shard of a coordinator shares."""
+
+from __future__ import annotations
+
+from headrace_coordinator.bus.port import Bus, ResultBucket
+from headrace_coordinator.runtime.changes import Changes
+from headrace_coordinator.runtime.clock import Clock
+from headrace_coordinator.runtime.collect import Collector
+from headrace_coordinator.runtime.offload import Offloader
+from headrace_coordinator.runtime.outbox import Outbox
+from headrace_coordinator.runtime.registry import Registry
+from headrace_coordinator.store.port import Store
+from headrace_protocol.topology import Topology
+
+
+class Parts:
+    """The ports, and what is made of them once."""
+
+    def __init__(
+        self, topology: Topology, store: Store, bus: Bus, results: ResultBucket, clock: Clock
+    ) -> None:
+        self.topology = topology
+        self.store = store
+        self.bus = bus
+        self.clock = clock
+        self.registry = Registry(store)
+        self.collector = Collector(store, results, clock)
+        self.offloader = Offloader(results, clock)
+        self.changes = Changes()
+        self.outbox = Outbox(bus)
