@@ -26,7 +26,7 @@ from headrace.authoring.loader import load
 from headrace.client import Client
 from headrace_coordinator.local.nats_server import EmbeddedNats
 from headrace_protocol import codec
-from headrace_protocol.messages import LifecycleBatch, LifecycleEvent
+from headrace_protocol.messages import LifecycleBatch, LifecycleEvent, LifecycleMessage
 
 HERE = Path(__file__).parent
 PIPELINES = HERE / "_pipelines.py"
@@ -160,8 +160,9 @@ class Cluster:
         assert answer.is_success, answer.text
 
     async def _on_end(self, message: Msg) -> None:
-        batch = codec.decode(message.data, LifecycleBatch, message.headers, where=message.subject)
-        self._ended[batch.run_id] = message.subject.rpartition(".")[2]
+        told = codec.decode(message.data, LifecycleMessage, message.headers, where=message.subject)
+        what = message.subject.rpartition(".")[2]
+        self._ended.update((batch.run_id, what) for batch in told.batches)
         self._change.set()
 
     async def ended(self, count: int, within_s: float = 600.0) -> None:

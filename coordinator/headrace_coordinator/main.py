@@ -23,7 +23,7 @@ from headrace_coordinator.service.coordinator import Options, RunningCoordinator
 from headrace_coordinator.store import open_store
 from headrace_coordinator.store.port import RetentionPolicy, Store
 from headrace_coordinator.telemetry.exporter import TraceExporter
-from headrace_coordinator.telemetry.setup import span_exporter, start_metrics
+from headrace_coordinator.telemetry.setup import root_sampler, span_exporter, start_metrics
 from headrace_protocol.subjects import check_token
 from headrace_protocol.topology import DEFAULT_ACK_WAIT_S, Topology
 
@@ -72,7 +72,7 @@ async def running(
         stack.push_async_callback(bus.close)
         topology = Topology(settings.namespace, ack_wait_s=settings.ack_wait_s)
         results = open_results(bus, topology.bucket, settings.results)
-        parts = Parts(topology, store, bus, results, SystemClock())
+        parts = Parts(topology, store, bus, results, SystemClock(), root_sampler())
         options = Options(
             shards=settings.shards,
             keep_spans=settings.keep_spans,

@@ -38,6 +38,7 @@ STORIES = {
     "start": "a user starts run {name} of flow{number}",
     "event": "event {name} is published {number} time(s)",
     "cancel": "a user cancels run {name}",
+    "garbage": "somebody publishes {number} message(s) that nobody understands",
     "kill": "{who} is killed {number} callbacks later, and starts again after {for_s:.2f} s",
     "pause": "{who} stands still for {for_s:.2f} s",
     "stop": "{who} is told to stop, and starts again after {for_s:.2f} s",
@@ -51,7 +52,7 @@ STORIES = {
     "clock": "the clock of {who} jumps by {by_s:+.2f} s",
     "rival": "a second coordinator is started beside the first",
 }
-COMMANDS = frozenset({"start", "event", "cancel"})
+COMMANDS = frozenset({"start", "event", "cancel", "garbage"})
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -81,13 +82,15 @@ def make_plan(seed: int) -> Plan:
     swept = rng.random() < 0.7
     actions = _commands(rng, flows)
     actions += _faults(rng, workers, KINDS if swept else UNSWEPT_KINDS)
+    # Coordinators stand by for each other as wholes; sharing single shards out is not their business yet.
+    alone = not any(action.kind == "rival" for action in actions)
     return Plan(
         seed=seed,
         flows=flows,
         actions=tuple(sorted(actions, key=lambda action: action.at_s)),
         slots=tuple(rng.choice((1, 2, 4)) for _ in range(workers)),
         ack_wait_s=rng.choice((2.0, 4.0)),
-        shards=rng.choice((1, 1, 1, 2)),
+        shards=rng.choice((1, 1, 1, 2)) if alone else 1,
         prefetch=rng.choice((0, 0, 0, 1)),
         sweep_s=3.0 if swept else NEVER_S,
     )
@@ -104,6 +107,8 @@ def _commands(rng: random.Random, flows: tuple[Flow, ...]) -> list[Action]:
         found.append(Action(at_s, "start", number=rng.randrange(len(flows)), name=name))
         if rng.random() < 0.15:
             found.append(Action(at_s + rng.choice((0.01, 0.5, 5.0)), "cancel", name=name))
+    if rng.random() < 0.2:
+        found.append(Action(rng.uniform(1.0, 20.0), "garbage", number=rng.choice((1, 5))))
     return found
 
 

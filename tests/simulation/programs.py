@@ -23,7 +23,7 @@ from headrace_coordinator.runtime.parts import Parts
 from headrace_coordinator.service.coordinator import Options, RunningCoordinator
 from headrace_protocol.cloudevent import CloudEvent, encode_binary
 from headrace_protocol.codec import encode
-from headrace_protocol.definition import EveryTrigger
+from headrace_protocol.definition import EveryTrigger, Priority
 from headrace_protocol.errors import Conflict, HeadraceError, NotFound
 from tests.simulation.flows import EVENT, TASK, result_of
 from tests.simulation.loop import PROCESS
@@ -191,7 +191,12 @@ class User(Program):
 
     def act(self, action: Action) -> None:
         """Begin an action, in this program's own process."""
-        acts = {"start": self._start, "event": self._event, "cancel": self._cancel}
+        acts = {
+            "start": self._start,
+            "event": self._event,
+            "cancel": self._cancel,
+            "garbage": self._garbage,
+        }
         if self.client is not None:
             work = acts[action.kind]
             self.client.context.run(lambda: self.site.loop.create_task(work(action), name=action.kind))
@@ -231,6 +236,20 @@ class User(Program):
                     await self.client.publish(self.site.topology.subjects.event(EVENT), body, "", sent)
             else:
                 self._by_http(event)
+
+    async def _garbage(self, action: Action) -> None:
+        """What cannot be understood goes to the dead letters, and keeps nothing else from being done."""
+        subjects = self.site.topology.subjects
+        places = (
+            subjects.task("default", Priority.NORMAL),
+            subjects.input(0, "outcome", "default"),
+            subjects.input(0, "command", "somebody"),
+            subjects.input(0, "unheard_of", "somebody"),
+            subjects.event(EVENT),
+        )
+        for place in places[: action.number]:
+            if self.client is not None:
+                await self.client.publish(place, b"\xc1garbage")
 
     def _by_http(self, event: CloudEvent) -> None:
         for program in self.coordinators:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from headrace_coordinator.engine.decide import decide
 from headrace_coordinator.engine.inputs import OutcomeReceived, RunInput, TimerFired
 from headrace_coordinator.engine.state import RunState
-from headrace_coordinator.engine.transitions.start import new_run
+from headrace_coordinator.engine.transitions.start import NO_PARENT, new_run
 from headrace_coordinator.engine.trigger import dedupe_scope
 from headrace_coordinator.runtime import metrics
 from headrace_coordinator.runtime.actors import Actors
@@ -27,6 +27,8 @@ from headrace_protocol.errors import (
     NotFound,
     ProtocolError,
 )
+from headrace_protocol.headers import TraceContext
+from headrace_protocol.ids import derived_trace_id
 from headrace_protocol.messages import CancelRun, CommandReply, StartRun
 
 DEDUPE_KEPT_S = 35 * 86_400
@@ -51,10 +53,13 @@ def run_of(received: RunInput) -> str:
 class Applier:
     """Decides envelopes for one shard."""
 
-    def __init__(self, shard: int, actors: Actors, registry: Registry) -> None:
+    def __init__(
+        self, shard: int, actors: Actors, registry: Registry, sampled: Callable[[str], bool]
+    ) -> None:
         self._shard = shard
         self._actors = actors
         self._registry = registry
+        self._sampled = sampled
         self._taken: Mapping[tuple[str, str], str] = {}
         """Dedupe keys of the turn in hand that are taken."""
 
@@ -123,7 +128,7 @@ class Applier:
     async def _start(self, turn: Turn, command: StartRun) -> CommandReply:
         """Accept a run, once: the run's id and the dedupe key both remember it (I2)."""
         run_id = command.run_id
-        command = _checked(command)
+        command = self._traced(_checked(command))
         if self._actors.cached(run_id) is not None:
             return CommandReply(run_id=run_id, created=False)
         scope = dedupe_scope(command)
@@ -141,6 +146,13 @@ class Applier:
             turn.transaction.dedupe.append(DedupeKey(*scope, run_id, expires_at_us))
         metrics.runs_started.add(1, command.workflow)
         return CommandReply(run_id=run_id, version=entry.version)
+
+    def _traced(self, command: StartRun) -> StartRun:
+        """A run that no traced caller started gets its sampling decision here, once."""
+        trace_id = derived_trace_id(command.run_id)
+        if command.trace is not None or self._sampled(trace_id):
+            return command
+        return msgspec.structs.replace(command, trace=TraceContext(trace_id, NO_PARENT, sampled=False))
 
 
 def _checked(command: StartRun) -> StartRun:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from headrace_coordinator.bus.port import Bus, ResultBucket
 from headrace_coordinator.runtime.changes import Changes
 from headrace_coordinator.runtime.clock import Clock
@@ -17,12 +19,20 @@ class Parts:
     """The ports, and what is made of them once."""
 
     def __init__(
-        self, topology: Topology, store: Store, bus: Bus, results: ResultBucket, clock: Clock
+        self,
+        topology: Topology,
+        store: Store,
+        bus: Bus,
+        results: ResultBucket,
+        clock: Clock,
+        sampled: Callable[[str], bool] = lambda trace_id: True,
     ) -> None:
+        """`sampled` decides for runs that no traced caller started, from their trace id."""
         self.topology = topology
         self.store = store
         self.bus = bus
         self.clock = clock
+        self.sampled = sampled
         self.registry = Registry(store)
         self.collector = Collector(store, results, clock)
         self.offloader = Offloader(results, clock)

@@ -51,7 +51,7 @@ class Shard:
         self._store = parts.store
         self._bus = parts.bus
         self._actors = actors
-        self._applier = Applier(fence.shard, actors, parts.registry)
+        self._applier = Applier(fence.shard, actors, parts.registry, parts.sampled)
         self._outbox = parts.outbox
         self._offloader = parts.offloader
         self._changes = parts.changes

@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from headrace_protocol.errors import ConfigError
+
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricExporter
     from opentelemetry.sdk.trace.export import SpanExporter
@@ -42,6 +44,34 @@ def span_exporter() -> SpanExporter | None:
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as Http
 
     return Http()
+
+
+def root_sampler() -> Callable[[str], bool]:
+    """Whether a run without a traced caller is sampled, as `OTEL_TRACES_SAMPLER` says; by default all are.
+
+    A caller's own decision always wins, so the `parentbased_` names mean the same as those without.
+    Raises ConfigError for a sampler that is not of the specification.
+    """
+    name = os.environ.get("OTEL_TRACES_SAMPLER", "").removeprefix("parentbased_") or "always_on"
+    if name == "always_on":
+        return lambda trace_id: True
+    if name == "always_off":
+        return lambda trace_id: False
+    share = os.environ.get("OTEL_TRACES_SAMPLER_ARG", "1")
+    try:
+        if name != "traceidratio" or not 0 <= float(share) <= 1:
+            raise ValueError
+    except ValueError:
+        raise ConfigError(
+            "the sampler cannot be used",
+            where="OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG",
+            found=f"{name}, {share}",
+            expected="always_on, always_off, or traceidratio with a share from 0 to 1",
+        ) from None
+    from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
+
+    bound = TraceIdRatioBased.get_bound_for_rate(float(share))
+    return lambda trace_id: int(trace_id[16:], 16) < bound
 
 
 def _metric_exporter() -> MetricExporter:
