@@ -15,7 +15,6 @@ check:
     uv run ruff check .
     uv run ruff format --check .
     uv run mypy
-    if [ -d tests/typing ]; then uv run mypy tests/typing; fi
     uv run lint-imports
 
 # fix what can be fixed mechanically
@@ -23,9 +22,17 @@ fmt:
     uv run ruff check --fix .
     uv run ruff format .
 
-# run every benchmark, one after the other
+# run every benchmark beside its baseline, and write docs/performance.md
 bench *args:
-    shopt -s nullglob; for script in benchmarks/[a-z]*.py; do echo "== $script"; uv run python "$script" {{ args }}; done
+    uv run python benchmarks/report.py {{ args }}
+
+# broken engines and coordinators that the tests must catch
+mutants *args:
+    uv run pytest tests/engine tests/simulation -m mutants -n 2 {{ args }}
+
+# a simulated cluster: so many seeds, or one of them again with `--seed N`
+sim *args="1000":
+    uv run python -m tests.simulation {{ args }}
 
 # the main job on real data, end to end
 demo *args:

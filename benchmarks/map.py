@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from statistics import median
 
 from _bare import Bare
 from _cluster import Cluster, cluster_and_bare, quiet
@@ -39,7 +40,9 @@ async def measure(arguments: argparse.Namespace) -> list[Figure]:
         bare_after = await bare_us(bare)
         figures = [
             compared(
-                f"{SMALL:,} items, per item", "µs", [(min(before), bare_before), (min(after), bare_after)]
+                f"{SMALL:,} items, per item",
+                "µs",
+                [(median(before), bare_before), (median(after), bare_after)],
             ),
             compared(
                 f"{arguments.large:,} items, per item", "µs", [(large, bare_before), (large, bare_after)]
@@ -47,7 +50,7 @@ async def measure(arguments: argparse.Namespace) -> list[Figure]:
             compared(
                 f"{arguments.large:,} items against {SMALL:,}, per item",
                 "µs",
-                [(large, sorted(before + after)[SMALL_ROUNDS])],
+                [(large, median(before + after))],
                 limit=1.15,
                 against=f"{SMALL:,} items",
             ),

@@ -74,7 +74,8 @@ INTRODUCTION = (
     "JetStream alone: a task is published to a work-queue stream, a worker process fetches it, publishes an "
     "outcome to a second one and acknowledges, the other side fetches and acknowledges; nothing is made "
     "durable beyond that. Both are measured in turns on the same nats-server; a ratio is the median over "
-    "neighbouring rounds, and its range tells how quiet the machine was."
+    "neighbouring rounds, and its range tells how quiet the machine was. The load is the machine's load average "
+    "at the end of a script: well above the number of cores, other programs were in the way."
 )
 
 
@@ -92,7 +93,7 @@ def page(reports: list[Report]) -> str:
         "|---|---|---|---|---|---|",
     ]
     for report in reports:
-        lines.append(f"| **{report.claim}** (`{report.benchmark}.py`) | | | | | |")
+        lines.append(f"| **{report.claim}** (`{report.benchmark}.py`, load {report.load:.1f}) | | | | | |")
         lines += [_row(figure) for figure in report.figures]
     return "\n".join(lines) + "\n"
 

@@ -1,4 +1,4 @@
-"""`headrace dev` in an empty directory: until it is ready, and until its first run has finished."""
+"""`headrace dev` in a directory with one small workflow: until it is ready, and until its first run has finished."""
 
 from __future__ import annotations
 

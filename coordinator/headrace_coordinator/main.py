@@ -30,6 +30,7 @@ from headrace_protocol.topology import DEFAULT_ACK_WAIT_S, Topology
 log = logging.getLogger("headrace.coordinator")
 
 DEFAULT_PORT = 8400
+SWITCH_S = 0.0002
 
 
 class CoordinatorSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,4 +150,7 @@ def run(settings: CoordinatorSettings, on_ready: Callable[[int], None] | None = 
     """Run a coordinator in this process, on uvloop."""
     import uvloop
 
+    # The loop and the store's thread hand the interpreter to each other for each commit; the default of 5 ms is
+    # longer than the commit.
+    sys.setswitchinterval(SWITCH_S)
     uvloop.run(serve(settings, on_ready))

@@ -186,7 +186,7 @@ def _make_habit(rng: random.Random, *, mapped: bool) -> tuple[Habit, RetryPolicy
         jitter=rng.random() < 0.5,
     )
     habit = Habit(
-        lasts_s=rng.choice((0.0, 0.01, 0.1) if mapped or hangs else (0.0, 0.001, 0.05, 0.3, 1.0)),
+        lasts_s=rng.choice((0.0, 0.01, 0.1) if mapped or hangs else (0.0, 0.001, 0.05, 0.3, 1.0, 3.0)),
         fails=fails,
         hangs=hangs,
         gives_up=gives_up,

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 import msgspec
 
 from headrace.bus import Settlement
-from headrace.runtime.outcomes import OutcomeSender
 from headrace.runtime.runner import Runner
 from headrace_coordinator.engine.effects import Collect
 from headrace_coordinator.engine.inputs import RunInput
@@ -365,7 +364,6 @@ async def collect_with_missing_items(self: Collector, effect: Collect, counts: o
 
 _receive = Runner.receive
 _finish = Runner._finish
-_add = OutcomeSender.add
 
 
 def _counted_receive(self: Runner, message: object, delivery: object) -> None:
@@ -391,7 +389,7 @@ table(
 )
 
 
-@mutant("a worker settles a task before its outcome is on the bus", (OutcomeSender, "add"))
-def task_settled_before_its_outcome(self: OutcomeSender, attempt: object, result: Outcome) -> None:
-    _add(self, attempt, result)  # type: ignore[arg-type]
-    self._leases.settle(attempt.reply, Settlement.ACK)  # type: ignore[attr-defined]
+@mutant("a worker settles a task when it gets it, before there is an outcome", (Runner, "receive"))
+def task_settled_before_its_outcome(self: Runner, message: object, delivery: object) -> None:
+    _receive(self, message, delivery)  # type: ignore[arg-type]
+    self._reports._leases.settle(delivery.reply, Settlement.ACK)  # type: ignore[attr-defined]

@@ -77,7 +77,7 @@ def make_plan(seed: int) -> Plan:
     """The scenario of a seed."""
     rng = random.Random(seed)
     flows = tuple(make_flow(rng, f"flow{number}") for number in range(rng.choice((1, 1, 2, 2, 3))))
-    workers = rng.choice((1, 2, 2, 3))
+    workers = rng.choice((1, 1, 2, 3))
     # Without its slow net the quick ones must do, against what they are made for.
     swept = rng.random() < 0.7
     actions = _commands(rng, flows)
@@ -172,6 +172,8 @@ KINDS = (
     "storm",
     "roll_back",
     "wipe",
+    "hurry",
+    "hurry",
     "hurry",
     "hurry",
     "full",

@@ -77,7 +77,8 @@ class SimulatedStore(MemoryStore):
 
     async def item_results(self, run_id: str, node: str, first: int, limit: int) -> list[AttemptRecord]:
         await self._look()
-        # One page holds little, so that collecting takes several.
+        # One page holds little and may take long, so that much can happen to who collects.
+        await asyncio.sleep(self._rng.random() * self._rng.choice((0.002, 0.5)))
         return await super().item_results(run_id, node, first, min(limit, 3))
 
     async def due_timers(self, shard: int, now_us: int, limit: int) -> list[Timer]:

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import cache
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from headrace_coordinator.engine.trigger import by_event
-from headrace_coordinator.triggers.expressions import Expression, Variables, compile_expression
 from headrace_protocol.cloudevent import CloudEvent, as_variables, encode_structured
 from headrace_protocol.codec import raw
 from headrace_protocol.definition import EventTrigger, WorkflowDefinition
 from headrace_protocol.errors import ErrorCode, ExpressionError, HeadraceError
 from headrace_protocol.messages import StartRun
+
+if TYPE_CHECKING:
+    from headrace_coordinator.triggers.expressions import Expression, Variables
 
 
 class Match(msgspec.Struct, frozen=True):
@@ -35,12 +38,9 @@ class _Compiled:
         self.workflow = definition.name
         self.trigger = trigger
         self.names = tuple(definition.params)
-        self.where: Expression | None = (
-            compile_expression(trigger.where, where=f"{place}, where") if trigger.where else None
-        )
+        self.where = _expression(trigger.where, f"{place}, where") if trigger.where else None
         self.params = {
-            name: compile_expression(source, where=f"{place}, param {name}")
-            for name, source in trigger.params.items()
+            name: _expression(source, f"{place}, param {name}") for name, source in trigger.params.items()
         }
 
     def matches(self, variables: Callable[[], Variables]) -> bool:
@@ -52,6 +52,19 @@ class _Compiled:
             return {name: expression.evaluate(variables()) for name, expression in self.params.items()}
         data = event.data
         return {name: data[name] for name in self.names if name in data} if isinstance(data, dict) else {}
+
+
+def _expression(source: str, where: str) -> Expression:
+    """CEL takes a while to import, and most coordinators start without any."""
+    from headrace_coordinator.triggers.expressions import compile_expression
+
+    return compile_expression(source, where=where)
+
+
+def _variables(event: CloudEvent) -> Variables:
+    from headrace_coordinator.triggers.expressions import Variables
+
+    return Variables({"event": as_variables(event)})
 
 
 def check_event_triggers(definition: WorkflowDefinition) -> None:
@@ -86,7 +99,7 @@ class Matcher:
         received_at_us = self._now_us()
         starts: list[StartRun] = []
         failures: list[tuple[str, HeadraceError]] = []
-        variables = cache(lambda: Variables({"event": as_variables(event)}))  # made if an expression asks
+        variables = cache(lambda: _variables(event))  # made if an expression asks
         for compiled in triggers:
             try:
                 if compiled.matches(variables):

@@ -1,7 +1,6 @@
 """Log lines and spans arrive, with the ids of their attempt."""
 
 import asyncio
-import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,7 +14,6 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
     TraceServiceServicer,
     add_TraceServiceServicer_to_server,
 )
-from oteltap import OtelTapHttpProtobufReceiver, OtelTapHttpProtobufReceiverSettings
 
 from headrace.runtime import WorkerSettings
 from headrace.runtime.attempt import Attempt, Produced
@@ -26,6 +24,7 @@ from headrace_protocol.definition import Isolation
 from headrace_protocol.headers import TraceContext
 from headrace_protocol.messages import Heartbeat, LogBatch, LogLine, OutcomeState, Span, SpanBatch
 from tests.integration.worker.conftest import Fleet, WorkerProcess, running, task_message
+from tests.support.otlp import OtlpReceiver
 
 TRACE = TraceContext("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331")
 
@@ -135,27 +134,18 @@ async def test_unsampled_traces_make_no_spans(fleet: Fleet, worker: Worker) -> N
     assert set(await spans_of(batches, 1)) == {"attempt noop"}
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 async def test_otlp_over_http(
     fleet: Fleet, settings: WorkerSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    port = free_port()
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{port}")
-    async with OtelTapHttpProtobufReceiver(OtelTapHttpProtobufReceiverSettings(http_port=port)) as receiver:
-        awaited = asyncio.create_task(receiver.await_trace(lambda span: span.name == "user work", timeout=10))
+    with OtlpReceiver() as receiver:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.endpoint)
         async with running(Worker(settings)):
             message = task_message("opens_span_in_process", isolation=Isolation.PROCESS, trace=TRACE)
             await fleet.run(message)
-        user = await awaited
-        attempt_id = ids.derived_span_id(f"{message.run_id}/opens_span_in_process/1")
-        assert user.trace_id.hex() == TRACE.trace_id
-        assert user.parent_span_id.hex() == attempt_id
+        spans = {span.name: span for span in receiver.spans}
+    assert spans["user work"].trace_id == TRACE.trace_id
+    attempt_id = ids.derived_span_id(f"{message.run_id}/opens_span_in_process/1")
+    assert spans["user work"].parent_id == attempt_id
 
 
 class Collector(TraceServiceServicer):

@@ -66,8 +66,13 @@ class ResultStore:
         if task is None:  # the items of a map all read the same list at the same time
             task = asyncio.create_task(self._fetch(stored))
             self._fetching[stored.uri] = task
-            task.add_done_callback(lambda _: self._fetching.pop(stored.uri, None))
+            task.add_done_callback(lambda done: self._fetched(stored.uri, done))
         return await asyncio.shield(task)
+
+    def _fetched(self, uri: str, task: asyncio.Task[bytes]) -> None:
+        self._fetching.pop(uri, None)
+        if not task.cancelled():
+            task.exception()  # whoever waits hears of it; silent when all of them were stopped meanwhile
 
     async def items(
         self, stored: Stored, split: Callable[[bytes], list[msgspec.Raw]], place: str
