@@ -371,9 +371,10 @@ def _counted_receive(self: Runner, message: object, delivery: object) -> None:
     _receive(self, message, delivery)  # type: ignore[arg-type]
 
 
-def _counted_finish(self: Runner, *arguments: object) -> None:
-    self._counted = getattr(self, "_counted", 0) - 1  # type: ignore[attr-defined]
-    _finish(self, *arguments)  # type: ignore[arg-type]
+def _counted_finish(self: Runner, attempt: object, failure: object, produced: object = None) -> None:
+    if failure is None:
+        self._counted = getattr(self, "_counted", 0) - 1  # type: ignore[attr-defined]
+    _finish(self, attempt, failure, produced)  # type: ignore[arg-type]
 
 
 def _counted_free(self: Runner) -> int:
@@ -382,7 +383,7 @@ def _counted_free(self: Runner) -> int:
 
 table(
     "slots_counted",
-    "a worker counts its slots up and down instead of deriving them: redeliveries are counted too",
+    "a worker counts its slots up and down instead of deriving them, and not down for what fails",
     (Runner, "receive", _counted_receive),
     (Runner, "_finish", _counted_finish),
     (Runner, "free", _counted_free),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from functools import partial
@@ -168,9 +169,10 @@ class ShardSet:
         task.add_done_callback(self._background.discard)
 
     async def _collect(self, shard: int, effect: Collect) -> None:
-        found = self._owned[shard].actors.cached(effect.run_id)
-        counts = () if found is None else found[1].nodes[effect.node].counts
-        self.put(shard, Envelope(inputs=(await self._parts.collector.collect(effect, counts),)))
+        with contextlib.suppress(Unavailable):  # the shard went to another coordinator, which collects too
+            found = self.actors(shard).cached(effect.run_id)
+            counts = () if found is None else found[1].nodes[effect.node].counts
+            self.put(shard, Envelope(inputs=(await self._parts.collector.collect(effect, counts),)))
 
     def lost(self, shard: int) -> None:
         """Called by the shard's own loop, which ends; its timers and its consumer end in the background."""
