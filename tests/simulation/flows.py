@@ -178,6 +178,8 @@ def _make_habit(rng: random.Random, *, mapped: bool) -> tuple[Habit, RetryPolicy
         fails, gives_up = NEVER, True
     if (fails or hangs) and max(fails, hangs) < NEVER and rng.random() < 0.85:
         attempts = max(attempts, fails + hangs + 1)
+    if attempts <= max(fails, hangs):  # also when a lost input makes an attempt more
+        fails, hangs = NEVER if fails else 0, NEVER if hangs else 0
     retry = RetryPolicy(
         max_attempts=attempts,
         backoff_s=rng.choice((0.0, 0.2, 1.0)),
