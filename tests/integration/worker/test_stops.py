@@ -78,6 +78,16 @@ async def test_cancel_async(fleet: Fleet, worker: Worker, mark: Path) -> None:
     assert mark.read_text() == "cancelled"
 
 
+async def test_a_queued_task_of_a_cancelled_run_is_not_begun(
+    fleet: Fleet, worker: Worker, mark: Path
+) -> None:
+    message = task_message("sleeps", {"mark": str(mark)})
+    await cancel(fleet, message)
+    await fleet.publish(message)
+    assert code_of(await fleet.outcome()) == ErrorCode.TASK_CANCELLED
+    assert not mark.exists()
+
+
 async def test_cancel_thread(fleet: Fleet, worker: Worker, mark: Path) -> None:
     message = task_message("spins", {"mark": str(mark)}, isolation=Isolation.THREAD)
     await fleet.publish(message)

@@ -15,6 +15,7 @@ from headrace_protocol.subjects import Subjects
 log = logging.getLogger("headrace.worker")
 
 RETRY_S = 0.5
+ACK_TIMEOUT_S = 10.0
 ENVELOPE_BYTES = 16 * 1024
 """What a rejected message needs beside its body."""
 _SHARD = 0
@@ -42,10 +43,15 @@ class Rejects:
         self._publish(self._subjects.input(_SHARD, "rejected", queue), codec.encode(rejected), delivery.reply)
 
     def _publish(self, subject: str, body: bytes, reply: str) -> None:
+        loop = asyncio.get_running_loop()
+        future = self._bus.publish(subject, body, headers.make())
+        late = loop.call_later(ACK_TIMEOUT_S, future.cancel)
+
         def done(future: asyncio.Future[None]) -> None:
+            late.cancel()
             if not future.cancelled() and future.exception() is None:
                 self._leases.settle(reply, Settlement.TERM)
             else:
-                asyncio.get_running_loop().call_later(RETRY_S, self._publish, subject, body, reply)
+                loop.call_later(RETRY_S, self._publish, subject, body, reply)
 
-        self._bus.publish(subject, body, headers.make()).add_done_callback(done)
+        future.add_done_callback(done)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping
 
 from headrace.bus import Delivery
@@ -21,6 +21,9 @@ from headrace_protocol.definition import Isolation
 from headrace_protocol.errors import ErrorCode
 from headrace_protocol.messages import CancelAttempts, TaskMessage
 from headrace_protocol.topology import CLAIM_CHECK_BYTES
+
+ENDED_RUNS = 10_000
+"""Cancelled runs that are remembered, for tasks of theirs that are still queued."""
 
 
 class Runner:
@@ -44,6 +47,7 @@ class Runner:
         self._loop = asyncio.get_running_loop()
         self._held: dict[str, Attempt] = {}
         self._waiting: deque[Attempt] = deque()
+        self._ended_runs: OrderedDict[str, str] = OrderedDict()
         self._perform: CallNext = self._innermost
         self._empty = asyncio.Event()
         self._empty.set()
@@ -76,12 +80,21 @@ class Runner:
         self._reports.received(attempt)
         self._held[attempt.key] = attempt
         self._empty.clear()
-        if len(self._held) - len(self._waiting) > self._settings.slots:
+        if message.run_id in self._ended_runs:
+            self._waiting.append(attempt)
+            attempt.reason = self._ended_runs[message.run_id]
+            self.stop(attempt, Stop.CANCELLED)
+        elif len(self._held) - len(self._waiting) > self._settings.slots:
             self._waiting.append(attempt)
         else:
             self._start(attempt)
 
     def cancel(self, request: CancelAttempts) -> None:
+        """A run that is cancelled as a whole is over: its tasks that are still queued are not begun either."""
+        if not request.attempts:
+            self._ended_runs[request.run_id] = request.reason
+            if len(self._ended_runs) > ENDED_RUNS:
+                self._ended_runs.popitem(last=False)
         named = {(held.node, held.item, held.attempt) for held in request.attempts}
         for attempt in list(self._held.values()):
             message = attempt.message
