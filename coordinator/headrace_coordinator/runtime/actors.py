@@ -9,13 +9,13 @@ from headrace_coordinator.engine.plan import Plan
 from headrace_coordinator.engine.state import Run
 from headrace_coordinator.engine.transitions.start import restore
 from headrace_coordinator.runtime.registry import Registry
-from headrace_coordinator.store.port import Reader
+from headrace_coordinator.store.port import Reader, StoredRun
 
 RUNS_KEPT = 5_000
 
 
 class Actors:
-    """A cache of runs. Only the shard's owner may use it: nobody else changes them."""
+    """A cache of runs. Only the shard's loop loads, keeps and changes them; others may `look`."""
 
     def __init__(self, store: Reader, registry: Registry) -> None:
         self._store = store
@@ -38,9 +38,23 @@ class Actors:
             return {}
         loaded = await self._store.load(missing, keys)
         for stored in loaded.runs.values():
-            entry = await self._registry.entry(stored.head.workflow, stored.head.version)
-            self.keep(restore(entry.plan, stored.head, stored.nodes), entry.plan)
+            self.keep(*await self._restored(stored))
         return loaded.taken
+
+    async def look(self, run_ids: Iterable[str]) -> dict[str, tuple[Run, Plan]]:
+        """Runs for somebody outside the loop who only looks at them.
+
+        What is read for this is not kept: a turn may change the run while it is being read, and the loop would
+        then go on with what it was before.
+        """
+        wanted = tuple(run_ids)
+        loaded = await self._store.load([run_id for run_id in wanted if run_id not in self._runs], ())
+        found = {run_id: await self._restored(stored) for run_id, stored in loaded.runs.items()}
+        return found | {run_id: self._runs[run_id] for run_id in wanted if run_id in self._runs}
+
+    async def _restored(self, stored: StoredRun) -> tuple[Run, Plan]:
+        entry = await self._registry.entry(stored.head.workflow, stored.head.version)
+        return restore(entry.plan, stored.head, stored.nodes), entry.plan
 
     def keep(self, run: Run, plan: Plan) -> None:
         """Add a run; the longest unused ones go when there are too many."""

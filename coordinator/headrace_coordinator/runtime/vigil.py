@@ -19,6 +19,8 @@ import msgspec
 
 from headrace_coordinator.bus.port import BusError, ConsumerState, StreamState
 from headrace_coordinator.engine.inputs import AttemptOverdue, Redispatch
+from headrace_coordinator.engine.plan import Plan
+from headrace_coordinator.engine.state import Run
 from headrace_coordinator.engine.transitions.redispatch import live_attempts
 from headrace_coordinator.runtime.actors import Actors
 from headrace_coordinator.runtime.envelope import Envelope
@@ -173,10 +175,9 @@ class Vigil:
         for shard in self._shards.owned():
             after = ""
             while page := await self._store.unfinished(shard, after, PAGE):
-                await self._shards.actors(shard).load(page)
-                for run_id in page:
-                    live |= await self._look(shard, run_id, now_us, held, suspects, consumers)
-                self._shards.actors(shard).trim()
+                found = await self._shards.actors(shard).look(page)
+                for run, plan in found.values():
+                    live |= await self._look(shard, run, plan, now_us, held, suspects, consumers)
                 after = page[-1]
         self._suspects = suspects
         self._stop([attempt for key, (_, attempt) in held.items() if key not in live])
@@ -185,17 +186,15 @@ class Vigil:
     async def _look(
         self,
         shard: int,
-        run_id: str,
+        run: Run,
+        plan: Plan,
         now_us: int,
         held: Mapping[str, tuple[str, HeldAttempt]],
         suspects: dict[str, int],
         consumers: dict[tuple[str, Priority], ConsumerState | None],
     ) -> set[str]:
         """Keys of the run's live attempts."""
-        found = self._shards.actors(shard).cached(run_id)
-        if found is None:
-            return set()
-        run, plan = found
+        run_id = run.head.run_id
         lost = []
         keys = set()
         for name, item, attempt in live_attempts(run):

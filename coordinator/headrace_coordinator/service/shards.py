@@ -158,7 +158,15 @@ class ShardSet:
                 self._fleet.finished(
                     outcome.worker, outcome.run_id, outcome.node, outcome.item, outcome.attempt
                 )
-        shard.put(envelope)
+        self._at_home(shard, message).put(envelope)
+
+    def _at_home(self, shard: Shard, message: Incoming) -> Shard:
+        """The shard that a message's subject names: a stream that lost its newest messages uses their sequences
+        again, and a consumer that remembers one of them is then given another shard's message."""
+        tokens = message.subject.split(".")
+        named = int(tokens[3]) if len(tokens) > 3 and tokens[3].isdigit() else shard.fence.shard
+        owned = self._owned.get(named)
+        return shard if owned is None else owned.shard
 
     def timer_set(self, shard: int, due_us: int) -> None:
         self._owned[shard].wheel.set(due_us)

@@ -10,9 +10,10 @@ from headrace_coordinator.engine.inputs import AttemptOverdue, Redispatch
 from headrace_coordinator.runtime.actors import Actors
 from headrace_coordinator.runtime.envelope import Envelope
 from headrace_coordinator.runtime.parts import Parts
+from headrace_coordinator.runtime.registry import Registry
 from headrace_coordinator.runtime.vigil import Vigil, is_lost
 from headrace_coordinator.store.memory import MemoryStore
-from headrace_coordinator.store.records import NodeRow, StreamIdentity, Transaction
+from headrace_coordinator.store.records import DefinitionRow, NodeRow, StreamIdentity, Transaction
 from headrace_protocol.codec import decode
 from headrace_protocol.messages import CancelAttempts, CommandReply, HeldAttempt
 from headrace_protocol.topology import Topology
@@ -213,3 +214,20 @@ async def test_an_attempt_far_beyond_its_timeout_is_fenced() -> None:
     made.later(2)
     await made.vigil.sweep()
     assert made.shards.inputs == [AttemptOverdue("r", "a", None, 1, "w")]
+
+
+async def test_looking_at_a_run_does_not_keep_it() -> None:
+    """A turn may change the run while a sweep reads it; kept, the older state would be decided on again."""
+    store = MemoryStore()
+    await store.open()
+    driver = Driver(plan_of(node("a")))
+    definition = DefinitionRow(driver.plan.definition, driver.plan.version, 0)
+    await store.commit(Transaction(definitions=[definition], runs=[driver.run.head]))
+    registry = Registry(store)
+    await registry.load()
+    actors = Actors(store, registry)
+    found = await actors.look(["r", "unknown"])
+    assert list(found) == ["r"]
+    assert actors.cached("r") is None
+    actors.keep(driver.run, driver.plan)
+    assert (await actors.look(["r"]))["r"][0] is driver.run
