@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import Context, copy_context
 from types import SimpleNamespace
@@ -24,7 +23,7 @@ from tests.simulation.server import Consumer, Headers, Server, Stream
 
 API_TIMEOUT_S = 5.0
 RECONNECT_S = 0.1
-Callback = Callable[["Message"], Awaitable[None]]
+Listener = Callable[[str, str, Headers, bytes], None]
 
 
 class Weather:
@@ -37,27 +36,13 @@ class Weather:
         """The server is not there at all."""
 
 
-class Message:
-    """What a subscription's callback gets."""
-
-    __slots__ = ("data", "headers", "reply", "subject")
-
-    def __init__(self, subject: str, data: bytes, reply: str, headers: Headers) -> None:
-        self.subject = subject
-        self.data = data
-        self.reply = reply
-        self.headers = None if headers is None else dict(headers)
-
-
 class Subscription:
-    """Interest of one client. Its callbacks run one after the other."""
+    """Interest of one client. Its listener is called in order of arrival."""
 
-    def __init__(self, client: Client, subject: str, callback: Callback) -> None:
+    def __init__(self, client: Client, subject: str, listener: Listener) -> None:
         self._client = client
         self.subject = subject
-        self._callback = callback
-        self._queue: deque[Message] = deque()
-        self._draining: asyncio.Task[None] | None = None
+        self._listener = listener
         self._ended = False
         self._arrives_at = 0.0
 
@@ -71,23 +56,25 @@ class Subscription:
         if client.lost():
             return
         self._arrives_at = max(self._arrives_at, client.loop.time() + client.latency())
-        message = Message(subject, body, reply, headers)
-        client.loop.call_at(self._arrives_at, self._arrived, message, client.epoch, context=client.context)
+        copied = None if headers is None else dict(headers)
+        client.loop.call_at(
+            self._arrives_at,
+            self._arrived,
+            subject,
+            reply,
+            copied,
+            body,
+            client.epoch,
+            context=client.context,
+        )
 
-    def _arrived(self, message: Message, epoch: int) -> None:
+    def _arrived(self, subject: str, reply: str, headers: Headers, body: bytes, epoch: int) -> None:
         if epoch != self._client.epoch or self._ended:
             return
-        self._queue.append(message)
-        if self._draining is None:
-            self._draining = asyncio.create_task(self._drain())
-
-    async def _drain(self) -> None:
-        while self._queue:
-            try:
-                await self._callback(self._queue.popleft())
-            except Exception as error:
-                self._client.on_callback_error(error)
-        self._draining = None
+        try:
+            self._listener(subject, reply, headers, body)
+        except Exception as error:
+            self._client.on_listener_error(error)
 
     async def unsubscribe(self) -> None:
         if self._ended:
@@ -98,13 +85,11 @@ class Subscription:
     async def drain(self) -> None:
         self._client.unsubscribed(self)
         await self._client.flush()
-        while self._queue or self._draining is not None:
-            await asyncio.sleep(0.001)
         self._ended = True
 
 
 class Client:
-    """Stands in for `nats.aio.client.Client`."""
+    """Stands in for `headrace_protocol.nats.Connection`."""
 
     def __init__(
         self, name: str, server: Server, weather: Weather, rng: random.Random, loop: SimulatedLoop
@@ -119,7 +104,7 @@ class Client:
         self.is_closed = False
         self.reachable = True
         self.on_publish: Callable[[str, Headers, bytes], None] = lambda *_: None
-        self.on_callback_error: Callable[[Exception], None] = lambda _: None
+        self.on_listener_error: Callable[[Exception], None] = lambda _: None
         self._server = server
         self._weather = weather
         self._rng = rng
@@ -217,8 +202,8 @@ class Client:
         self._inboxes += 1
         return f"_INBOX.{self.name}-{self._inboxes}"
 
-    async def subscribe(self, subject: str, cb: Callback, **_: object) -> Subscription:
-        subscription = Subscription(self, subject, cb)
+    async def listen(self, subject: str, listener: Listener) -> Subscription:
+        subscription = Subscription(self, subject, listener)
         self._subscriptions.append(subscription)
         if self.up:
             self._server.subscribe(subject, subscription)
@@ -229,16 +214,19 @@ class Client:
             self._subscriptions.remove(subscription)
         self._server.unsubscribe(subscription.subject, subscription)
 
-    async def publish(
-        self, subject: str, payload: bytes = b"", reply: str = "", headers: Mapping[str, str] | None = None
+    def send(
+        self, subject: str, body: bytes, *, reply: str = "", headers: Mapping[str, str] | None = None
     ) -> None:
         if self.is_closed:
             raise nats.errors.ConnectionClosedError
-        if len(payload) > self.max_payload:
+        if len(body) > self.max_payload:
             raise nats.errors.MaxPayloadError
-        self.on_publish(subject, headers, payload)
+        self.on_publish(subject, headers, body)
         place = ".".join(subject.split(".", 3)[:3])
-        self._to_server(place, self._server.receive, subject, bytes(payload), reply, headers)
+        self._to_server(place, self._server.receive, subject, bytes(body), reply, headers)
+
+    def leave(self) -> None:
+        """What is sent is on its way at once."""
 
     async def flush(self, timeout: float = 10.0) -> None:
         await self.request("flush", lambda: None, timeout)

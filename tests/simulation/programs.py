@@ -233,7 +233,7 @@ class User(Program):
             if copy == 1:
                 sent, body = encode_binary(event)  # by another way, without a message id
                 if self.client is not None:
-                    await self.client.publish(self.site.topology.subjects.event(EVENT), body, "", sent)
+                    self.client.send(self.site.topology.subjects.event(EVENT), body, headers=sent)
             else:
                 self._by_http(event)
 
@@ -249,7 +249,7 @@ class User(Program):
         )
         for place in places[: action.number]:
             if self.client is not None:
-                await self.client.publish(place, b"\xc1garbage")
+                self.client.send(place, b"\xc1garbage")
 
     def _by_http(self, event: CloudEvent) -> None:
         for program in self.coordinators:

@@ -136,7 +136,7 @@ class Program:
     def connection(self) -> Client:
         self.client = self.site.client(f"{self.name}-{self.starts}")
         self.client.reachable = self.reachable
-        self.client.on_callback_error = self._callback_failed
+        self.client.on_listener_error = self._callback_failed
         return self.client
 
     def _callback_failed(self, error: Exception) -> None:

@@ -1,7 +1,7 @@
 """The bus on nats-py.
 
 nats-py's JetStream publish awaits every acknowledgement; here acknowledgements arrive on one inbox whose last
-token is a number, so that thousands may be on their way. One writer task sends what a loop tick produced.
+token is a number, so that thousands may be on their way.
 """
 
 from __future__ import annotations
@@ -9,13 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 import nats.errors
-from nats.aio.client import Client
-from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription as NatsSubscription
 
 from headrace_coordinator.bus import streams
@@ -31,6 +28,7 @@ from headrace_coordinator.bus.port import (
 from headrace_coordinator.bus.pull import Pull
 from headrace_coordinator.bus.settings import NatsSettings
 from headrace_protocol.errors import Unavailable
+from headrace_protocol.nats import Connection
 from headrace_protocol.topology import ConsumerSpec, Topology
 
 log = logging.getLogger("headrace.bus")
@@ -86,12 +84,9 @@ class NatsBus:
     """See `headrace_coordinator.bus.port.Bus`."""
 
     def __init__(self, settings: NatsSettings, name: str) -> None:
-        self.client = Client()
+        self.client = Connection()
         self._settings = settings
         self._name = name
-        self._outgoing: deque[tuple[str, bytes, str, Mapping[str, str] | None]] = deque()
-        self._wake = asyncio.Event()
-        self._writer: asyncio.Task[None] | None = None
         self._acks = ""
         self._token = 0
         self._awaited: dict[str, asyncio.Future[int]] = {}
@@ -124,10 +119,7 @@ class NatsBus:
         self.client.options["max_reconnect_attempts"] = -1
         self.client.options["reconnect_time_wait"] = RECONNECT_S
         self._acks = self.client.new_inbox() + "."
-        await self.client.subscribe(
-            f"{self._acks}*", cb=self._on_ack, pending_msgs_limit=-1, pending_bytes_limit=-1
-        )
-        self._writer = asyncio.create_task(self._write(), name="bus writer")
+        await self.client.listen(f"{self._acks}*", self._on_ack)
 
     async def ensure(self, topology: Topology) -> list[StreamState]:
         return await streams.ensure_streams(self.client.jetstream(), topology)
@@ -162,10 +154,10 @@ class NatsBus:
         return pull
 
     async def listen(self, subject: str, handler: Handler) -> Subscription:
-        async def receive(message: Msg) -> None:
-            handler(Incoming(message.subject, message.headers or {}, message.data, message.reply))
+        def receive(subject: str, reply: str, headers: Mapping[str, str] | None, body: bytes) -> None:
+            handler(Incoming(subject, headers or {}, body, reply))
 
-        return _CoreSubscription(await self.client.subscribe(subject, cb=receive))
+        return _CoreSubscription(await self.client.listen(subject, receive))
 
     def on_reconnect(self, callback: Callable[[], Awaitable[None]]) -> None:
         self._reconnected.append(callback)
@@ -176,36 +168,18 @@ class NatsBus:
         self._closing = True
         for pull in self._pulls:
             await pull.stop()
-        if self._writer is not None:
-            self._writer.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._writer
-            if self.client.is_connected:
-                await self._write_all()
+        self.client.leave()
         with contextlib.suppress(nats.errors.Error, OSError, TimeoutError):
             await self.client.close()
         self._fail_awaited()
 
     def _put(self, subject: str, body: bytes, reply: str, headers: Mapping[str, str] | None) -> None:
-        self._outgoing.append((subject, body, reply, headers))
-        self._wake.set()
-
-    async def _write(self) -> None:
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            await self._write_all()
-
-    async def _write_all(self) -> None:
-        outgoing, publish = self._outgoing, self.client.publish
-        while outgoing:
-            subject, body, reply, headers = outgoing.popleft()
-            try:
-                if len(body) > LARGE_BYTES:
-                    check_size(subject, headers or {}, body)
-                await publish(subject, body, reply, dict(headers) if headers else None)
-            except Exception as error:  # a message that cannot be sent must not end the sending
-                self._not_sent(subject, reply, error)
+        try:
+            if len(body) > LARGE_BYTES:
+                check_size(subject, headers or {}, body)
+            self.client.send(subject, body, reply=reply, headers=headers)
+        except Exception as error:  # a message that cannot be sent must not end the loop that sends
+            self._not_sent(subject, reply, error)
 
     def _not_sent(self, subject: str, reply: str, error: Exception) -> None:
         future = self._awaited.pop(reply.removeprefix(self._acks), None)
@@ -214,14 +188,14 @@ class NatsBus:
         elif not future.done():
             future.set_exception(BusError(str(error) or type(error).__name__))
 
-    async def _on_ack(self, message: Msg) -> None:
-        future = self._awaited.pop(message.subject.rpartition(".")[2], None)
+    def _on_ack(self, subject: str, _: str, headers: Mapping[str, str] | None, body: bytes) -> None:
+        future = self._awaited.pop(subject[len(self._acks) :], None)
         if future is None or future.done():
             return
-        if message.headers is not None and "Status" in message.headers:
-            future.set_exception(BusError(f"no stream takes this subject ({message.headers['Status']})"))
+        if headers is not None and "Status" in headers:
+            future.set_exception(BusError(f"no stream takes this subject ({headers['Status']})"))
             return
-        answer = _decode_ack(message.data)
+        answer = _decode_ack(body)
         if answer.error is None:
             future.set_result(answer.seq)
         else:

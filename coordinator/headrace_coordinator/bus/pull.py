@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Mapping
 
 import nats.errors
-from nats.aio.client import Client
-from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from headrace_coordinator.bus.port import BusError, Handler, Incoming
 from headrace_coordinator.bus.streams import ensure_consumer
+from headrace_protocol.nats import Connection
 from headrace_protocol.topology import ConsumerSpec
 
 log = logging.getLogger("headrace.bus")
@@ -28,7 +28,7 @@ RETRY_S = 0.25
 class Pull:
     """Keeps `batch` messages of one consumer asked for."""
 
-    def __init__(self, client: Client, spec: ConsumerSpec, batch: int, handler: Handler) -> None:
+    def __init__(self, client: Connection, spec: ConsumerSpec, batch: int, handler: Handler) -> None:
         self._client = client
         self._spec = spec
         self._batch = batch
@@ -63,11 +63,9 @@ class Pull:
         await ensure_consumer(self._client.jetstream(), self._spec)
         await self._drop_inbox()
         self._inbox = self._client.new_inbox()
-        self._subscription = await self._client.subscribe(
-            f"{self._inbox}.*", cb=self._receive, pending_msgs_limit=-1, pending_bytes_limit=-1
-        )
+        self._subscription = await self._client.listen(f"{self._inbox}.*", self._receive)
         self._asked = 0
-        await self._ask()
+        self._ask()
 
     async def _drop_inbox(self) -> None:
         subscription, self._subscription = self._subscription, None
@@ -89,38 +87,46 @@ class Pull:
                 await self._begin()
             except (BusError, nats.errors.Error, OSError) as error:
                 log.debug("consumer %s cannot be asked yet: %s", self._spec.durable, error)
-                asyncio.get_running_loop().call_later(RETRY_S, self._restart.set)
+                self._restart_later()
 
-    async def _ask(self) -> None:
+    def _ask(self) -> None:
+        """Raises nats.errors.Error when nothing can be asked now."""
         count = self._batch - self._asked
+        body = b'{"batch":%d,"expires":%d}' % (count, int(EXPIRES_S * 1e9))
+        self._client.send(self._request, body, reply=f"{self._inbox}.{count}")
         self._asked += count
         self._heard_at = asyncio.get_running_loop().time()
-        body = b'{"batch":%d,"expires":%d}' % (count, int(EXPIRES_S * 1e9))
-        await self._client.publish(self._request, body, f"{self._inbox}.{count}")
 
-    async def _receive(self, message: Msg) -> None:
+    def _ask_again(self) -> None:
+        try:
+            self._ask()
+        except nats.errors.Error as error:
+            log.debug("consumer %s cannot be asked now: %s", self._spec.durable, error)
+            self._restart_later()
+
+    def _restart_later(self) -> None:
+        asyncio.get_running_loop().call_later(RETRY_S, self._restart.set)
+
+    def _receive(self, subject: str, reply: str, headers: Mapping[str, str] | None, body: bytes) -> None:
         self._heard_at = asyncio.get_running_loop().time()
-        if message.subject.startswith(self._inbox):
-            await self._ended(message)
+        if subject.startswith(self._inbox):
+            self._ended(subject, headers or {})
             return
         self._asked = max(0, self._asked - 1)
-        self._handler(Incoming(message.subject, message.headers or {}, message.data, message.reply))
+        self._handler(Incoming(subject, headers or {}, body, reply))
         if self._asked * 2 < self._batch and self._running:
-            await self._ask()
+            self._ask_again()
 
-    async def _ended(self, message: Msg) -> None:
+    def _ended(self, subject: str, headers: Mapping[str, str]) -> None:
         """The server ended a request: it expired, or the consumer is gone."""
-        headers = message.headers or {}
         status = headers.get("Status", "")
         if status == "100":
             return
         left = headers.get("Nats-Pending-Messages", "")
-        self._asked = max(
-            0, self._asked - int(left if left.isdigit() else message.subject.rpartition(".")[2])
-        )
+        self._asked = max(0, self._asked - int(left if left.isdigit() else subject.rpartition(".")[2]))
         if not self._running:
             return
         if status in ("404", "408"):
-            await self._ask()
+            self._ask_again()
         else:
-            asyncio.get_running_loop().call_later(RETRY_S, self._restart.set)
+            self._restart_later()

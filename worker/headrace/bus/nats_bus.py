@@ -1,15 +1,13 @@
 """The bus on nats-py.
 
 nats-py's own JetStream publish awaits every acknowledgement, so acknowledgements arrive here on one inbox
-whose last token is a number: publish returns a future, and thousands may be on their way. Everything goes out
-through one writer task, which gathers what a loop tick produced into one write to the socket.
+whose last token is a number: publish returns a future, and thousands may be on their way.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
@@ -17,8 +15,6 @@ import msgspec
 import nats
 import nats.errors
 import nats.js.errors
-from nats.aio.client import Client as NatsClient
-from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription as NatsSubscription
 from nats.js.api import AckPolicy, ConsumerConfig
 
@@ -26,11 +22,10 @@ from headrace.bus.objects import NatsBucket
 from headrace.bus.options import BusOptions
 from headrace.bus.port import BusError, Disconnected, Handler, Message, Settlement, StreamMissing
 from headrace_protocol.errors import ConfigError, Unavailable
+from headrace_protocol.nats import Connection
 from headrace_protocol.topology import ConsumerSpec
 
 log = logging.getLogger("headrace.bus")
-
-_Outgoing = tuple[str, bytes, str, Mapping[str, str] | None]
 
 
 class _ApiError(msgspec.Struct):
@@ -51,7 +46,7 @@ async def connect(options: BusOptions) -> NatsBus:
     Raises Unavailable when no server answers now, ConfigError for credentials or TLS files that cannot be
     used.
     """
-    bus = NatsBus(NatsClient(), options)
+    bus = NatsBus(Connection(), options)
     try:
         await bus.open()
     except (OSError, nats.errors.Error, TimeoutError) as error:
@@ -70,12 +65,9 @@ async def connect(options: BusOptions) -> NatsBus:
 class NatsBus:
     """See `headrace.bus.port.Bus`."""
 
-    def __init__(self, client: NatsClient, options: BusOptions) -> None:
+    def __init__(self, client: Connection, options: BusOptions) -> None:
         self._client = client
         self._options = options
-        self._outgoing: deque[_Outgoing] = deque()
-        self._wake = asyncio.Event()
-        self._writer: asyncio.Task[None] | None = None
         self._acks = ""
         self._next = 0
         self._awaited: dict[str, asyncio.Future[None]] = {}
@@ -124,14 +116,15 @@ class NatsBus:
         self._client.options["max_reconnect_attempts"] = -1
         self._client.options["reconnect_time_wait"] = options.reconnect_wait_s
         self._acks = self._client.new_inbox() + "."
-        await self._client.subscribe(f"{self._acks}*", cb=self._on_ack)
-        self._writer = asyncio.create_task(self._write(), name="bus writer")
+        await self._client.listen(f"{self._acks}*", self._on_ack)
 
     def send(
         self, subject: str, body: bytes, *, reply: str = "", headers: Mapping[str, str] | None = None
     ) -> None:
-        self._outgoing.append((subject, body, reply, headers))
-        self._wake.set()
+        try:
+            self._client.send(subject, body, reply=reply, headers=headers)
+        except (nats.errors.Error, ValueError) as error:
+            self._not_sent(subject, reply, error)
 
     def publish(
         self, subject: str, body: bytes, headers: Mapping[str, str] | None = None
@@ -150,10 +143,10 @@ class NatsBus:
         self.send(reply, settlement.value)
 
     async def subscribe(self, subject: str, handler: Handler) -> NatsSubscription:
-        async def receive(message: Msg) -> None:
-            handler(Message(message.subject, message.data, message.headers, message.reply))
+        def receive(subject: str, reply: str, headers: Mapping[str, str] | None, body: bytes) -> None:
+            handler(Message(subject, body, headers, reply))
 
-        return await self._client.subscribe(subject, cb=receive)
+        return await self._client.listen(subject, receive)
 
     async def ensure_consumer(self, spec: ConsumerSpec) -> float:
         jetstream = self._client.jetstream()
@@ -189,9 +182,6 @@ class NatsBus:
     async def flush(self) -> None:
         if not self._client.is_connected:
             raise Disconnected("not connected")
-        while self._outgoing and self._writer is not None and not self._writer.done():
-            self._wake.set()
-            await asyncio.sleep(0)
         try:
             await self._client.flush()
         except (nats.errors.Error, TimeoutError) as error:
@@ -201,26 +191,11 @@ class NatsBus:
         if self._closing:
             return
         self._closing = True
-        if self._writer is not None:
-            self._writer.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._writer
+        self._client.leave()
         # Without a server, nats-py still writes what is pending: uvloop's closed transport answers RuntimeError.
         with suppress(nats.errors.Error, OSError, TimeoutError, RuntimeError):
             await self._client.close()
         self._fail_awaited()
-
-    async def _write(self) -> None:
-        outgoing, publish = self._outgoing, self._client.publish
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while outgoing:
-                subject, body, reply, headers = outgoing.popleft()
-                try:
-                    await publish(subject, body, reply, headers)  # type: ignore[arg-type]
-                except (nats.errors.Error, OSError, TimeoutError) as error:
-                    self._not_sent(subject, reply, error)
 
     def _not_sent(self, subject: str, reply: str, error: Exception) -> None:
         future = self._awaited.pop(reply.removeprefix(self._acks), None)
@@ -229,14 +204,14 @@ class NatsBus:
         elif not future.done():
             future.set_exception(Disconnected(str(error) or type(error).__name__))
 
-    async def _on_ack(self, message: Msg) -> None:
-        future = self._awaited.pop(message.subject.rsplit(".", 1)[1], None)
+    def _on_ack(self, subject: str, _: str, headers: Mapping[str, str] | None, body: bytes) -> None:
+        future = self._awaited.pop(subject[len(self._acks) :], None)
         if future is None or future.done():
             return
-        if message.headers is not None and "Status" in message.headers:
-            future.set_exception(BusError(f"no stream takes this subject ({message.headers['Status']})"))
+        if headers is not None and "Status" in headers:
+            future.set_exception(BusError(f"no stream takes this subject ({headers['Status']})"))
             return
-        answer = _decode_ack(message.data)
+        answer = _decode_ack(body)
         if answer.error is None:
             future.set_result(None)
         else:

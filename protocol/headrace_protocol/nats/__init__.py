@@ -1,0 +1,15 @@
+"""How both sides speak to a NATS server: nats-py, with a direct line for what is frequent.
+
+nats-py gives every subscription a queue and a task, and every write a hop through its flusher: fine for requests,
+and more than half of what a step costs when thousands of messages pass. `Connection` is nats-py's client (connecting,
+reconnecting, TLS, credentials, JetStream's API are its own), in which
+
+- a *listener* is called as soon as the parser has its message, in the loop tick that read it;
+- what is *sent* in one tick leaves in one write at its end.
+
+`frames` is the codec of the two, without I/O.
+"""
+
+from headrace_protocol.nats.connection import Connection
+
+__all__ = ["Connection"]
