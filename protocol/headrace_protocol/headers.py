@@ -31,7 +31,7 @@ class Encoding(StrEnum):
     JSON = "application/json"
 
 
-class TraceContext(msgspec.Struct, frozen=True, omit_defaults=True):
+class TraceContext(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A W3C trace context (https://www.w3.org/TR/trace-context/), taken apart."""
 
     trace_id: str

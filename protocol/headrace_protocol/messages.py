@@ -18,7 +18,7 @@ ABSENT = msgspec.Raw()
 """No value in the message."""
 
 
-class Stored(msgspec.Struct, frozen=True, omit_defaults=True):
+class Stored(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A result kept outside of messages (claim check)."""
 
     uri: str
@@ -28,14 +28,14 @@ class Stored(msgspec.Struct, frozen=True, omit_defaults=True):
     """blake2b-128 of the bytes, hex: what a reader reads is what the winning attempt wrote (I9)."""
 
 
-class Result(msgspec.Struct, frozen=True, omit_defaults=True):
+class Result(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A value: inside the message as msgpack (`value`), or stored elsewhere (`stored`)."""
 
     value: msgspec.Raw = ABSENT
     stored: Stored | None = None
 
 
-class ItemInput(msgspec.Struct, frozen=True, omit_defaults=True):
+class ItemInput(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The item of a map that an attempt works on: a value, or a place in a stored list."""
 
     value: msgspec.Raw = ABSENT
@@ -46,7 +46,7 @@ class ItemInput(msgspec.Struct, frozen=True, omit_defaults=True):
     """The node whose result `stored` is: what `Outcome.lost_input` names when it is gone."""
 
 
-class TaskMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class TaskMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Asks a worker for one attempt."""
 
     run_id: str
@@ -90,7 +90,7 @@ class RetryAdvice(StrEnum):
     NEVER = "never"
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """How one attempt ended."""
 
     run_id: str
@@ -170,7 +170,7 @@ class CommandReply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     error: ErrorInfo | None = None
 
 
-class LifecycleEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class LifecycleEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One thing that happened to a run, committed. The store keeps them as the run's history."""
 
     kind: str
@@ -183,7 +183,7 @@ class LifecycleEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     data: dict[str, object] = {}
 
 
-class LifecycleBatch(msgspec.Struct, frozen=True, kw_only=True):
+class LifecycleBatch(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What one transition did to one run. `position` grows over the whole namespace."""
 
     position: int
@@ -198,7 +198,7 @@ class LifecycleMessage(msgspec.Struct, frozen=True, kw_only=True):
     batches: tuple[LifecycleBatch, ...]
 
 
-class LogLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class LogLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One line that a task logged or printed."""
 
     run_id: str
@@ -229,7 +229,7 @@ class SpanLink(msgspec.Struct, frozen=True):
     span_id: str
 
 
-class Span(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Span(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A finished span, as kept for reading traces without a tracing backend."""
 
     trace_id: str
@@ -252,7 +252,7 @@ class SpanBatch(msgspec.Struct, frozen=True, kw_only=True):
     spans: tuple[Span, ...]
 
 
-class HeldAttempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class HeldAttempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """An attempt that a worker is working on."""
 
     run_id: str

@@ -15,7 +15,7 @@ class BusError(Exception):
     """The bus refused or lost something; whoever asked may ask again."""
 
 
-class Incoming(msgspec.Struct, frozen=True):
+class Incoming(msgspec.Struct, frozen=True, gc=False):
     """A message as it arrives."""
 
     subject: str

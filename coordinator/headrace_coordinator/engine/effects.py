@@ -10,7 +10,7 @@ from headrace_protocol.errors import ErrorInfo
 from headrace_protocol.messages import CancelAttempts, LifecycleEvent, Result, TaskMessage
 
 
-class TimerKey(msgspec.Struct, frozen=True, omit_defaults=True):
+class TimerKey(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Names a timer. Setting one that exists moves it."""
 
     actor: str
@@ -24,7 +24,7 @@ class TimerKey(msgspec.Struct, frozen=True, omit_defaults=True):
         return f"{self.actor}/{self.kind}/{self.node}/{'' if self.item is None else self.item}"
 
 
-class Dispatch(msgspec.Struct, frozen=True):
+class Dispatch(msgspec.Struct, frozen=True, gc=False):
     """Publish a task message."""
 
     message: TaskMessage
@@ -37,14 +37,14 @@ class CancelAttempt(msgspec.Struct, frozen=True):
     message: CancelAttempts
 
 
-class StartTimer(msgspec.Struct, frozen=True):
+class StartTimer(msgspec.Struct, frozen=True, gc=False):
     """Wake the actor at `due_us` or later, never earlier (I10)."""
 
     key: TimerKey
     due_us: int
 
 
-class DropTimer(msgspec.Struct, frozen=True):
+class DropTimer(msgspec.Struct, frozen=True, gc=False):
     """Forget a timer."""
 
     key: TimerKey
@@ -58,7 +58,7 @@ class Collect(msgspec.Struct, frozen=True):
     total: int
 
 
-class Finish(msgspec.Struct, frozen=True):
+class Finish(msgspec.Struct, frozen=True, gc=False):
     """The run is over."""
 
     run_id: str
@@ -68,7 +68,7 @@ class Finish(msgspec.Struct, frozen=True):
 Effect = Dispatch | CancelAttempt | StartTimer | DropTimer | Collect | Finish
 
 
-class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """How one attempt ended, for the record. For an item of a map it holds the item's result."""
 
     run_id: str
@@ -86,7 +86,7 @@ class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     result: Result | None = None
 
 
-class Decision(msgspec.Struct):
+class Decision(msgspec.Struct, gc=False):
     """The outcome of one transition: what to do, what to store, what to tell."""
 
     effects: list[Effect] = []

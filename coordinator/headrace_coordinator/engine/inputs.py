@@ -8,7 +8,7 @@ from headrace_coordinator.engine.effects import TimerKey
 from headrace_protocol.messages import CancelRun, Outcome, Result, StartRun
 
 
-class OutcomeReceived(msgspec.Struct, frozen=True):
+class OutcomeReceived(msgspec.Struct, frozen=True, gc=False):
     """A worker's outcome of one attempt."""
 
     outcome: Outcome

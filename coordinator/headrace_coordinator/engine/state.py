@@ -63,7 +63,7 @@ class WaitKind(StrEnum):
     """The coordinator itself puts a map's results together."""
 
 
-class Wait(msgspec.Struct, frozen=True, omit_defaults=True):
+class Wait(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Why a run is not finished: the thing it waits for, and the next time it wakes by itself."""
 
     kind: WaitKind
@@ -71,7 +71,7 @@ class Wait(msgspec.Struct, frozen=True, omit_defaults=True):
     wake_at_us: int | None = None
 
 
-class ItemState(msgspec.Struct, omit_defaults=True):
+class ItemState(msgspec.Struct, omit_defaults=True, gc=False):
     """An item of a map that is in motion; the window bounds how many there are."""
 
     attempt: int = 1
@@ -88,7 +88,7 @@ class ItemState(msgspec.Struct, omit_defaults=True):
         return self.retry_at_us is None and not self.parked
 
 
-class MapState(msgspec.Struct, omit_defaults=True):
+class MapState(msgspec.Struct, omit_defaults=True, gc=False):
     """Progress of a map node. Items below `next_index` that are not in `items` have succeeded."""
 
     total: int
@@ -104,7 +104,7 @@ class MapState(msgspec.Struct, omit_defaults=True):
         return self.next_index - len(self.items)
 
 
-class Node(msgspec.Struct, omit_defaults=True):
+class Node(msgspec.Struct, omit_defaults=True, gc=False):
     """A node of a run."""
 
     state: NodeState = NodeState.WAITING
@@ -132,7 +132,7 @@ class Node(msgspec.Struct, omit_defaults=True):
     map: MapState | None = None
 
 
-class RunHead(msgspec.Struct, kw_only=True, omit_defaults=True):
+class RunHead(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """What is stored of a run besides its nodes."""
 
     run_id: str
@@ -165,7 +165,7 @@ class RunHead(msgspec.Struct, kw_only=True, omit_defaults=True):
     """How often a node has been set in motion."""
 
 
-class Run(msgspec.Struct):
+class Run(msgspec.Struct, gc=False):
     """A run in memory: what is stored, and what is derived from it."""
 
     head: RunHead

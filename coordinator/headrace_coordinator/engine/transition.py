@@ -11,7 +11,7 @@ from headrace_protocol.errors import ErrorInfo
 from headrace_protocol.messages import LifecycleEvent
 
 
-class Transition(msgspec.Struct):
+class Transition(msgspec.Struct, gc=False):
     """What the functions of `transitions` work on."""
 
     plan: Plan

@@ -11,7 +11,7 @@ from headrace_protocol.errors import ErrorInfo
 from headrace_protocol.messages import LifecycleBatch, LogLine, Span
 
 
-class NodeRow(msgspec.Struct, frozen=True):
+class NodeRow(msgspec.Struct, frozen=True, gc=False):
     """A node to store."""
 
     run_id: str
@@ -19,7 +19,7 @@ class NodeRow(msgspec.Struct, frozen=True):
     node: Node
 
 
-class Timer(msgspec.Struct, frozen=True):
+class Timer(msgspec.Struct, frozen=True, gc=False):
     """A durable timer."""
 
     shard: int
@@ -27,7 +27,7 @@ class Timer(msgspec.Struct, frozen=True):
     due_us: int
 
 
-class DedupeKey(msgspec.Struct, frozen=True):
+class DedupeKey(msgspec.Struct, frozen=True, gc=False):
     """Proof that a trigger has started its run for an event (I2). It outlives the run's own row."""
 
     scope: str
@@ -37,7 +37,7 @@ class DedupeKey(msgspec.Struct, frozen=True):
     expires_at_us: int
 
 
-class OutboxMessage(msgspec.Struct, frozen=True):
+class OutboxMessage(msgspec.Struct, frozen=True, gc=False):
     """A message to publish after the commit."""
 
     subject: str
@@ -47,7 +47,7 @@ class OutboxMessage(msgspec.Struct, frozen=True):
     """False: core NATS, nobody confirms it."""
 
 
-class OutboxBatch(msgspec.Struct, frozen=True):
+class OutboxBatch(msgspec.Struct, frozen=True, gc=False):
     """The messages of one turn. The sequence grows; a batch is deleted when the bus has confirmed it."""
 
     shard: int
@@ -74,7 +74,7 @@ class DefinitionRow(msgspec.Struct, frozen=True):
     deployed_at_us: int
 
 
-class EventRecord(msgspec.Struct, frozen=True, kw_only=True):
+class EventRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A trigger event as it was received, and what it started."""
 
     event_id: str

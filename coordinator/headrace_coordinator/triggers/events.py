@@ -6,7 +6,6 @@ The index of triggers is rebuilt at each deploy; an event looks only at triggers
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import cache
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -61,10 +60,19 @@ def _expression(source: str, where: str) -> Expression:
     return compile_expression(source, where=where)
 
 
-def _variables(event: CloudEvent) -> Variables:
-    from headrace_coordinator.triggers.expressions import Variables
+class _Asked:
+    """The variables of an event's expressions, made when the first of them asks."""
 
-    return Variables({"event": as_variables(event)})
+    def __init__(self, event: CloudEvent) -> None:
+        self._event = event
+        self._made: Variables | None = None
+
+    def __call__(self) -> Variables:
+        if self._made is None:
+            from headrace_coordinator.triggers.expressions import Variables
+
+            self._made = Variables({"event": as_variables(self._event)})
+        return self._made
 
 
 def check_event_triggers(definition: WorkflowDefinition) -> None:
@@ -99,7 +107,7 @@ class Matcher:
         received_at_us = self._now_us()
         starts: list[StartRun] = []
         failures: list[tuple[str, HeadraceError]] = []
-        variables = cache(lambda: _variables(event))  # made if an expression asks
+        variables = _Asked(event)
         for compiled in triggers:
             try:
                 if compiled.matches(variables):

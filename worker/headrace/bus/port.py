@@ -35,7 +35,7 @@ class Settlement(Enum):
     TERM = b"+TERM"
 
 
-class Message(msgspec.Struct, frozen=True):
+class Message(msgspec.Struct, frozen=True, gc=False):
     """A message as it arrives."""
 
     subject: str
@@ -44,7 +44,7 @@ class Message(msgspec.Struct, frozen=True):
     reply: str
 
 
-class Delivery(msgspec.Struct, frozen=True):
+class Delivery(msgspec.Struct, frozen=True, gc=False):
     """A message of a stream that must be settled."""
 
     subject: str

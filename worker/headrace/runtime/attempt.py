@@ -50,7 +50,7 @@ class Stop(StrEnum):
     DRAIN = "drain"
 
 
-class Produced(msgspec.Struct, frozen=True):
+class Produced(msgspec.Struct, frozen=True, gc=False):
     """A result: checked, encoded, and measured where the task message asked for it."""
 
     raw: msgspec.Raw

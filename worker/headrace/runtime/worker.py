@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("headrace.worker")
 
+COLLECT_AFTER = 20_000
+"""Containers made and not freed since the last collection."""
 SEND_S = 10.0
 """How long the last outcomes may take to reach the bus when the worker stops."""
 _PRIORITIES = (Priority.HIGH, Priority.NORMAL, Priority.LOW)
@@ -215,9 +218,21 @@ def run_worker(settings: WorkerSettings) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, worker.stop)
-        await worker.run()
+        quiet = asyncio.create_task(_quieten_collector(worker))
+        try:
+            await worker.run()
+        finally:
+            quiet.cancel()
 
     uvloop.run(main())
+
+
+async def _quieten_collector(worker: Worker) -> None:
+    """What the start has made stays for good: the cyclic collector need not look at it again, nor look often."""
+    await worker.ready.wait()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER)
 
 
 async def _first(*waits: Coroutine[object, None, object], timeout_s: float) -> None:

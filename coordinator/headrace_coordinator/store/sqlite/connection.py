@@ -16,18 +16,21 @@ _CACHE_KIB = 32 * 2**10
 _WAL_LIMIT_BYTES = 64 * 2**20
 _STATEMENTS = 256
 
+BUSY_MS = 5_000
+"""How long to wait for another program that writes to the file."""
+
 _BOTH = f"""
-PRAGMA busy_timeout = 5000;
 PRAGMA mmap_size = {_MMAP_BYTES};
 PRAGMA cache_size = -{_CACHE_KIB};
 PRAGMA temp_store = MEMORY;
 """
 _WRITER = f"""
+PRAGMA busy_timeout = 0;
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
 PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES};
 """
-_READER = "PRAGMA query_only = ON;"
+_READER = f"PRAGMA busy_timeout = {BUSY_MS}; PRAGMA query_only = ON;"
 
 
 class Connection(aiosqlite.Connection):
@@ -40,6 +43,11 @@ class Connection(aiosqlite.Connection):
         super().__init__(connect, iter_chunk_size=64)
         # A program that fails before it closes its store must end nevertheless; the file survives any end.
         self._thread.daemon = True
+
+    @property
+    def raw(self) -> sqlite3.Connection:
+        """The connection itself, for its one user while nothing runs in its thread."""
+        return cast(sqlite3.Connection, self._conn)
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Call `work` with the raw connection, in the connection's thread."""
@@ -61,7 +69,9 @@ async def open_reader(path: Path) -> Connection:
 async def _open(path: Path, pragmas: str) -> Connection:
     def connect() -> sqlite3.Connection:
         # Transactions are begun and ended by us alone: isolation_level None.
-        raw = sqlite3.connect(path, isolation_level=None, cached_statements=_STATEMENTS)
+        raw = sqlite3.connect(
+            path, isolation_level=None, cached_statements=_STATEMENTS, check_same_thread=False
+        )
         try:
             raw.executescript(pragmas)
         except BaseException:

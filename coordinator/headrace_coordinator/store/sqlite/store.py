@@ -115,7 +115,7 @@ class SqliteStore(SqliteReader, Store):
     async def prune(self, policy: RetentionPolicy, now_us: int, limit: int) -> int:
         deleted = 0
         for job in pruning.jobs(policy, now_us, limit, self._applier):
-            deleted += await self._open_writer.do(job)
+            deleted += await self._open_writer.do(job, long=True)
         return deleted
 
     @property

@@ -3,6 +3,12 @@
 A commit costs one fsync however much is in it, so the jobs that pile up during one fsync share the next
 (group commit). Each job of a group has a savepoint of its own: one that fails takes none of the others with
 it. When the commit itself fails, nothing of the group is written and every job fails.
+
+    BEGIN, statements     on the loop: a few µs each, in pages that are in memory
+    COMMIT                in the connection's thread: it waits for the disk, and the loop goes on meanwhile
+
+A thread that runs statements while the loop is busy has to win the interpreter back after each of them, which
+takes longer than the statement. Jobs that read a lot, such as pruning, run in the thread all the same.
 """
 
 from __future__ import annotations
@@ -12,16 +18,21 @@ import sqlite3
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from headrace_coordinator.store.sqlite.apply import Applier
-from headrace_coordinator.store.sqlite.connection import Connection
+from headrace_coordinator.store.sqlite.connection import BUSY_MS, Connection
 from headrace_coordinator.store.sqlite.errors import while_open
 from headrace_protocol.errors import Unavailable
 
 T = TypeVar("T")
 Job = Callable[[sqlite3.Connection], T]
-_Waiting = tuple[Job[object], "asyncio.Future[object]"]
+
+
+class _Waiting(NamedTuple):
+    job: Job[object]
+    future: asyncio.Future[object]
+    long: bool
 
 
 class Writer:
@@ -36,15 +47,15 @@ class Writer:
         self._closing = False
         self._task = asyncio.create_task(self._write(), name="store writer")
 
-    async def do(self, job: Job[T]) -> T:
-        """Run a job inside a transaction; its result once that is durable.
+    async def do(self, job: Job[T], *, long: bool = False) -> T:
+        """Run a job inside a transaction; its result once that is durable. A long one runs in the thread.
 
         A caller that is cancelled before the job's turn leaves nothing written.
         """
         if self._closing:
             raise Unavailable("the store is closed", where=str(self._path))
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._waiting.append((job, future))  # type: ignore[arg-type]
+        self._waiting.append(_Waiting(job, future, long))  # type: ignore[arg-type]
         self._wake.set()
         return await future
 
@@ -61,38 +72,46 @@ class Writer:
         while self._waiting or not self._closing:
             await self._wake.wait()
             self._wake.clear()
-            group = [waiting for waiting in self._waiting if not waiting[1].done()]
+            group = [waiting for waiting in self._waiting if not waiting.future.done()]
             self._waiting = []
             if group:
                 await self._write_group(group)
 
     async def _write_group(self, group: list[_Waiting]) -> None:
-        jobs = [job for job, _ in group]
         try:
-            results = await self._connection.run(partial(self._commit, jobs=jobs))
+            results = await self._commit(group)
         except Exception as error:
             results = [error] * len(group)
-        for (_, future), result in zip(group, results, strict=True):
-            if future.done():
+        for waiting, result in zip(group, results, strict=True):
+            if waiting.future.done():
                 continue
             if isinstance(result, Exception):
-                future.set_exception(while_open(result, self._path))
+                waiting.future.set_exception(while_open(result, self._path))
             else:
-                future.set_result(result)
+                waiting.future.set_result(result)
 
-    def _commit(self, connection: sqlite3.Connection, jobs: list[Job[object]]) -> list[object]:
-        """One transaction, in the connection's thread: each job's result or exception."""
+    async def _commit(self, group: list[_Waiting]) -> list[object]:
+        """One transaction: each job's result or exception."""
+        connection = self._connection
+        jobs = [waiting.job for waiting in group]
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            alone = len(jobs) > 1
-            results = [self._alone(connection, job) if alone else job(connection) for job in jobs]
-            connection.execute("COMMIT")
+            if not _begun(connection.raw):
+                await connection.run(_begin)
+            if any(waiting.long for waiting in group):
+                results = await connection.run(partial(self._carry_out, jobs=jobs))
+            else:
+                results = self._carry_out(connection.raw, jobs)
+            await connection.run(_end)
         except BaseException:
             self._applier.forget()
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+            await connection.run(_give_up)
             raise
         return results
+
+    def _carry_out(self, connection: sqlite3.Connection, jobs: list[Job[object]]) -> list[object]:
+        if len(jobs) == 1:
+            return [jobs[0](connection)]
+        return [self._alone(connection, job) for job in jobs]
 
     def _alone(self, connection: sqlite3.Connection, job: Job[object]) -> object:
         connection.execute("SAVEPOINT job")
@@ -106,3 +125,32 @@ class Writer:
             result = error
         connection.execute("RELEASE job")
         return result
+
+
+def _begun(connection: sqlite3.Connection) -> bool:
+    """Begin a transaction if nobody else writes to the file now."""
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY:
+            raise
+        return False
+    return True
+
+
+def _begin(connection: sqlite3.Connection) -> None:
+    """Begin a transaction once whoever else writes to the file has ended; wait as long as is usual."""
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    finally:
+        connection.execute("PRAGMA busy_timeout = 0")
+
+
+def _end(connection: sqlite3.Connection) -> None:
+    connection.execute("COMMIT")
+
+
+def _give_up(connection: sqlite3.Connection) -> None:
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
