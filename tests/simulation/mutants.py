@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import msgspec
 
@@ -93,10 +93,10 @@ def table(name: str, what: str, *replaced: Replacement) -> None:
 
 _check = memory._check
 _commit = Shard._commit
-_turn = Shard._turn
+_landed = Shard._landed
 _put = Shard.put
 _start = Applier._start
-_store_commit = SimulatedStore.commit
+_store_commit = SimulatedStore._commit
 _set_timer = Turn.set_timer
 
 
@@ -107,28 +107,53 @@ def no_shard_fence(tables: object, transaction: Transaction) -> None:
 
 @mutant(
     "a coordinator that lost its lease takes it back and goes on with what it had cached",
-    (Shard, "_committed"),
+    (Shard, "_commit"),
 )
-async def stale_cache_after_lease_loss(self: Shard, turn: Turn) -> bool:
-    try:
-        await self._store.commit(turn.transaction)
-    except FenceLost:
-        shard = self.fence.shard
-        stolen = self._store._tables.shards[shard]  # type: ignore[attr-defined]
-        self.fence = turn.transaction.fence = ShardFence(shard, stolen.epoch)
-        return False
-    except HeadraceError:
-        return False
+def stale_cache_after_lease_loss(self: Shard, turn: Turn) -> asyncio.Future[None]:
+    committed = _commit(self, turn)
+
+    async def commit() -> None:
+        try:
+            await committed
+        except FenceLost:
+            shard = self.fence.shard
+            stolen = self._store._tables.shards[shard]  # type: ignore[attr-defined]
+            self.fence = turn.transaction.fence = ShardFence(shard, stolen.epoch)
+            await self._store.commit(turn.transaction)
+            for batch in turn.transaction.outbox:
+                self._outbox.publish(batch)
+
+    return asyncio.ensure_future(commit())
+
+
+@mutant("a commit that failed is taken for one that succeeded", (Shard, "_commit"))
+def failed_commit_counts(self: Shard, turn: Turn) -> asyncio.Future[None]:
+    committed = _commit(self, turn)
+
+    async def commit() -> None:
+        with suppress(HeadraceError, FenceLost):
+            await committed
+
+    return asyncio.ensure_future(commit())
+
+
+@mutant("what was decided on top of a commit that failed is kept", (Shard, "_landed"))
+async def crash_keeps_what_was_built_on_it(self: Shard) -> bool:
+    trip, self._open = self._open, None
+    await _landed(self)
+    self._open = trip
     return True
 
 
-@mutant("a commit that failed is taken for one that succeeded", (Shard, "_committed"))
-async def failed_commit_counts(self: Shard, turn: Turn) -> bool:
-    try:
-        await self._store.commit(turn.transaction)
-    except HeadraceError:
-        return True
-    return True
+@mutant(
+    "what a turn commits is what the runs are when it is on its way, not when it was sealed",
+    (Shard, "_commit"),
+)
+def commit_sealed_late(self: Shard, turn: Turn) -> asyncio.Future[None]:
+    async def commit() -> None:
+        await _commit(self, turn)
+
+    return asyncio.ensure_future(commit())
 
 
 @mutant("inputs are acknowledged when they arrive, not when they are committed", (Shard, "put"))
@@ -140,12 +165,11 @@ def ack_before_commit(self: Shard, envelope: Envelope) -> None:
 
 
 @mutant("messages are published before the transaction that caused them is committed", (Shard, "_commit"))
-async def publish_before_commit(self: Shard, turn: Turn) -> None:
+def publish_before_commit(self: Shard, turn: Turn) -> asyncio.Future[None]:
     batch = turn.seal(self._changes, self._outbox)
     if batch is not None:
         self._outbox.publish(batch)
-    while not await self._committed(turn):
-        await self._clock.sleep(0.05)
+    return asyncio.ensure_future(self._store.commit(turn.transaction))
 
 
 @mutant("an outbox batch is deleted once it is sent, before the bus has confirmed it", (Outbox, "publish"))
@@ -179,7 +203,7 @@ def no_dedupe(*_: object) -> None:
     return None
 
 
-@mutant("the dedupe key is written in a transaction of its own", (SimulatedStore, "commit"))
+@mutant("the dedupe key is written in a transaction of its own", (SimulatedStore, "_commit"))
 async def dedupe_in_another_transaction(self: SimulatedStore, transaction: Transaction) -> None:
     dedupe, transaction.dedupe = transaction.dedupe, []
     await _store_commit(self, transaction)

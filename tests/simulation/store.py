@@ -48,12 +48,12 @@ class SimulatedStore(MemoryStore):
     async def open(self) -> None:
         self._open = True
 
-    async def commit(self, transaction: Transaction) -> None:
+    async def _commit(self, transaction: Transaction) -> None:
         await asyncio.sleep(self._rng.random() * 0.002)
         if self._disk.full:
             raise Unavailable("the store cannot be used", where="disk", found="SQLITE_FULL")
         self._disk.before_commit(transaction)
-        await super().commit(transaction)
+        await super()._commit(transaction)
         self._disk.committed(transaction)
         await asyncio.sleep(self._rng.random() * 0.002)
 

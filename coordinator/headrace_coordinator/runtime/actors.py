@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
+from itertools import islice
 
 from headrace_coordinator.engine.plan import Plan
 from headrace_coordinator.engine.state import Run
@@ -11,7 +12,7 @@ from headrace_coordinator.engine.transitions.start import restore
 from headrace_coordinator.runtime.registry import Registry
 from headrace_coordinator.store.port import Reader, StoredRun
 
-RUNS_KEPT = 5_000
+RUNS_KEPT = 10_000
 
 
 class Actors:
@@ -57,14 +58,20 @@ class Actors:
         return restore(entry.plan, stored.head, stored.nodes), entry.plan
 
     def keep(self, run: Run, plan: Plan) -> None:
-        """Add a run; the longest unused ones go when there are too many."""
+        """Add a run."""
         self._runs[run.head.run_id] = (run, plan)
 
     def forget(self, run_ids: Iterable[str]) -> None:
         for run_id in run_ids:
             self._runs.pop(run_id, None)
 
-    def trim(self) -> None:
-        """Between turns only: a run of the turn in hand must not be loaded a second time."""
-        while len(self._runs) > RUNS_KEPT:
-            self._runs.popitem(last=False)
+    def tidy(self, over: Iterable[str], flying: Container[str]) -> None:
+        """Forget runs that are over, and the longest unused ones where there are too many.
+
+        Between turns only: a run of the turn in hand must not be loaded a second time. And what the store has of
+        a run whose changes are still flying is outdated.
+        """
+        self.forget([run_id for run_id in over if run_id not in flying])
+        excess = len(self._runs) - RUNS_KEPT
+        if excess > 0:
+            self.forget([run_id for run_id in islice(self._runs, excess) if run_id not in flying])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import msgspec
 
@@ -18,7 +18,6 @@ from headrace_coordinator.runtime.deadletters import dead_letter, understood
 from headrace_coordinator.runtime.envelope import Envelope
 from headrace_coordinator.runtime.registry import Registry
 from headrace_coordinator.runtime.turn import Turn
-from headrace_coordinator.store.records import DedupeKey
 from headrace_protocol.errors import (
     Conflict,
     ErrorCode,
@@ -60,18 +59,15 @@ class Applier:
         self._actors = actors
         self._registry = registry
         self._sampled = sampled
-        self._taken: Mapping[tuple[str, str], str] = {}
-        """Dedupe keys of the turn in hand that are taken."""
 
     async def apply_all(self, turn: Turn, envelopes: list[Envelope]) -> list[list[CommandReply]]:
         """Apply every input in order. Errors of senders become replies or dead letters.
 
         Raises InvariantBroken and programming errors: nothing of the turn may be kept then.
         """
-        self._actors.trim()
         inputs = [received for envelope in envelopes for received in envelope.inputs]
         scopes = (dedupe_scope(received) for received in inputs if isinstance(received, StartRun))
-        self._taken = await self._actors.load(
+        turn.taken |= await self._actors.load(
             map(run_of, inputs), [scope for scope in scopes if scope is not None]
         )
         return [await self._apply(turn, envelope) for envelope in envelopes]
@@ -132,7 +128,7 @@ class Applier:
         if self._actors.cached(run_id) is not None:
             return CommandReply(run_id=run_id, created=False)
         scope = dedupe_scope(command)
-        if scope is not None and scope in self._taken:
+        if scope is not None and scope in turn.taken:
             return CommandReply(run_id=run_id, created=False)
         entry = await self._registry.entry(command.workflow, command.version)
         params = entry.complete(command.params)
@@ -142,8 +138,7 @@ class Applier:
         self._actors.keep(run, entry.plan)
         turn.add(run, entry.plan, decision)
         if scope is not None:
-            expires_at_us = turn.now_us + DEDUPE_KEPT_S * 1_000_000
-            turn.transaction.dedupe.append(DedupeKey(*scope, run_id, expires_at_us))
+            turn.take(scope, run_id, turn.now_us + DEDUPE_KEPT_S * 1_000_000)
         metrics.runs_started.add(1, command.workflow)
         return CommandReply(run_id=run_id, version=entry.version)
 

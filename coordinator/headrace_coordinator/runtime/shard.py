@@ -1,10 +1,24 @@
-"""The loop of one shard: the only place where runs change."""
+"""The loop of one shard: the only place where runs change.
+
+A *turn* takes in what has arrived and decides it; sealed, it is one transaction. While that is on its way to the
+disk, the next turn is open: it decides what arrives meanwhile, on top of what the one before has decided, and is
+sealed when the one before has landed. So the loop works while the disk does, and no turn is committed before the
+one that it builds on.
+
+    inputs → open turn → seal → flight: commit → publish, acknowledge, reply → landed
+       ↑____________________________________|
+          a flight that crashes: its inputs, and those of the turn that was decided on top of it
+
+A flight whose commit fails *crashes*: nothing of it was published or acknowledged. It and the open turn are thrown
+away, with the runs that they touched, and their inputs are decided again from what the store holds.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections import deque
+from functools import partial
 from typing import Protocol
 
 from headrace_coordinator.engine.effects import Collect
@@ -17,11 +31,11 @@ from headrace_coordinator.runtime.offload import OffloadStopped
 from headrace_coordinator.runtime.parts import Parts
 from headrace_coordinator.runtime.turn import Turn
 from headrace_coordinator.store.port import FenceLost
-from headrace_coordinator.store.records import ShardFence
+from headrace_coordinator.store.records import OutboxBatch, ShardFence
 from headrace_protocol import headers
 from headrace_protocol.codec import encode
 from headrace_protocol.errors import Unavailable
-from headrace_protocol.messages import CommandReply
+from headrace_protocol.messages import CommandReply, Outcome
 
 log = logging.getLogger("headrace.shard")
 
@@ -30,6 +44,7 @@ MAX_ENVELOPES = 512
 IDLE_S = 0.2
 """After so long without inputs, confirmed outbox batches are deleted by a transaction of their own."""
 STORE_RETRY_S = (0.05, 0.2, 1.0, 5.0)
+"""Between attempts while the store cannot be used; the last one repeats."""
 
 
 class Hooks(Protocol):
@@ -40,6 +55,21 @@ class Hooks(Protocol):
     def timer_set(self, shard: int, due_us: int) -> None: ...
 
     def collect(self, shard: int, effect: Collect) -> None: ...
+
+
+class _Trip:
+    """A turn with what it has taken in: open, then flying, then landed."""
+
+    __slots__ = ("envelopes", "error", "failed", "landed", "replies", "turn")
+
+    def __init__(self, turn: Turn, envelopes: list[Envelope]) -> None:
+        self.turn = turn
+        self.envelopes = envelopes
+        self.replies: list[list[CommandReply]] = []
+        self.failed: list[Outcome] = []
+        """Outcomes of attempts whose messages are too large for the bus."""
+        self.error: Exception | None = None
+        self.landed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
 
 class Shard:
@@ -58,7 +88,16 @@ class Shard:
         self._clock = parts.clock
         self._hooks = hooks
         self._inbox: deque[Envelope] = deque()
+        self._open: _Trip | None = None
+        self._flight: _Trip | None = None
+        self._over: list[str] = []
+        """Runs that are finished, and need not be kept."""
+        self._refusals = 0
+        """Of the store, one after the other."""
         self._wake = asyncio.Event()
+        self._idle = False
+        self._idling: asyncio.TimerHandle | None = None
+        self._last_turn_at = 0.0
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -90,107 +129,196 @@ class Shard:
             await self._task
 
     async def _loop(self) -> None:
-        while not self._stopping.is_set():
-            idle = await self._sleep()
-            while self._inbox or (idle and self._outbox.waiting):
-                envelopes = [self._inbox.popleft() for _ in range(min(len(self._inbox), MAX_ENVELOPES))]
-                try:
-                    await self._turn(envelopes)
-                except FenceLost:
-                    log.warning("shard %d belongs to another coordinator now", self.fence.shard)
-                    self._refuse([*envelopes, *self._inbox])
-                    self._hooks.lost(self.fence.shard)
-                    return
-                if self._stopping.is_set():
-                    break
-        self._refuse(list(self._inbox))
-
-    async def _sleep(self) -> bool:
-        """Wait for inputs; true when there were none for a while and the outbox may be tidied up."""
-        idle = False
         try:
-            await asyncio.wait_for(self._wake.wait(), IDLE_S if self._outbox.active else None)
-        except TimeoutError:
-            idle = True
+            while not self._stopping.is_set():
+                await self._woken()
+                while self._has_work and not self._stopping.is_set():
+                    await self._turn()
+            await self._landed()
+        except FenceLost:
+            log.warning("shard %d belongs to another coordinator now", self.fence.shard)
+            self._hooks.lost(self.fence.shard)
+        finally:
+            if self._idling is not None:
+                self._idling.cancel()
+            trips = [trip for trip in (self._flight, self._open) if trip is not None]
+            self._refuse([*(envelope for trip in trips for envelope in trip.envelopes), *self._inbox])
+
+    @property
+    def _has_work(self) -> bool:
+        crashed = self._flight is not None and self._flight.error is not None
+        return bool(self._inbox) or crashed or (self._idle and self._outbox.waiting)
+
+    async def _woken(self) -> None:
+        """Wait for inputs, for the end of a flight, or until nothing has come for a while and the outbox may be
+        tidied up."""
+        if self._idling is None and self._outbox.active:
+            self._idling = asyncio.get_running_loop().call_later(IDLE_S, self._look_idle)
+        await self._wake.wait()
         self._wake.clear()
-        return idle
 
-    async def _turn(self, envelopes: list[Envelope]) -> None:
-        """One turn. An envelope that breaks the engine is singled out and does not take the others with it."""
-        metrics.batch_size.record(len(envelopes))
-        turn = self._new_turn()
-        try:
-            replies = await self._applier.apply_all(turn, envelopes)
-            failed = await self._offloader.shrink(turn, self._stopping.is_set)
-            await self._commit(turn)
-        except (FenceLost, OffloadStopped) as error:
-            raise FenceLost from error
-        except Unavailable as error:
-            log.error("the store cannot be read: %s", error)
-            self._actors.forget(turn.touched)
-            self._inbox.extendleft(reversed(envelopes))
-            await self._clock.sleep(STORE_RETRY_S[-2])
+    def _look_idle(self) -> None:
+        loop = asyncio.get_running_loop()
+        left_s = self._last_turn_at + IDLE_S - loop.time()
+        if left_s > 0:
+            self._idling = loop.call_later(left_s, self._look_idle)
             return
+        self._idling = None
+        self._idle = True
+        self._wake.set()
+
+    async def _turn(self) -> None:
+        """Decide what is there and what comes until the flight before has landed; then fly."""
+        trip = self._open = self._new_trip()
+        problem: Exception | None = None
+        try:
+            await self._decide(trip)
         except Exception as error:
-            self._actors.forget(turn.touched)
+            problem = error
+        metrics.batch_size.record(len(trip.envelopes))
+        if await self._landed():
+            if problem is None:
+                self._launch(trip)
+            else:
+                self._actors.forget(trip.turn.touched)
+                await self._again(trip.envelopes, problem)
+        self._open = None
+        self._idle = False
+        self._last_turn_at = asyncio.get_running_loop().time()
+
+    def _new_trip(self, *envelopes: Envelope) -> _Trip:
+        turn = Turn(self._subjects, self.fence, self._clock.now_us())
+        if self._flight is not None:
+            turn.build_on(self._flight.turn)
+        self._actors.tidy(self._over, turn.before)
+        self._over = []
+        return _Trip(turn, [*envelopes])
+
+    async def _decide(self, trip: _Trip) -> None:
+        while True:
+            room = MAX_ENVELOPES - len(trip.envelopes)
+            taken = [self._inbox.popleft() for _ in range(min(len(self._inbox), room))]
+            trip.envelopes += taken
+            trip.turn.now_us = self._clock.now_us()
+            trip.replies += await self._applier.apply_all(trip.turn, taken)
+            landed = self._flight is None or self._flight.landed.done()
+            if landed or len(trip.envelopes) >= MAX_ENVELOPES:
+                break
+            if not self._inbox:
+                await self._woken()
+        trip.failed = await self._offloader.shrink(trip.turn, self._stopping.is_set)
+
+    def _launch(self, trip: _Trip) -> None:
+        """What is committed is what has been decided up to now: the next turn changes the same runs."""
+        self._flight = trip
+        self._commit(trip.turn).add_done_callback(partial(self._arrived, trip))
+
+    def _arrived(self, trip: _Trip, committed: asyncio.Future[None]) -> None:
+        try:
+            committed.result()
+            self._settle(trip)
+        except Exception as error:
+            trip.error = error
+        if not trip.landed.done():
+            trip.landed.set_result(None)
+        self._wake.set()
+
+    async def _landed(self) -> bool:
+        """Wait for the flight. False when it has crashed: the open turn's inputs are back in the inbox then, and
+        what was decided of them has to be thrown away. Raises FenceLost."""
+        flight = self._flight
+        if flight is None:
+            return True
+        await flight.landed
+        self._flight = None
+        if flight.error is None:
+            self._refusals = 0
+            return True
+        self._actors.forget(flight.turn.touched)
+        if self._open is not None:
+            self._actors.forget(self._open.turn.touched)
+            self._inbox.extendleft(reversed(self._open.envelopes))
+        await self._again(flight.envelopes, flight.error)
+        return False
+
+    async def _again(self, envelopes: list[Envelope], error: Exception) -> None:
+        """Something kept the envelopes from being committed: the store, or one of them, which is then singled out
+        and does not take the others with it. Raises FenceLost."""
+        if isinstance(error, FenceLost | OffloadStopped):
+            self._inbox.extendleft(reversed(envelopes))
+            raise FenceLost from error
+        if not isinstance(error, Unavailable):
             await self._single_out(envelopes, error)
             return
-        self._settle(turn, envelopes, replies)
-        if failed:
-            self.put(Envelope(inputs=tuple(OutcomeReceived(outcome) for outcome in failed)))
-
-    def _new_turn(self) -> Turn:
-        return Turn(self._subjects, self.fence, self._clock.now_us())
+        log.error("the store cannot be used: %s", error)
+        self._inbox.extendleft(reversed(envelopes))
+        if self._stopping.is_set():
+            raise FenceLost from error
+        await self._clock.sleep(STORE_RETRY_S[min(self._refusals, len(STORE_RETRY_S) - 1)])
+        self._refusals += 1
 
     async def _single_out(self, envelopes: list[Envelope], error: Exception) -> None:
         if len(envelopes) > 1:
-            for envelope in envelopes:
-                await self._turn([envelope])
+            for place, envelope in enumerate(envelopes):
+                try:
+                    await self._alone(envelope)
+                except FenceLost:
+                    self._inbox.extendleft(reversed(envelopes[place + 1 :]))
+                    raise
             return
         log.error("an input broke the engine", exc_info=error)
-        turn = self._new_turn()
-        replies = self._applier.bury(turn, envelopes[0], error)
+        trip = self._new_trip(*envelopes)
+        trip.replies = [self._applier.bury(trip.turn, envelopes[0], error)]
         try:
-            await self._commit(turn)
-        except FenceLost:
-            raise
+            await self._commit(trip.turn)
+        except (FenceLost, Unavailable) as refused:
+            await self._again(envelopes, refused)
+            return
         except Exception as again:
             log.critical("an input can neither be applied nor kept: %r", envelopes[0], exc_info=again)
-            turn = self._new_turn()
-        self._settle(turn, envelopes, [replies])
+            trip.turn = self._new_trip().turn
+        self._settle(trip)
 
-    async def _commit(self, turn: Turn) -> None:
-        """Commit, again and again while the store cannot (a full disk): nothing is acknowledged meanwhile.
+    async def _alone(self, envelope: Envelope) -> None:
+        """A turn for one envelope, from its decision to its end."""
+        trip = self._new_trip(envelope)
+        try:
+            trip.replies = await self._applier.apply_all(trip.turn, trip.envelopes)
+            trip.failed = await self._offloader.shrink(trip.turn, self._stopping.is_set)
+            await self._commit(trip.turn)
+        except Exception as error:
+            self._actors.forget(trip.turn.touched)
+            await self._again([envelope], error)
+        else:
+            self._settle(trip)
 
-        Raises what the store says of a transaction that it can never write.
-        """
+    def _commit(self, turn: Turn) -> asyncio.Future[None]:
+        """Seal the turn, hand it to the store, and publish it once it is committed. When the future raises, nothing
+        of the turn is written, or nobody knows."""
+        loop = asyncio.get_running_loop()
         batch = turn.seal(self._changes, self._outbox)
-        started = asyncio.get_running_loop().time()
-        attempt = 0
-        while not await self._committed(turn):
-            await self._clock.sleep(STORE_RETRY_S[min(attempt, len(STORE_RETRY_S) - 1)])
-            attempt += 1
-        metrics.commit_duration.record(asyncio.get_running_loop().time() - started)
+        try:
+            committed: asyncio.Future[None] = asyncio.ensure_future(self._store.commit(turn.transaction))
+        except Exception as error:
+            committed = loop.create_future()
+            committed.set_exception(error)
+        committed.add_done_callback(partial(self._committed, turn, batch, loop.time()))
+        return committed
+
+    def _committed(
+        self, turn: Turn, batch: OutboxBatch | None, began: float, committed: asyncio.Future[None]
+    ) -> None:
+        if committed.cancelled() or committed.exception() is not None:
+            self._outbox.give_back(turn.transaction.outbox_confirmed)
+            return
+        metrics.commit_duration.record(asyncio.get_running_loop().time() - began)
         if batch is not None:
             self._outbox.publish(batch)
 
-    async def _committed(self, turn: Turn) -> bool:
-        try:
-            await self._store.commit(turn.transaction)
-        except Unavailable as error:
-            log.error("the store cannot commit: %s", error)
-            if self._stopping.is_set():
-                self._outbox.give_back(turn.transaction.outbox_confirmed)
-                raise FenceLost from error
-            return False
-        except Exception:
-            self._outbox.give_back(turn.transaction.outbox_confirmed)
-            raise
-        return True
-
-    def _settle(self, turn: Turn, envelopes: list[Envelope], replies: list[list[CommandReply]]) -> None:
+    def _settle(self, trip: _Trip) -> None:
         """Everything that may happen only after the commit."""
-        for envelope, answers in zip(envelopes, replies, strict=True):
+        turn = trip.turn
+        for envelope, answers in zip(trip.envelopes, trip.replies, strict=True):
             if envelope.ack is not None:
                 envelope.ack()
             if envelope.reply is not None and not envelope.reply.done():
@@ -203,8 +331,10 @@ class Shard:
             self._hooks.timer_set(self.fence.shard, turn.earliest_timer_us)
         for effect in turn.collects:
             self._hooks.collect(self.fence.shard, effect)
-        self._actors.forget(turn.finished)
+        self._over += turn.finished
         self._changes.tell(turn.transaction.history)
+        if trip.failed:
+            self.put(Envelope(inputs=tuple(OutcomeReceived(outcome) for outcome in trip.failed)))
 
     def _refuse(self, envelopes: list[Envelope]) -> None:
         for envelope in envelopes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterator, KeysView
 
 import msgspec
 
@@ -22,6 +22,7 @@ from headrace_coordinator.runtime import metrics
 from headrace_coordinator.runtime.changes import Changes
 from headrace_coordinator.runtime.outbox import Outbox
 from headrace_coordinator.store.records import (
+    DedupeKey,
     NodeRow,
     OutboxBatch,
     OutboxMessage,
@@ -73,6 +74,10 @@ class Turn:
         self.collects: list[Collect] = []
         self.finished: list[str] = []
         self.earliest_timer_us: int | None = None
+        self.before: Container[str] = ()
+        """Runs that the turn before has touched."""
+        self.taken: dict[tuple[str, str], str] = {}
+        """Dedupe keys that are taken though the store may not know yet, with their runs."""
         self.after_commit: list[Callable[[], None]] = []
         self._subjects = subjects
         self._shard = fence.shard
@@ -84,8 +89,20 @@ class Turn:
         """Messages to make smaller before the turn is sealed: until then nothing stands in their places."""
 
     @property
-    def touched(self) -> Iterable[str]:
-        return self._touched
+    def touched(self) -> KeysView[str]:
+        """Runs, as they are touched."""
+        return self._touched.keys()
+
+    def build_on(self, before: Turn) -> None:
+        """This turn is decided while the one before is being committed: what that one has written is not in the
+        store yet."""
+        self.before = before.touched
+        self.taken |= {(key.scope, key.key): key.run_id for key in before.transaction.dedupe}
+
+    def take(self, scope: tuple[str, str], run_id: str, expires_at_us: int) -> None:
+        """Store a dedupe key."""
+        self.taken[scope] = run_id
+        self.transaction.dedupe.append(DedupeKey(*scope, run_id, expires_at_us))
 
     def add(self, run: Run, plan: Plan, decision: Decision) -> None:
         """Take in what the engine decided."""

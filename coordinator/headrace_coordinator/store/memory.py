@@ -7,7 +7,7 @@ Closing keeps the content: the object is the disk.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Coroutine, Iterable
 from heapq import nsmallest
 from itertools import islice
 
@@ -38,8 +38,10 @@ class MemoryStore(MemoryReader, Store):
     async def close(self) -> None:
         self._open = False
 
-    async def commit(self, transaction: Transaction) -> None:
-        copy = copy_transaction(transaction)
+    def commit(self, transaction: Transaction) -> Coroutine[object, None, None]:
+        return self._commit(copy_transaction(transaction))
+
+    async def _commit(self, copy: Transaction) -> None:
         tables = self._opened
         _check(tables, copy)
         _write_runs(tables, copy)

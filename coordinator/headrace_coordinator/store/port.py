@@ -5,7 +5,7 @@ Capabilities that differ between stores are declared here, never found out with 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -190,8 +190,9 @@ class Store(Reader, Protocol):
 
     async def close(self) -> None: ...
 
-    async def commit(self, transaction: Transaction) -> None:
-        """Write all of it durably or nothing. Transactions that wait together share one commit (group commit).
+    def commit(self, transaction: Transaction) -> Awaitable[None]:
+        """Write all of it durably or nothing, as it is when this is called; await it at once. May also raise at
+        once, for what cannot be encoded. Transactions that wait together share one commit (group commit).
 
         Raises FenceLost when the transaction's fence is no longer the shard's.
         """

@@ -162,7 +162,7 @@ async def test_a_shard_that_was_never_acquired_has_no_fence(store: Store) -> Non
 
 async def test_closing_writes_what_waits(store: Store) -> None:
     commits = [
-        asyncio.create_task(store.commit(Transaction(cursors={f"c{number}": 1}))) for number in range(20)
+        asyncio.ensure_future(store.commit(Transaction(cursors={f"c{number}": 1}))) for number in range(20)
     ]
     await asyncio.sleep(0)
     await store.close()

@@ -175,7 +175,7 @@ async def test_a_value_that_cannot_be_stored_fails_its_own_commit(store: SqliteS
 async def test_a_caller_that_gives_up_does_not_disturb_the_writer(store: SqliteStore) -> None:
     for wait in range(4):
         tasks = [
-            asyncio.create_task(store.commit(Transaction(cursors={f"c{number}": wait})))
+            asyncio.ensure_future(store.commit(Transaction(cursors={f"c{number}": wait})))
             for number in range(3)
         ]
         for _ in range(wait):
@@ -190,7 +190,7 @@ async def test_a_caller_that_gives_up_does_not_disturb_the_writer(store: SqliteS
 async def test_a_store_that_another_program_writes_to_waits_for_it(store: SqliteStore, path: Path) -> None:
     other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
-    commit = asyncio.create_task(store.commit(Transaction(cursors={"c": 1})))
+    commit = asyncio.ensure_future(store.commit(Transaction(cursors={"c": 1})))
     done, _ = await asyncio.wait([commit], timeout=0.05)
     assert not done
     other.execute("COMMIT")

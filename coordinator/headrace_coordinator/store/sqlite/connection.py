@@ -47,7 +47,7 @@ class Connection(aiosqlite.Connection):
     @property
     def raw(self) -> sqlite3.Connection:
         """The connection itself, for its one user while nothing runs in its thread."""
-        return cast(sqlite3.Connection, self._conn)
+        return self._conn
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Call `work` with the raw connection, in the connection's thread."""

@@ -99,9 +99,9 @@ class SqliteStore(SqliteReader, Store):
         finally:
             self._lock.release()
 
-    async def commit(self, transaction: Transaction) -> None:
+    def commit(self, transaction: Transaction) -> asyncio.Future[None]:
         rows = writes.encode(transaction)
-        await self._open_writer.do(partial(self._applier.apply, writes=rows))
+        return self._open_writer.do(partial(self._applier.apply, writes=rows))
 
     async def acquire_shard(self, shard: int, owner: str, lease_s: float, now_us: int) -> ShardFence | None:
         lease_us = round(lease_s * 1e6)

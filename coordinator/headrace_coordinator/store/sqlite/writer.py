@@ -47,7 +47,7 @@ class Writer:
         self._closing = False
         self._task = asyncio.create_task(self._write(), name="store writer")
 
-    async def do(self, job: Job[T], *, long: bool = False) -> T:
+    def do(self, job: Job[T], *, long: bool = False) -> asyncio.Future[T]:
         """Run a job inside a transaction; its result once that is durable. A long one runs in the thread.
 
         A caller that is cancelled before the job's turn leaves nothing written.
@@ -57,7 +57,7 @@ class Writer:
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(job, future, long))  # type: ignore[arg-type]
         self._wake.set()
-        return await future
+        return future
 
     async def close(self) -> None:
         """Write what waits, then end."""
