@@ -280,7 +280,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Started(msgspec.Struct, frozen=True):
-    """Attempts that a worker has just started."""
+    """Attempts that a worker has started and that go on; one that ends within 50 ms is told by its outcome alone."""
 
     worker: str
     held: tuple[HeldAttempt, ...]

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from pathlib import Path
 
 import msgspec
 import nats
@@ -260,12 +261,16 @@ async def test_a_stored_input_that_is_gone(fleet: Fleet) -> None:
         assert outcome.lost_input == "up"
 
 
-async def test_heartbeats_and_started_notices(fleet: Fleet, worker: Worker) -> None:
+async def test_an_attempt_that_goes_on_is_told_to_have_started(
+    fleet: Fleet, worker: Worker, tmp_path: Path
+) -> None:
     started = await fleet.collect(fleet.subjects.started, Started)
-    outcome = await fleet.run(task_message("add", {"a": 1}))
+    await fleet.run(task_message("add", {"a": 1}))
+    message = task_message("sleeps", {"mark": str(tmp_path / "mark")})
+    await fleet.publish(message)
     notice = await asyncio.wait_for(started.get(), 5)
     assert notice.worker == worker.id
-    assert notice.held[0].run_id == outcome.run_id
+    assert [held.run_id for held in notice.held] == [message.run_id]
 
 
 async def test_heartbeats_at_start_and_end(fleet: Fleet, worker: Worker) -> None:

@@ -10,16 +10,18 @@ from collections.abc import Callable, Iterable
 from headrace.bus import Bus
 from headrace.runtime.attempt import Attempt, now_us
 from headrace_protocol import codec, headers
-from headrace_protocol.messages import Heartbeat, HeldAttempt, Started
+from headrace_protocol.messages import Heartbeat, Started
 from headrace_protocol.subjects import Subjects
 
 _HEADERS = headers.make()
+STARTED_AFTER_S = 0.05
+"""An attempt that has ended by then is told by its outcome alone."""
 HELD_AT_MOST = 5_000
 """Attempts named in one heartbeat: what fits a message."""
 
 
 class Notices:
-    """Batches started notices by loop tick, and beats on a timer."""
+    """Tells which attempts have started and go on, and beats on a timer."""
 
     def __init__(
         self,
@@ -41,18 +43,20 @@ class Notices:
         self._held = held
         self._host = socket.gethostname()
         self._started_at_us = now_us()
-        self._started: list[HeldAttempt] = []
+        self._started: list[Attempt] = []
         self._loop = asyncio.get_running_loop()
         self.draining = False
 
     def started(self, attempt: Attempt) -> None:
         if not self._started:
-            self._loop.call_soon(self._flush)
-        self._started.append(attempt.held())
+            self._loop.call_later(STARTED_AFTER_S, self._flush)
+        self._started.append(attempt)
 
     def _flush(self) -> None:
-        started, self._started = self._started, []
-        self._send(self._subjects.started, Started(self._worker, tuple(started)))
+        held = tuple(attempt.held() for attempt in self._started if not attempt.finished)
+        self._started.clear()
+        if held:
+            self._send(self._subjects.started, Started(self._worker, held))
 
     def beat(self, *, stopped: bool = False) -> None:
         held = [attempt.held() for attempt in self._held() if attempt.started_at_us]

@@ -15,13 +15,13 @@ from headrace_protocol.errors import Conflict, InvariantBroken
 
 _KNOWN_RUNS = 20_000
 
-_SET_RUN = (
+_ADD_RUN = (
     "INSERT INTO runs (run_id, workflow, state, open_shard, created_at_us, finished_at_us, "
     '"trigger", event_id, labels, search, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
-    " ON CONFLICT (run_id) DO UPDATE SET workflow = excluded.workflow, state = excluded.state,"
-    " open_shard = excluded.open_shard, created_at_us = excluded.created_at_us,"
-    ' finished_at_us = excluded.finished_at_us, "trigger" = excluded."trigger", event_id = excluded.event_id,'
-    ' labels = excluded.labels, search = excluded.search, body = excluded.body RETURNING "key"'
+)
+_SET_RUN = (
+    "UPDATE runs SET workflow = ?, state = ?, open_shard = ?, created_at_us = ?, finished_at_us = ?, "
+    '"trigger" = ?, event_id = ?, labels = ?, search = ?, body = ? WHERE "key" = ?'
 )
 _SET_RUN_BODY = 'UPDATE runs SET body = ? WHERE "key" = ?'
 _SET_NODE = (
@@ -88,12 +88,19 @@ class Applier:
     def _write_run(
         self, connection: sqlite3.Connection, run_id: str, columns: RunColumns, body: bytes
     ) -> None:
-        known = self._runs.get(run_id)
-        if known is not None and known[1] == columns:
+        key, before = self._runs.get(run_id, (0, None))
+        if before == columns:
             # Most turns change nothing that an index holds; SET of an indexed column rewrites its index.
-            connection.execute(_SET_RUN_BODY, (body, known[0]))
+            connection.execute(_SET_RUN_BODY, (body, key))
             return
-        ((key,),) = connection.execute(_SET_RUN, (run_id, *columns, body)).fetchall()
+        if not key:
+            try:
+                key = connection.execute(_ADD_RUN, (run_id, *columns, body)).lastrowid or 0
+            except sqlite3.IntegrityError:  # it is stored, and was forgotten here
+                key = self._key(connection, run_id)
+                connection.execute(_SET_RUN, (*columns, body, key))
+        else:
+            connection.execute(_SET_RUN, (*columns, body, key))
         self._remember(run_id, key, columns)
 
     def _write_rows_of_runs(self, connection: sqlite3.Connection, writes: Writes) -> None:
