@@ -16,6 +16,8 @@ import structlog
 
 from headrace_coordinator.api.app import create_app
 from headrace_coordinator.api.server import ApiServer, bind
+from headrace_coordinator.api.services import ApiSettings
+from headrace_coordinator.api.ui import BUILD_COMMAND, is_built
 from headrace_coordinator.bus import NatsSettings, connect
 from headrace_coordinator.bus.results import open_results
 from headrace_coordinator.runtime.clock import SystemClock
@@ -54,6 +56,8 @@ class CoordinatorSettings(msgspec.Struct, frozen=True, kw_only=True):
     ack_wait_s: float = DEFAULT_ACK_WAIT_S
     """How long a worker may be silent about a task before the bus gives it to another."""
     sweep_s: float = 15.0
+    jaeger_url_template: str = ""
+    """Where the web UI links a trace to, such as `http://localhost:16686/trace/{trace_id}`."""
     retention: RetentionPolicy = RetentionPolicy()
 
 
@@ -89,7 +93,12 @@ async def running(
         exporter = await _export_traces(coordinator, store)
         if exporter is not None:
             stack.push_async_callback(exporter.stop)
-        app = create_app(coordinator, store, namespace=settings.namespace, metrics=metrics)
+        shown = ApiSettings(
+            store=settings.store.partition(":")[0], jaeger_url_template=settings.jaeger_url_template
+        )
+        if not is_built(shown.ui):
+            log.warning("the web UI is not built; in the checkout, run: %s", BUILD_COMMAND)
+        app = create_app(coordinator, store, namespace=settings.namespace, settings=shown, metrics=metrics)
         server = ApiServer(app)
         await server.start(listening)
         stack.push_async_callback(server.stop)

@@ -13,7 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.plugins import PluginProtocol
 from litestar.plugins.core import MsgspecDIPlugin
 
-from headrace_coordinator.api import changes, events, health, openapi, operations, runs, workflows
+from headrace_coordinator.api import changes, events, health, openapi, operations, runs, ui, workflows
 from headrace_coordinator.api.problems import CrossOrigin, Incoming, on_bug, on_headrace_error, on_http_error
 from headrace_coordinator.api.services import ApiSettings, Services, installed_version, wall_clock_us
 from headrace_coordinator.runtime.port import Coordinator
@@ -49,7 +49,14 @@ VERSIONED: list[HTTPRouteHandler] = [
     operations.dead_letters_redrive,
     openapi.document,
 ]
-UNVERSIONED: list[HTTPRouteHandler] = [health.live, health.ready, health.metrics, operations.error_meaning]
+UNVERSIONED: list[HTTPRouteHandler] = [
+    health.live,
+    health.ready,
+    health.metrics,
+    operations.error_meaning,
+    ui.index,
+    ui.page,
+]
 
 
 class Api(Litestar):

@@ -33,6 +33,11 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
     """Shards that this coordinator owns."""
     position: int
     """Of the newest history entry: where `/changes` begins by itself."""
+    now_us: int
+    """The coordinator's clock."""
+    started_at_us: int
+    jaeger_url_template: str
+    """Where a trace can be looked at, with `{trace_id}` for its id; empty: nowhere that we know of."""
 
 
 class WorkerList(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +69,9 @@ async def info(services: Given) -> Info:
         store=services.settings.store,
         shards=services.coordinator.readiness().shards,
         position=await services.store.last_position(),
+        now_us=services.now_us(),
+        started_at_us=services.started_at_us,
+        jaeger_url_template=services.settings.jaeger_url_template,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -28,6 +29,10 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     change_buffer: int = 1_000
     """Live changes kept for one client; with more, it is served from the store again."""
     max_body_bytes: int = 10_000_000
+    jaeger_url_template: str = ""
+    """Where the web UI links a trace to: `{trace_id}` stands for its id. Empty: no link."""
+    ui: Path = Path(__file__).parent.parent / "_ui"
+    """The built web UI."""
 
 
 class Wakeable(Protocol):
@@ -54,6 +59,7 @@ class Services:
         self.settings = settings
         self.now_us = now_us
         self.metrics = metrics
+        self.started_at_us = now_us()
         self.streams: set[Wakeable] = set()
         self.closing = False
 

@@ -82,6 +82,15 @@ def coordinator(
     tls_ca: Annotated[str, typer.Option("--tls-ca", envvar="HEADRACE_TLS_CA", metavar="FILE")] = "",
     tls_cert: Annotated[str, typer.Option("--tls-cert", envvar="HEADRACE_TLS_CERT", metavar="FILE")] = "",
     tls_key: Annotated[str, typer.Option("--tls-key", envvar="HEADRACE_TLS_KEY", metavar="FILE")] = "",
+    jaeger_url_template: Annotated[
+        str,
+        typer.Option(
+            "--jaeger-url-template",
+            envvar="HEADRACE_JAEGER_URL_TEMPLATE",
+            metavar="URL",
+            help="Where the web UI links traces to: http://localhost:16686/trace/{trace_id}",
+        ),
+    ] = "",
     ready_fd: ReadyFlag = None,
 ) -> None:
     """Run a coordinator process.
@@ -111,6 +120,7 @@ def coordinator(
         keep_spans=keep_spans,
         shards=shards,
         ack_wait_s=ack_wait,
+        jaeger_url_template=jaeger_url_template,
         retention=RetentionPolicy(
             runs_s=keep_runs_days * DAY_S,
             logs_s=keep_logs_days * DAY_S,
