@@ -149,7 +149,10 @@ def _write_rest(tables: Tables, transaction: Transaction) -> None:
         versions[definition.version] = definition
     for event in transaction.events:
         _write_event(tables, event)
-    tables.dead_letters.update((letter.letter_id, letter) for letter in transaction.dead_letters)
+    for letter in transaction.dead_letters:
+        tables.set_letter(letter)
+    for tally in transaction.tallies:
+        tables.tallies[tally.at_s, tally.kind, tally.name, tally.state] += tally.count
     for line in transaction.logs:
         tables.add_log(line)
     for span in transaction.spans:
@@ -228,4 +231,8 @@ def _prune_rest(tables: Tables, policy: RetentionPolicy, now_us: int, limit: int
     )
     for _, key in keys:
         del tables.dedupe[key]
-    return len(spans) + len(letters) + len(keys)
+    tallies_before = (now_us - round(policy.tallies_s * 1e6)) // 1_000_000
+    tallies = nsmallest(limit, (key for key in tables.tallies if key[0] < tallies_before))
+    for tally in tallies:
+        del tables.tallies[tally]
+    return len(spans) + len(letters) + len(keys) + len(tallies)

@@ -9,34 +9,35 @@ from heapq import nlargest, nsmallest
 
 from headrace_coordinator.engine.effects import AttemptRecord
 from headrace_coordinator.engine.state import RunHead, RunState
-from headrace_coordinator.store.memory_tables import Tables, copy, copy_head
-from headrace_coordinator.store.port import Loaded, Reader, RunCursor, RunFilter, StoredRun
+from headrace_coordinator.store.memory_logs import MemoryLogs
+from headrace_coordinator.store.memory_overviews import MemoryOverviews
+from headrace_coordinator.store.memory_reading import matches
+from headrace_coordinator.store.memory_tables import copy, copy_head
+from headrace_coordinator.store.port import (
+    LetterCursor,
+    LetterFilter,
+    Loaded,
+    Reader,
+    RunCursor,
+    RunFilter,
+    StoredRun,
+)
 from headrace_coordinator.store.records import (
     DeadLetter,
     DefinitionRow,
     EventRecord,
+    LetterState,
     OutboxBatch,
     ScheduleState,
-    StoredLog,
     StreamIdentity,
     Timer,
 )
-from headrace_coordinator.store.rows import FINISHED, search_text, timer_key_columns
-from headrace_protocol.errors import Unavailable
+from headrace_coordinator.store.rows import FINISHED, letter_search, timer_key_columns
 from headrace_protocol.messages import LifecycleBatch, Span
 
 
-class MemoryReader(Reader):
+class MemoryReader(MemoryLogs, MemoryOverviews, Reader):
     """Everything it gives out is a copy, or cannot be changed."""
-
-    _tables: Tables
-    _open: bool
-
-    @property
-    def _opened(self) -> Tables:
-        if not self._open:
-            raise Unavailable("the store is not open", where="memory:")
-        return self._tables
 
     async def run(self, run_id: str) -> StoredRun | None:
         found = self._opened.runs.get(run_id)
@@ -48,7 +49,7 @@ class MemoryReader(Reader):
         found = (
             run.head
             for run in self._opened.runs.values()
-            if _matches(run.head, where)
+            if matches(run.head, where)
             and (
                 after is None
                 or (run.head.created_at_us, run.head.run_id) < (after.created_at_us, after.run_id)
@@ -154,26 +155,36 @@ class MemoryReader(Reader):
         position = self._opened.event_positions.get((source, event_id))
         return None if position is None else self._opened.events[position]
 
-    async def dead_letters(self, before_us: int | None, limit: int) -> list[DeadLetter]:
+    async def events_after(self, position: int, limit: int) -> list[EventRecord]:
+        later = (event for event in self._opened.events.values() if event.position > position)
+        return nsmallest(limit, later, key=lambda event: event.position)
+
+    async def dead_letters(
+        self, where: LetterFilter, after: LetterCursor | None, limit: int
+    ) -> list[DeadLetter]:
         found = (
             letter
             for letter in self._opened.dead_letters.values()
-            if before_us is None or letter.received_at_us < before_us
+            if where.state in (None, letter.state)
+            and (where.search is None or where.search.lower() in letter_search(letter))
+            and (
+                after is None
+                or (letter.received_at_us, letter.letter_id) < (after.received_at_us, after.letter_id)
+            )
         )
         newest = nlargest(limit, found, key=lambda letter: (letter.received_at_us, letter.letter_id))
         return [copy(letter) for letter in newest]
 
+    async def dead_letters_after(self, position: int, limit: int) -> list[DeadLetter]:
+        changed = (one for one in self._opened.dead_letters.values() if one.position > position)
+        return [copy(letter) for letter in nsmallest(limit, changed, key=lambda one: one.position)]
+
+    async def count_dead_letters(self, state: LetterState, limit: int) -> int:
+        return min(limit, sum(one.state is state for one in self._opened.dead_letters.values()))
+
     async def dead_letter(self, letter_id: str) -> DeadLetter | None:
         found = self._opened.dead_letters.get(letter_id)
         return None if found is None else copy(found)
-
-    async def logs(
-        self, run_id: str, node: str | None, item: int | None, after: int, limit: int
-    ) -> list[StoredLog]:
-        positions = self._opened.logs_of.get(run_id, [])
-        found = (self._opened.logs[at] for at in positions[bisect_right(positions, after) :])
-        kept = (row for row in found if node in (None, row.line.node) and item in (None, row.line.item))
-        return [row for row, _ in zip(kept, range(limit), strict=False)]
 
     async def spans(self, trace_id: str) -> list[Span]:
         found = self._opened.spans.get(trace_id, {}).values()
@@ -184,17 +195,3 @@ class MemoryReader(Reader):
 
     async def cursor(self, name: str) -> int:
         return self._opened.cursors.get(name, 0)
-
-
-def _matches(head: RunHead, where: RunFilter) -> bool:
-    created = head.created_at_us
-    return (
-        where.workflow in (None, head.workflow)
-        and (not where.states or head.state in where.states)
-        and where.trigger in (None, head.trigger)
-        and where.event_id in (None, head.event_id)
-        and (where.label is None or where.label in head.labels.items())
-        and (where.created_from_us is None or created >= where.created_from_us)
-        and (where.created_before_us is None or created < where.created_before_us)
-        and (where.search is None or where.search.lower() in search_text(head))
-    )

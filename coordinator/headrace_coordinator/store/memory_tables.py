@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import insort
+from collections import Counter
 from typing import TypeVar
 
 import msgspec
@@ -18,6 +19,7 @@ from headrace_coordinator.store.records import (
     ScheduleState,
     StoredLog,
     StreamIdentity,
+    TallyKind,
     Timer,
     Transaction,
 )
@@ -99,6 +101,8 @@ class Tables:
         self.event_positions: dict[tuple[str, str], int] = {}
         self.last_event = 0
         self.dead_letters: dict[str, DeadLetter] = {}
+        self.last_letter = 0
+        self.tallies: Counter[tuple[int, TallyKind, str, str]] = Counter()
         self.logs: dict[int, StoredLog] = {}
         self.logs_of: dict[str, list[int]] = {}
         self.last_log = 0
@@ -112,6 +116,10 @@ class Tables:
         insort(self.positions, batch.position)
         insort(self.runs[batch.run_id].positions, batch.position)
         self.last_position = max(self.last_position, batch.position)
+
+    def set_letter(self, letter: DeadLetter) -> None:
+        self.last_letter += 1
+        self.dead_letters[letter.letter_id] = msgspec.structs.replace(letter, position=self.last_letter)
 
     def add_log(self, line: LogLine) -> None:
         self.last_log += 1

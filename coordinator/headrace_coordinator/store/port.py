@@ -16,11 +16,15 @@ from headrace_coordinator.store.records import (
     DeadLetter,
     DefinitionRow,
     EventRecord,
+    LetterState,
+    NodeOutline,
     OutboxBatch,
+    Positions,
     ScheduleState,
     ShardFence,
     StoredLog,
     StreamIdentity,
+    Tally,
     Timer,
     Transaction,
 )
@@ -62,6 +66,36 @@ class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
     search: str | None = None
     """Part of the run id or of the error message."""
 
+    @property
+    def plain(self) -> bool:
+        """Whether the indexes of the lists answer all of it."""
+        return self.trigger is None and self.event_id is None and self.label is None and self.search is None
+
+
+class LogFilter(msgspec.Struct, frozen=True):
+    """Which lines of a run."""
+
+    run_id: str
+    node: str | None = None
+    item: int | None = None
+    level: int = 0
+    """The lowest `rows.LEVELS` that is wanted."""
+
+
+class LetterFilter(msgspec.Struct, frozen=True):
+    """Which dead letters."""
+
+    state: LetterState | None = None
+    search: str | None = None
+    """Part of the id, the subject, the error's code, message or place."""
+
+
+class LetterCursor(msgspec.Struct, frozen=True):
+    """The last letter of the page before."""
+
+    received_at_us: int
+    letter_id: str
+
 
 class RunCursor(msgspec.Struct, frozen=True):
     """The last run of the page before; lists are ordered by (created_at_us, run_id), newest first."""
@@ -85,6 +119,7 @@ class RetentionPolicy(msgspec.Struct, frozen=True, kw_only=True):
     spans_s: float = 3 * 86_400.0
     events_s: float = 14 * 86_400.0
     dead_letters_s: float = 90 * 86_400.0
+    tallies_s: float = 14 * 86_400.0
 
 
 class Reader(Protocol):
@@ -97,6 +132,34 @@ class Reader(Protocol):
     async def count_runs(self) -> dict[tuple[str, RunState], int]:
         """Runs by workflow and state."""
         ...
+
+    async def count_matching(self, where: RunFilter, limit: int) -> dict[RunState, int]:
+        """Runs that a filter finds, by state: of each state at most `limit`."""
+        ...
+
+    async def run_histogram(
+        self, where: RunFilter, from_us: int, bucket_us: int, limit: int
+    ) -> dict[tuple[int, RunState], int]:
+        """Runs that a filter finds, by the number of their bucket and by state: of each state the newest `limit`."""
+        ...
+
+    async def oldest_run_us(self) -> int | None:
+        """When the oldest run was created."""
+        ...
+
+    async def heads(self, run_ids: Sequence[str]) -> dict[str, RunHead]:
+        """Runs without their nodes, as far as they exist."""
+        ...
+
+    async def outlines(self, run_ids: Sequence[str]) -> dict[str, dict[str, NodeOutline]]:
+        """Nodes that were touched, by run and name."""
+        ...
+
+    async def tallies(self, from_s: int, bucket_s: int) -> list[Tally]:
+        """What happened since a time, added up by spans that begin with it, in order."""
+        ...
+
+    async def positions(self) -> Positions: ...
 
     async def unfinished(self, shard: int, after: str, limit: int) -> list[str]:
         """Ids of unfinished runs of a shard, in order of the id, from the one after `after`."""
@@ -156,17 +219,52 @@ class Reader(Protocol):
         """Newest first, before a position."""
         ...
 
+    async def events_after(self, position: int, limit: int) -> list[EventRecord]:
+        """Oldest first, after a position."""
+        ...
+
     async def event(self, source: str, event_id: str) -> EventRecord | None: ...
 
-    async def dead_letters(self, before_us: int | None, limit: int) -> list[DeadLetter]:
+    async def dead_letters(
+        self, where: LetterFilter, after: LetterCursor | None, limit: int
+    ) -> list[DeadLetter]:
         """Newest first."""
+        ...
+
+    async def dead_letters_after(self, position: int, limit: int) -> list[DeadLetter]:
+        """Letters that were added or changed after a position, in that order."""
+        ...
+
+    async def count_dead_letters(self, state: LetterState, limit: int) -> int:
+        """At most `limit`."""
         ...
 
     async def dead_letter(self, letter_id: str) -> DeadLetter | None: ...
 
-    async def logs(
-        self, run_id: str, node: str | None, item: int | None, after: int, limit: int
-    ) -> list[StoredLog]: ...
+    async def logs(self, where: LogFilter, after: int, limit: int) -> list[StoredLog]:
+        """Lines after a position, in order of the position."""
+        ...
+
+    async def logs_before(self, where: LogFilter, before: int, limit: int) -> list[StoredLog]:
+        """The last lines before a position, in order of the position."""
+        ...
+
+    async def count_logs(self, where: LogFilter, before: int | None) -> int:
+        """Lines before a position, or all of them."""
+        ...
+
+    async def log_position(self, where: LogFilter, number: int) -> int | None:
+        """The position of a line by its number, from 0."""
+        ...
+
+    async def log_levels(self, run_id: str) -> dict[int, int]:
+        """Lines of a run by the rank of their level."""
+        ...
+
+    async def search_logs(self, where: LogFilter, text: str) -> list[tuple[int, int]]:
+        """Number (from 0, among the lines that the filter lets through) and position of each line that contains a
+        text, whatever the case of its ASCII letters."""
+        ...
 
     async def spans(self, trace_id: str) -> list[Span]: ...
 

@@ -33,6 +33,7 @@ from headrace_coordinator.store.schema import (
     nodes,
     runs,
     spans,
+    tallies,
 )
 
 BEFORE = bindparam("before", None, type_=BigInteger)
@@ -86,6 +87,7 @@ PRUNES: dict[str, Delete] = {
     "prune_logs": _older(logs, logs.c.at_us),
     "prune_spans": _older(spans, spans.c.start_us),
     "prune_dead_letters": _older(dead_letters, dead_letters.c.received_at_us),
+    "prune_tallies": _older(tallies, tallies.c.at_s),
     "prune_dedupe": _older(dedupe, dedupe.c.expires_at_us),
     # Events are received in the order of their positions; that order needs no index of its own.
     "prune_events": _some(events, select(events.c.position).order_by(events.c.position).limit(LIMIT)).where(

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
+    case,
     func,
     or_,
     select,
@@ -23,6 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.elements import BindParameter, ColumnElement
 
+from headrace_coordinator.store.rows import LEVELS
 from headrace_coordinator.store.schema import (
     SUCCEEDED_ITEM,
     attempts,
@@ -41,6 +43,7 @@ from headrace_coordinator.store.schema import (
     shards,
     spans,
     streams,
+    tallies,
     timers,
 )
 
@@ -66,20 +69,39 @@ def _found(where: ColumnElement[str], parameter: BindParameter[str]) -> ColumnEl
 LIMIT = bindparam("limit", type_=Integer)
 _run_key = select(runs.c.key).where(runs.c.run_id == _text("run_id")).scalar_subquery()
 
+_NEWEST = (runs.c.created_at_us.desc(), runs.c.run_id.desc())
+_IN_TIME = (
+    runs.c.state == _text("state"),
+    tuple_(runs.c.created_at_us, runs.c.run_id) < tuple_(_int("before_us"), _text("before_id")),
+    runs.c.created_at_us >= _int("from_us"),
+)
+_CHOSEN = (
+    _optional(runs.c.trigger, _text("trigger")),
+    _optional(runs.c.event_id, _text("event_id")),
+    _found(runs.c.labels, _text("label")),
+    _found(runs.c.search, _text("search")),
+)
+_OF_WORKFLOW = runs.c.workflow == _text("workflow")
 _listed = (
     select(runs.c.created_at_us, runs.c.run_id, runs.c.body)
-    .where(
-        runs.c.state == _text("state"),
-        tuple_(runs.c.created_at_us, runs.c.run_id) < tuple_(_int("before_us"), _text("before_id")),
-        runs.c.created_at_us >= _int("from_us"),
-        _optional(runs.c.trigger, _text("trigger")),
-        _optional(runs.c.event_id, _text("event_id")),
-        _found(runs.c.labels, _text("label")),
-        _found(runs.c.search, _text("search")),
-    )
-    .order_by(runs.c.created_at_us.desc(), runs.c.run_id.desc())
+    .where(*_IN_TIME, *_CHOSEN)
+    .order_by(*_NEWEST)
     .limit(LIMIT)
 )
+
+
+def _counted(*where: ColumnElement[bool]) -> Select[int]:
+    found = select(runs.c.created_at_us).where(*_IN_TIME, *where).limit(LIMIT).subquery()
+    return select(func.count()).select_from(found)
+
+
+def _histogram(*where: ColumnElement[bool]) -> Select[int, int]:
+    found = select(runs.c.created_at_us).where(*_IN_TIME, *where).order_by(*_NEWEST).limit(LIMIT).subquery()
+    bucket = (
+        (found.c.created_at_us - _int("origin_us")).op("/", precedence=8)(_int("bucket_us")).label("bucket")
+    )
+    return select(bucket, func.count()).group_by(bucket)
+
 
 _attempt_columns = (attempts.c.node, attempts.c.item, attempts.c.attempt, attempts.c.state, attempts.c.body)
 _attempts = (
@@ -122,12 +144,20 @@ _events = (
     .order_by(events.c.position.desc())
     .limit(LIMIT)
 )
-_lines = (
-    select(logs.c.position, logs.c.body)
-    .where(logs.c.run_id == _text("run_id"), logs.c.position > _int("after"))
-    .order_by(logs.c.position)
-    .limit(LIMIT)
-)
+_LETTERS = (dead_letters.c.received_at_us, dead_letters.c.letter_id, dead_letters.c.position)
+_LINE = (logs.c.position, logs.c.message, logs.c.body)
+_LEVEL = (logs.c.run_id == _text("run_id"), logs.c.level >= _int("level"))
+_PLACE = (_optional(logs.c.node, _text("node")), _optional(logs.c.item, _int("item")))
+_LINES = (*_LEVEL, *_PLACE)
+_UPTO = logs.c.position < _int("before")
+
+
+def _at(*where: ColumnElement[bool]) -> Select[int]:
+    number = bindparam("number", type_=Integer)
+    return select(logs.c.position).where(*where).order_by(logs.c.position).limit(1).offset(number)
+
+
+_span = (tallies.c.at_s - _int("from_s")).op("/", precedence=8)(_int("bucket_s")).label("span")
 
 
 def _high_water(column: ColumnElement[int], mark: str) -> Select[int]:
@@ -142,7 +172,24 @@ READS: dict[str, ClauseElement] = {
     "run": select(runs.c.key, runs.c.body).where(runs.c.run_id == _text("run_id")),
     "nodes": select(nodes.c.name, nodes.c.body).where(nodes.c.run_key == _int("run_key")),
     "runs": _listed,
-    "runs_of_workflow": _listed.where(runs.c.workflow == _text("workflow")),
+    "runs_of_workflow": _listed.where(_OF_WORKFLOW),
+    "count_matching": _counted(*_CHOSEN),
+    "count_matching_plain": _counted(),
+    "count_matching_of_workflow": _counted(_OF_WORKFLOW, *_CHOSEN),
+    "count_matching_of_workflow_plain": _counted(_OF_WORKFLOW),
+    "run_histogram": _histogram(*_CHOSEN),
+    "run_histogram_plain": _histogram(),
+    "run_histogram_of_workflow": _histogram(_OF_WORKFLOW, *_CHOSEN),
+    "run_histogram_of_workflow_plain": _histogram(_OF_WORKFLOW),
+    "oldest_run_us": select(runs.c.created_at_us)
+    .where(runs.c.state == _text("state"))
+    .order_by(runs.c.created_at_us)
+    .limit(1),
+    "outlines": select(nodes.c.name, nodes.c.body).where(nodes.c.run_key == _run_key),
+    "tallies": select(_span, tallies.c.kind, tallies.c.name, tallies.c.state, func.sum(tallies.c.count))
+    .where(tallies.c.at_s >= _int("from_s"))
+    .group_by(_span, tallies.c.kind, tallies.c.name, tallies.c.state)
+    .order_by(_span, tallies.c.kind, tallies.c.name, tallies.c.state),
     "run_key": select(runs.c.key).where(runs.c.run_id == _text("run_id")),
     "count_runs": select(runs.c.workflow, runs.c.state, func.count()).group_by(runs.c.workflow, runs.c.state),
     "unfinished": select(runs.c.run_id)
@@ -165,6 +212,7 @@ READS: dict[str, ClauseElement] = {
     "highest_history": select(func.max(history.c.position)),
     "highest_events": select(func.max(events.c.position)),
     "highest_logs": select(func.max(logs.c.position)),
+    "highest_dead_letters": select(func.max(dead_letters.c.position)),
     "highest_outbox": select(func.max(outbox.c.sequence)),
     "last_position": _high_water(history.c.position, "history"),
     "due_timers": select(
@@ -185,18 +233,51 @@ READS: dict[str, ClauseElement] = {
     "versions": _of_workflow.order_by(definitions.c.deploy_order.desc()),
     "events": _events,
     "events_of_type": _events.where(events.c.type == _text("type")),
+    "events_after": select(events.c.position, events.c.body)
+    .where(events.c.position > _int("after"))
+    .order_by(events.c.position)
+    .limit(LIMIT),
     "event": select(events.c.position, events.c.body).where(
         events.c.source == _text("source"), events.c.event_id == _text("event_id")
     ),
     "last_event": _high_water(events.c.position, "events"),
-    "dead_letters": select(dead_letters.c.body)
-    .where(dead_letters.c.received_at_us < _int("before_us"))
+    "dead_letters": select(*_LETTERS, dead_letters.c.body)
+    .where(
+        dead_letters.c.state == _text("state"),
+        tuple_(dead_letters.c.received_at_us, dead_letters.c.letter_id)
+        < tuple_(_int("before_us"), _text("before_id")),
+        _found(dead_letters.c.search, _text("search")),
+    )
     .order_by(dead_letters.c.received_at_us.desc(), dead_letters.c.letter_id.desc())
     .limit(LIMIT),
-    "dead_letter": select(dead_letters.c.body).where(dead_letters.c.letter_id == _text("letter_id")),
-    "logs": _lines,
-    "logs_of_node": _lines.where(logs.c.node == _text("node"), _optional(logs.c.item, _int("item"))),
-    "logs_of_item": _lines.where(logs.c.item == _int("item")),
+    "dead_letters_after": select(*_LETTERS, dead_letters.c.body)
+    .where(dead_letters.c.position > _int("after"))
+    .order_by(dead_letters.c.position)
+    .limit(LIMIT),
+    "dead_letter": select(*_LETTERS, dead_letters.c.body).where(
+        dead_letters.c.letter_id == _text("letter_id")
+    ),
+    "count_dead_letters": select(func.count()).select_from(
+        select(dead_letters.c.letter_id).where(dead_letters.c.state == _text("state")).limit(LIMIT).subquery()
+    ),
+    "last_dead_letter": _high_water(dead_letters.c.position, "dead_letters"),
+    "logs": select(*_LINE)
+    .where(*_LINES, logs.c.position > _int("after"))
+    .order_by(logs.c.position)
+    .limit(LIMIT),
+    "logs_before": select(*_LINE).where(*_LINES, _UPTO).order_by(logs.c.position.desc()).limit(LIMIT),
+    "count_logs": select(func.count()).where(*_LEVEL, _UPTO),
+    "count_logs_of_place": select(func.count()).where(*_LINES, _UPTO),
+    "log_position": _at(*_LEVEL),
+    "log_position_of_place": _at(*_LINES),
+    # One pass over the index; groups would be made by sorting it.
+    "log_levels": select(
+        *[func.sum(case((logs.c.level == rank, 1), else_=0)) for rank in LEVELS.values()]
+    ).where(logs.c.run_id == _text("run_id")),
+    # All lines, because a line is told by its number among them; a window function takes twice as long.
+    "search_logs": select(logs.c.position, func.instr(func.lower(logs.c.message), _text("text")))
+    .where(*_LINES)
+    .order_by(logs.c.position),
     "last_log": _high_water(logs.c.position, "logs"),
     "spans": select(spans.c.body)
     .where(spans.c.trace_id == _text("trace_id"))

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 import msgspec
 
 from headrace_coordinator.engine.effects import AttemptRecord, TimerKey
-from headrace_coordinator.engine.state import Node, RunHead
+from headrace_coordinator.engine.state import Node, NodeState, RunHead
 from headrace_protocol.definition import WorkflowDefinition
 from headrace_protocol.errors import ErrorInfo
 from headrace_protocol.messages import LifecycleBatch, LogLine, Span
+
+TALLY_S = 60
+"""Tallies are kept by the minute."""
+
+
+class TallyKind(StrEnum):
+    """What is added up."""
+
+    RUN = "run"
+    TASK = "task"
+    WAIT = "wait"
 
 
 class NodeRow(msgspec.Struct, frozen=True, gc=False):
@@ -17,6 +30,36 @@ class NodeRow(msgspec.Struct, frozen=True, gc=False):
     run_id: str
     name: str
     node: Node
+
+
+class NodeOutline(msgspec.Struct, frozen=True):
+    """What a grid shows of a node."""
+
+    state: NodeState = NodeState.WAITING
+    ready_at_us: int = 0
+    finished_at_us: int = 0
+
+
+class Tally(msgspec.Struct, frozen=True, gc=False):
+    """How often something happened in a span of time."""
+
+    at_s: int
+    """Where the span begins: a minute as it is written, any length as it is read."""
+    kind: TallyKind
+    name: str
+    """The workflow; of a wait the queue."""
+    state: str
+    """What runs or attempts came to; of a wait its step on the logarithmic scale."""
+    count: int
+
+
+class Positions(msgspec.Struct, frozen=True):
+    """The newest position of everything that only grows; 0 when there has been none."""
+
+    history: int
+    logs: int
+    events: int
+    dead_letters: int
 
 
 class Timer(msgspec.Struct, frozen=True, gc=False):
@@ -89,6 +132,14 @@ class EventRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Assigned by the store: grows with each event."""
 
 
+class LetterState(StrEnum):
+    """What became of a dead letter."""
+
+    OPEN = "open"
+    REDRIVEN = "redriven"
+    DISCARDED = "discarded"
+
+
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     """A message that was accepted and could not be processed."""
 
@@ -99,6 +150,18 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
     error: ErrorInfo
     redriven_at_us: int | None = None
+    discarded_at_us: int | None = None
+    by: str = ""
+    """Who redrove or discarded it, as far as they said."""
+    reason: str = ""
+    position: int = 0
+    """Assigned by the store: grows with each letter and with each change of one."""
+
+    @property
+    def state(self) -> LetterState:
+        if self.discarded_at_us is not None:
+            return LetterState.DISCARDED
+        return LetterState.OPEN if self.redriven_at_us is None else LetterState.REDRIVEN
 
 
 class StoredLog(msgspec.Struct, frozen=True):
@@ -147,6 +210,8 @@ class Transaction(msgspec.Struct):
     logs: list[LogLine] = []
     spans: list[Span] = []
     """Inserted once per span id."""
+    tallies: list[Tally] = []
+    """Added to those that are stored."""
     streams: list[StreamIdentity] = []
     cursors: dict[str, int] = {}
     """Named positions, such as how far the trace exporter has read."""

@@ -11,13 +11,14 @@ import msgspec
 
 from headrace_coordinator.engine.effects import AttemptRecord, TimerKey
 from headrace_coordinator.engine.state import RunHead, RunState
-from headrace_coordinator.store.records import EventRecord, Timer
+from headrace_coordinator.store.records import DeadLetter, EventRecord, StoredLog, Timer
 from headrace_protocol.codec import NOTHING
 from headrace_protocol.errors import ErrorInfo
-from headrace_protocol.messages import ABSENT, Result
+from headrace_protocol.messages import ABSENT, LogLine, Result
 
 FINISHED = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED})
 NO_ITEM = -1
+LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 MAX_INT = 2**63 - 1
 """The largest integer that a column holds."""
 
@@ -41,6 +42,7 @@ class AttemptBody(msgspec.Struct, frozen=True, array_like=True):
 
 
 _attempts = msgspec.msgpack.Decoder(AttemptBody)
+_lines = msgspec.msgpack.Decoder(LogLine)
 
 
 def encode_head(head: RunHead) -> bytes:
@@ -84,6 +86,35 @@ def label_line(label: tuple[str, str]) -> str:
 def search_text(head: RunHead) -> str:
     """Where `RunFilter.search` looks, in lower case."""
     return f"{head.run_id}\n{head.error.message if head.error else ''}".lower()
+
+
+def level_rank(level: str) -> int:
+    """A level as a number that can be compared; one that nobody knows counts as information."""
+    return LEVELS.get(level, LEVELS["info"])
+
+
+def letter_search(letter: DeadLetter) -> str:
+    """Where `LetterFilter.search` looks, in lower case."""
+    error = letter.error
+    return "\n".join((letter.letter_id, letter.subject, error.code, error.message, error.where)).lower()
+
+
+def without_case(text: str) -> str:
+    """Lower case as databases make it of their own: of ASCII letters only."""
+    return "".join(map(_lower, text)) if not text.isascii() else text.lower()
+
+
+def _lower(letter: str) -> str:
+    return letter.lower() if letter.isascii() else letter
+
+
+def encode_line(line: LogLine) -> bytes:
+    """A log line without its message, which has a column of its own."""
+    return _encode(msgspec.structs.replace(line, message=""))
+
+
+def decode_line(position: int, message: str, body: bytes) -> StoredLog:
+    return StoredLog(position, msgspec.structs.replace(_lines.decode(body), message=message))
 
 
 def encode_attempt(record: AttemptRecord) -> bytes:

@@ -157,9 +157,14 @@ dead_letters = _table(
     "dead_letters",
     Column("letter_id", Text, primary_key=True),
     Column("received_at_us", BigInteger, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("search", Text, nullable=False),
     _body(),
 )
-Index("dead_letters_by_time", dead_letters.c.received_at_us, dead_letters.c.letter_id)
+Index("dead_letters_by_position", dead_letters.c.position)
+Index("dead_letters_by_state", dead_letters.c.state, dead_letters.c.received_at_us, dead_letters.c.letter_id)
+Index("dead_letters_by_time", dead_letters.c.received_at_us)
 
 logs = _table(
     "logs",
@@ -168,9 +173,11 @@ logs = _table(
     Column("node", Text, nullable=False),
     Column("item", Integer, nullable=False),
     Column("at_us", BigInteger, nullable=False),
+    Column("level", SmallInteger, nullable=False),
+    Column("message", Text, nullable=False),
     _body(),
 )
-Index("logs_by_run", logs.c.run_id, logs.c.position)
+Index("logs_by_run", logs.c.run_id, logs.c.position, logs.c.level)
 Index("logs_by_time", logs.c.at_us)
 
 spans = _table(
@@ -182,6 +189,17 @@ spans = _table(
     clustered=True,
 )
 Index("spans_by_time", spans.c.start_us)
+
+tallies = _table(
+    "tallies",
+    Column("at_s", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("state", Text, primary_key=True),
+    Column("count", Integer, nullable=False),
+    clustered=True,
+)
+"""What happened in each minute, added up as it is committed: no overview reads the runs themselves."""
 
 streams = _table(
     "streams",

@@ -1,6 +1,6 @@
 """All that the queries of a store can tell, for comparing stores and moments."""
 
-from headrace_coordinator.store.port import Reader, RunFilter
+from headrace_coordinator.store.port import LetterFilter, LogFilter, Reader, RunFilter
 from tests.conformance.store.samples import NOW_US
 
 ALL = 10_000
@@ -21,7 +21,10 @@ async def dump(
         "definitions": await store.definitions(),
         "versions": await store.versions("w"),
         "events": await store.events(None, None, ALL),
-        "letters": await store.dead_letters(None, ALL),
+        "letters": await store.dead_letters(LetterFilter(), None, ALL),
+        "changed": await store.dead_letters_after(0, ALL),
+        "positions": await store.positions(),
+        "tallies": await store.tallies(0, 60),
         "spans": [await store.spans(trace) for trace in ("t1", "t2")],
         "stream": await store.stream("HR_TASKS"),
         "cursor": await store.cursor("traces"),
@@ -39,7 +42,7 @@ async def dump(
             await store.run(run_id),
             await store.attempts(run_id, None, 0, ALL),
             await store.history(run_id, 0, ALL),
-            await store.logs(run_id, None, None, 0, ALL),
+            await store.logs(LogFilter(run_id), 0, ALL),
             [await store.item_results(run_id, node, 0, ALL) for node in nodes],
         )
     return found

@@ -12,6 +12,8 @@ from headrace_coordinator.store.records import (
     OutboxMessage,
     ScheduleState,
     StreamIdentity,
+    Tally,
+    TallyKind,
     Timer,
     Transaction,
 )
@@ -91,7 +93,7 @@ def event(event_id: str = "e1", received_at_us: int = NOW_US, **changes: object)
     return EventRecord(event_id=event_id, received_at_us=received_at_us, **{**fields, **changes})
 
 
-def letter(letter_id: str = "l1", received_at_us: int = NOW_US, redriven: int | None = None) -> DeadLetter:
+def letter(letter_id: str = "l1", received_at_us: int = NOW_US, **changes: object) -> DeadLetter:
     return DeadLetter(
         letter_id=letter_id,
         received_at_us=received_at_us,
@@ -99,12 +101,20 @@ def letter(letter_id: str = "l1", received_at_us: int = NOW_US, redriven: int | 
         headers={"h": "v"},
         body=b"\xff",
         error=ErrorInfo("protocol.malformed", "no"),
-        redriven_at_us=redriven,
+        **changes,
     )
 
 
-def line(run_id: str = "r1", name: str = "n", item: int | None = None, at_us: int = NOW_US) -> LogLine:
-    return LogLine(run_id=run_id, node=name, attempt=1, at_us=at_us, level="info", message="m", item=item)
+def line(
+    run_id: str = "r1",
+    name: str = "n",
+    item: int | None = None,
+    at_us: int = NOW_US,
+    *,
+    level: str = "info",
+    message: str = "m",
+) -> LogLine:
+    return LogLine(run_id=run_id, node=name, attempt=1, at_us=at_us, level=level, message=message, item=item)
 
 
 def span(span_id: str = "s1", trace_id: str = "t1", start_us: int = NOW_US, name: str = "work") -> Span:
@@ -134,6 +144,7 @@ def everything() -> Transaction:
         dead_letters=[letter()],
         logs=[line()],
         spans=[span()],
+        tallies=[Tally(NOW_US // 60_000_000 * 60, TallyKind.RUN, "w", "succeeded", 2)],
         streams=[StreamIdentity("HR_TASKS", "2026-01-01", 7)],
         cursors={"traces": 5},
     )

@@ -14,12 +14,24 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from headrace_coordinator.engine.effects import AttemptRecord, TimerKey
 from headrace_coordinator.engine.state import Node, NodeState, RunHead, RunState
 from headrace_coordinator.store import open_store
-from headrace_coordinator.store.port import FenceLost, RetentionPolicy, RunCursor, RunFilter, Store
+from headrace_coordinator.store.port import (
+    FenceLost,
+    LetterCursor,
+    LetterFilter,
+    LogFilter,
+    RetentionPolicy,
+    RunCursor,
+    RunFilter,
+    Store,
+)
 from headrace_coordinator.store.records import (
+    LetterState,
     NodeRow,
     ScheduleState,
     ShardFence,
     StreamIdentity,
+    Tally,
+    TallyKind,
     Timer,
     Transaction,
 )
@@ -103,8 +115,36 @@ transactions = st.builds(
             runs=st.tuples(run_ids),
         )
     ),
-    dead_letters=few(st.builds(samples.letter, st.sampled_from(["a", "b", "c"]), times)),
-    logs=few(st.builds(samples.line, run_ids, names, items, times)),
+    dead_letters=few(
+        st.builds(
+            samples.letter,
+            st.sampled_from(["a", "b", "c"]),
+            times,
+            redriven_at_us=st.none() | times,
+            discarded_at_us=st.none() | times,
+        )
+    ),
+    logs=few(
+        st.builds(
+            samples.line,
+            run_ids,
+            names,
+            items,
+            times,
+            level=st.sampled_from(["debug", "info", "error", "odd"]),
+            message=st.sampled_from(["Boom", "ÄRGER 100%", "a\0boom", ""]),
+        )
+    ),
+    tallies=few(
+        st.builds(
+            Tally,
+            st.integers(0, 4).map(lambda minute: 60 * minute),
+            st.sampled_from(TallyKind),
+            names,
+            st.sampled_from(["succeeded", "failed"]),
+            small,
+        )
+    ),
     spans=few(st.builds(samples.span, st.sampled_from(["a", "b"]), st.sampled_from(["t1", "t2"]), times)),
     streams=few(st.builds(StreamIdentity, st.just("HR_TASKS"), names, small)),
     cursors=st.dictionaries(st.just("traces"), small),
@@ -172,7 +212,9 @@ class Agreement(RuleBasedStateMachine):
 
     @rule(now_us=times)
     def prune(self, now_us: int) -> None:
-        policy = RetentionPolicy(runs_s=1e-5, logs_s=1e-5, spans_s=1e-5, events_s=1e-5, dead_letters_s=1e-5)
+        policy = RetentionPolicy(
+            runs_s=1e-5, logs_s=1e-5, spans_s=1e-5, events_s=1e-5, dead_letters_s=1e-5, tallies_s=1e-5
+        )
         self.both(lambda store: store.prune(policy, now_us, 100))
 
     @rule()
@@ -188,11 +230,44 @@ class Agreement(RuleBasedStateMachine):
     def page(self, run_id: str, name: str | None, item: int | None, after: int) -> None:
         self.both(lambda store: store.attempts(run_id, name, after, 2))
         self.both(lambda store: store.item_results(run_id, name or "n", after, 2))
-        self.both(lambda store: store.logs(run_id, name, item, after, 2))
+        self.both(lambda store: store.logs(LogFilter(run_id, name, item), after, 2))
         self.both(lambda store: store.history(run_id, after, 2))
         self.both(lambda store: store.events("a", after, 2))
-        self.both(lambda store: store.dead_letters(after, 2))
+        self.both(lambda store: store.events_after(after, 2))
+        self.both(lambda store: store.dead_letters_after(after, 2))
+        self.both(lambda store: store.tallies(60 * after, 120))
         self.both(lambda store: store.due_timers(0, after, 2))
+
+    @rule(
+        state=st.none() | st.sampled_from(LetterState),
+        search=st.none() | st.sampled_from(["B", "s"]),
+        after=st.none() | st.builds(LetterCursor, times, st.sampled_from(["a", "b"])),
+    )
+    def list_letters(self, state: LetterState | None, search: str | None, after: LetterCursor | None) -> None:
+        self.both(lambda store: store.dead_letters(LetterFilter(state, search), after, 2))
+        self.both(lambda store: store.count_dead_letters(state or LetterState.OPEN, 2))
+
+    @rule(
+        where=st.builds(LogFilter, run_ids, st.none() | names, items, st.sampled_from([0, 20, 40])),
+        at=st.integers(0, 12),
+        text=st.sampled_from(["o", "BOOM", "ä", "Ä", "%"]),
+    )
+    def read_logs(self, where: LogFilter, at: int, text: str) -> None:
+        self.both(lambda store: store.logs(where, at, 2))
+        self.both(lambda store: store.logs_before(where, at, 2))
+        self.both(lambda store: store.count_logs(where, at))
+        self.both(lambda store: store.count_logs(where, None))
+        self.both(lambda store: store.log_position(where, at))
+        self.both(lambda store: store.log_levels(where.run_id))
+        self.both(lambda store: store.search_logs(where, text))
+
+    @rule(where=filters, limit=st.integers(1, 3), from_us=times, bucket_us=st.integers(1, 20))
+    def count(self, where: RunFilter, limit: int, from_us: int, bucket_us: int) -> None:
+        self.both(lambda store: store.count_matching(where, limit))
+        self.both(lambda store: store.run_histogram(where, from_us, bucket_us, limit))
+        self.both(lambda store: store.oldest_run_us())
+        self.both(lambda store: store.heads(["r1", "r3", "gone"]))
+        self.both(lambda store: store.outlines(["r1", "r2", "gone"]))
 
     @invariant()
     def tell_the_same(self) -> None:

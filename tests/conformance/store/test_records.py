@@ -1,8 +1,8 @@
 import msgspec
 import pytest
 
-from headrace_coordinator.store.port import Store
-from headrace_coordinator.store.records import StoredLog, StreamIdentity, Transaction
+from headrace_coordinator.store.port import LetterCursor, LetterFilter, LogFilter, Store
+from headrace_coordinator.store.records import LetterState, StoredLog, StreamIdentity, Transaction
 from headrace_protocol.errors import Conflict
 from tests.conformance.store.samples import definition, event, head, history, letter, line, span
 
@@ -71,11 +71,34 @@ async def test_an_event_recorded_again_gains_runs(store: Store) -> None:
 
 async def test_dead_letters(store: Store) -> None:
     await store.commit(Transaction(dead_letters=[letter("a", 1), letter("b", 3), letter("c", 2)]))
-    assert [found.letter_id for found in await store.dead_letters(None, 10)] == ["b", "c", "a"]
-    assert await store.dead_letters(3, 1) == [letter("c", 2)]
-    await store.commit(Transaction(dead_letters=[letter("c", 2, redriven=7)]))
-    assert await store.dead_letter("c") == letter("c", 2, redriven=7)
+    assert [found.letter_id for found in await store.dead_letters(LetterFilter(), None, 10)] == [
+        "b",
+        "c",
+        "a",
+    ]
+    assert await store.dead_letters(LetterFilter(), LetterCursor(3, "b"), 1) == [letter("c", 2, position=3)]
+    await store.commit(Transaction(dead_letters=[letter("c", 2, redriven_at_us=7)]))
+    changed = letter("c", 2, redriven_at_us=7, position=4)
+    assert await store.dead_letter("c") == changed
     assert await store.dead_letter("gone") is None
+    assert await store.dead_letters(LetterFilter(LetterState.REDRIVEN), None, 10) == [changed]
+    assert await store.dead_letters_after(1, 10) == [letter("b", 3, position=2), changed]
+    assert await store.count_dead_letters(LetterState.OPEN, 10) == 2
+    assert await store.count_dead_letters(LetterState.OPEN, 1) == 1
+    assert await store.dead_letters(LetterFilter(search="PROTOCOL.MAL"), None, 1) == [
+        letter("b", 3, position=2)
+    ]
+    assert await store.dead_letters(LetterFilter(search="elsewhere"), None, 1) == []
+
+
+async def test_letters_of_one_moment_are_paged_one_by_one(store: Store) -> None:
+    await store.commit(Transaction(dead_letters=[letter(name, 5) for name in "abc"]))
+    seen: list[str] = []
+    cursor = None
+    while page := await store.dead_letters(LetterFilter(), cursor, 1):
+        seen.append(page[0].letter_id)
+        cursor = LetterCursor(page[0].received_at_us, page[0].letter_id)
+    assert seen == ["c", "b", "a"]
 
 
 async def test_logs(store: Store) -> None:
@@ -83,17 +106,17 @@ async def test_logs(store: Store) -> None:
     await store.commit(Transaction(logs=lines[:2]))
     await store.commit(Transaction(logs=lines[2:]))
     stored = [StoredLog(position, found) for position, found in enumerate(lines, 1)]
-    assert await store.logs("r1", None, None, 0, 10) == stored[:4]
-    assert await store.logs("r1", None, None, 1, 2) == stored[1:3]
-    assert await store.logs("r1", "n", None, 0, 10) == [stored[0], *stored[2:4]]
-    assert await store.logs("r1", "n", 0, 0, 10) == [stored[2]]
-    assert await store.logs("r1", None, 1, 0, 10) == [stored[3]]
+    assert await store.logs(LogFilter("r1"), 0, 10) == stored[:4]
+    assert await store.logs(LogFilter("r1"), 1, 2) == stored[1:3]
+    assert await store.logs(LogFilter("r1", "n"), 0, 10) == [stored[0], *stored[2:4]]
+    assert await store.logs(LogFilter("r1", "n", 0), 0, 10) == [stored[2]]
+    assert await store.logs(LogFilter("r1", None, 1), 0, 10) == [stored[3]]
 
 
 async def test_log_pages_while_lines_are_added(store: Store) -> None:
     await store.commit(Transaction(logs=[line(at_us=number) for number in range(10)]))
     seen: list[StoredLog] = []
-    while page := await store.logs("r1", None, None, seen[-1].position if seen else 0, 4):
+    while page := await store.logs(LogFilter("r1"), seen[-1].position if seen else 0, 4):
         seen += page
         if len(seen) < 20:
             await store.commit(Transaction(logs=[line("r2"), line(at_us=100 + len(seen))]))

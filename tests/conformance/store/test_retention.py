@@ -1,7 +1,7 @@
 import msgspec
 
 from headrace_coordinator.engine.state import RunState
-from headrace_coordinator.store.port import RetentionPolicy, RunFilter, Store
+from headrace_coordinator.store.port import LetterFilter, LogFilter, RetentionPolicy, RunFilter, Store
 from headrace_coordinator.store.records import Transaction
 from tests.conformance.store.dump import dump
 from tests.conformance.store.samples import (
@@ -49,7 +49,7 @@ async def test_a_run_goes_with_all_that_hangs_on_it(store: Store) -> None:
     assert await store.run("r1") is None
     assert await store.attempts("r1", None, 0, 10) == []
     assert await store.item_results("r1", "n", 0, 10) == []
-    assert await store.logs("r1", None, None, 0, 10) == []
+    assert await store.logs(LogFilter("r1"), 0, 10) == []
     assert [found.position for found in await store.history(None, 0, 10)] == [2]
     assert (await dump(store, runs=("r2",)))["r2"] == kept["r2"]
     assert await store.count_runs() == {("w", RunState.SUCCEEDED): 1}
@@ -102,8 +102,8 @@ async def test_other_kinds_go_by_their_age(store: Store) -> None:
     assert await store.deduped("w/t", "e2") == "r1"
     assert [found.event_id for found in await store.events(None, None, 10)] == ["c"]
     assert await store.event("/s", "a") is None
-    assert [found.letter_id for found in await store.dead_letters(None, 10)] == ["b"]
-    assert [found.position for found in await store.logs("r1", None, None, 0, 10)] == [2]
+    assert [found.letter_id for found in await store.dead_letters(LetterFilter(), None, 10)] == ["b"]
+    assert [found.position for found in await store.logs(LogFilter("r1"), 0, 10)] == [2]
     assert [found.span_id for found in await store.spans("t1")] == ["b"]
     assert await store.spans("t2") == []
 
@@ -134,11 +134,11 @@ async def test_positions_do_not_go_back(store: Store) -> None:
     assert await store.last_position() == 5
     await store.commit(Transaction(events=[event("c")], logs=[line()]))
     assert await store.events(None, None, 10) == [event("c", position=3)]
-    assert [found.position for found in await store.logs("r1", None, None, 0, 10)] == [3]
+    assert [found.position for found in await store.logs(LogFilter("r1"), 0, 10)] == [3]
 
 
 async def test_policies_can_be_shorter(store: Store) -> None:
     await store.commit(Transaction(runs=[finished("r1")], spans=[span()], logs=[line()], events=[event()]))
     policy = msgspec.structs.replace(POLICY, runs_s=1.0, spans_s=1.0, logs_s=1e9, events_s=1e9)
     assert await store.prune(policy, NOW_US + 2_000_000, 10) == 3
-    assert await store.logs("r1", None, None, 0, 10) == []
+    assert await store.logs(LogFilter("r1"), 0, 10) == []

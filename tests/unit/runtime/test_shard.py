@@ -15,7 +15,7 @@ from headrace_coordinator.runtime.parts import Parts
 from headrace_coordinator.runtime.registry import Registry
 from headrace_coordinator.runtime.shard import Shard
 from headrace_coordinator.store.memory import MemoryStore
-from headrace_coordinator.store.port import FenceLost
+from headrace_coordinator.store.port import FenceLost, LetterFilter
 from headrace_coordinator.store.records import ShardFence, Transaction
 from headrace_protocol.codec import raw
 from headrace_protocol.errors import Conflict, Unavailable
@@ -140,7 +140,7 @@ async def test_one_run_that_cannot_be_written_does_not_take_the_others_with_it(
     assert acknowledged == ["one", "bad", "two"]
     assert await setting.store.run("bad") is None
     assert await setting.store.run("two") is not None
-    (letter,) = await setting.store.dead_letters(None, 10)
+    (letter,) = await setting.store.dead_letters(LetterFilter(), None, 10)
     assert letter.body == b"bad"
     setting.store.refuse = lambda transaction: None
     (reply,) = await setting.shard.ask(start("bad"))
@@ -176,7 +176,7 @@ async def test_errors_of_senders_are_replies_and_dead_letters(setting: Setting) 
     (reply,) = await setting.shard.ask(start("r", size=0))
     assert reply.error is not None
     assert reply.error.code == "params.invalid"
-    (letter,) = await setting.store.dead_letters(None, 10)
+    (letter,) = await setting.store.dead_letters(LetterFilter(), None, 10)
     assert letter.error.code == "params.invalid"
 
 

@@ -12,6 +12,7 @@ from shutil import which
 
 import pytest
 
+from headrace_coordinator.store.port import LogFilter
 from headrace_coordinator.store.records import Transaction
 from headrace_coordinator.store.sqlite.store import SqliteStore
 from headrace_protocol.errors import Unavailable
@@ -110,11 +111,11 @@ async def test_a_full_disk_fails_the_commit_and_nothing_else(store: SqliteStore)
     stored = await store.run("r1")
     assert stored is not None
     assert stored.head.nodes_done == 0
-    assert await store.logs("r1", None, None, 0, 10) == []
+    assert await store.logs(LogFilter("r1"), 0, 10) == []
     await connection.run(make_room)
     await store.commit(large)
     assert await store.cursor("c") == 2
-    assert len(await store.logs("r1", None, None, 0, 10_000)) == 5_000
+    assert len(await store.logs(LogFilter("r1"), 0, 10_000)) == 5_000
 
 
 @pytest.fixture

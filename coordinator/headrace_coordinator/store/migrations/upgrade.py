@@ -24,15 +24,15 @@ def upgrade_sqlite(path: Path) -> None:
         engine.dispose()
 
 
-def upgrade(connection: Connection) -> None:
-    """Bring a database to the newest revision."""
+def upgrade(connection: Connection, revision: str = HEAD) -> None:
+    """Bring a database to a revision, the newest one by itself."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
     config.set_main_option("path_separator", "os")
     scripts = ScriptDirectory.from_config(config)
 
-    def steps(revision: tuple[str, ...] | str, _context: MigrationContext) -> list[RevisionStep]:
-        return list(scripts._upgrade_revs(HEAD, cast(str, revision)))
+    def steps(found: tuple[str, ...] | str, _context: MigrationContext) -> list[RevisionStep]:
+        return list(scripts._upgrade_revs(revision, cast(str, found)))
 
     with EnvironmentContext(config, scripts, fn=steps) as environment:
         environment.configure(connection=connection, transactional_ddl=True)

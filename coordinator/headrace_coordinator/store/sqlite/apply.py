@@ -41,7 +41,10 @@ _ADD_EVENT = (
     "INSERT INTO events (position, source, event_id, type, received_at_us, body) VALUES (?, ?, ?, ?, ?, ?)"
 )
 _SET_EVENT = "UPDATE events SET body = ? WHERE position = ?"
-_ADD_LOG = "INSERT INTO logs (position, run_id, node, item, at_us, body) VALUES (?, ?, ?, ?, ?, ?)"
+_ADD_LOG = (
+    "INSERT INTO logs (position, run_id, node, item, at_us, level, message, body)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
 _SET_MARK = (
     "INSERT INTO meta (name, value) VALUES (?, ?)"
     " ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)"

@@ -11,7 +11,12 @@ from headrace_coordinator.store.sqlite.apply import Applier, set_mark
 from headrace_coordinator.store.sqlite.statements import STATEMENTS
 
 _RUNS = ("prune_nodes", "prune_attempts", "prune_history", "prune_logs_of_runs", "prune_runs")
-_MARKS = {"prune_runs": ("history", "logs"), "prune_logs": ("logs",), "prune_events": ("events",)}
+_MARKS = {
+    "prune_runs": ("history", "logs"),
+    "prune_logs": ("logs",),
+    "prune_events": ("events",),
+    "prune_dead_letters": ("dead_letters",),
+}
 
 Prune = Callable[[sqlite3.Connection], int]
 
@@ -25,9 +30,12 @@ def jobs(policy: RetentionPolicy, now_us: int, limit: int, applier: Applier) -> 
         "prune_spans": policy.spans_s,
         "prune_dead_letters": policy.dead_letters_s,
         "prune_dedupe": 0.0,
+        "prune_tallies": policy.tallies_s,
     }
     for kind, kept in kept_s.items():
         before_us = now_us - round(kept * 1e6)
+        if kind == "prune_tallies":
+            before_us //= 1_000_000
         yield partial(_prune, kind=kind, before_us=before_us, limit=limit, applier=applier)
 
 

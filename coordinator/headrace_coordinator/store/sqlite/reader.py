@@ -1,44 +1,44 @@
-"""Queries on a few reading connections, beside the writer.
-
-A query is one hop to a connection's thread, decoding included. It sees what was committed before it started.
-"""
+"""The queries: of runs and what hangs on them, of messages and of single values."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from heapq import merge
 from itertools import islice
 from operator import itemgetter
-from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 
 from headrace_coordinator.engine.effects import AttemptRecord
 from headrace_coordinator.engine.state import Node, RunHead, RunState
-from headrace_coordinator.store.port import Loaded, Reader, RunCursor, RunFilter, StoredRun
+from headrace_coordinator.store.port import (
+    LetterCursor,
+    LetterFilter,
+    Loaded,
+    Reader,
+    RunCursor,
+    RunFilter,
+    StoredRun,
+)
 from headrace_coordinator.store.records import (
     DeadLetter,
     DefinitionRow,
     EventRecord,
+    LetterState,
     OutboxBatch,
     OutboxMessage,
     ScheduleState,
-    StoredLog,
     StreamIdentity,
     Timer,
 )
-from headrace_coordinator.store.rows import MAX_INT, decode_attempt, decode_head, decode_timer, label_line
-from headrace_coordinator.store.sqlite.connection import Connection
-from headrace_coordinator.store.sqlite.errors import while_open
+from headrace_coordinator.store.rows import MAX_INT, decode_attempt, decode_head, decode_timer
+from headrace_coordinator.store.sqlite.log_reader import SqliteLogs
+from headrace_coordinator.store.sqlite.overview_reader import SqliteOverviews, list_parameters
+from headrace_coordinator.store.sqlite.reading import Parameter
 from headrace_coordinator.store.sqlite.statements import STATEMENTS
 from headrace_protocol.definition import WorkflowDefinition
-from headrace_protocol.errors import Unavailable
-from headrace_protocol.messages import LifecycleBatch, LifecycleEvent, LogLine, Span
-
-T = TypeVar("T")
-Parameter = str | int | None
+from headrace_protocol.messages import LifecycleBatch, LifecycleEvent, Span
 
 _node = msgspec.msgpack.Decoder(Node).decode
 _history = msgspec.msgpack.Decoder(tuple[LifecycleEvent, ...]).decode
@@ -47,7 +47,6 @@ _schedule = msgspec.msgpack.Decoder(ScheduleState).decode
 _definition = msgspec.msgpack.Decoder(WorkflowDefinition).decode
 _event = msgspec.msgpack.Decoder(EventRecord).decode
 _letter = msgspec.msgpack.Decoder(DeadLetter).decode
-_line = msgspec.msgpack.Decoder(LogLine).decode
 _span = msgspec.msgpack.Decoder(Span).decode
 
 
@@ -64,50 +63,8 @@ def _deduped(connection: sqlite3.Connection, scope: str, key: str) -> str | None
     return None if found is None else str(found[0])
 
 
-class ReadPool:
-    """Reading connections; a query goes to the one with the fewest queries on it."""
-
-    def __init__(self, connections: list[Connection], path: Path) -> None:
-        self._load = dict.fromkeys(connections, 0)
-        self._path = path
-
-    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        if not self._load:
-            raise Unavailable("the store is closed", where=str(self._path))
-        connection = min(self._load, key=self._load.__getitem__)
-        self._load[connection] += 1
-        try:
-            return await connection.run(work)
-        except sqlite3.Error as error:
-            raise while_open(error, self._path) from error
-        finally:
-            if connection in self._load:
-                self._load[connection] -= 1
-
-    async def close(self) -> None:
-        connections = list(self._load)
-        self._load.clear()
-        for connection in connections:
-            await connection.close()
-
-
-class SqliteReader(Reader):
+class SqliteReader(SqliteLogs, SqliteOverviews, Reader):
     """The queries of the port."""
-
-    _pool: ReadPool
-
-    async def _all(self, query: str, decode: Callable[..., T], **parameters: Parameter) -> list[T]:
-        def work(connection: sqlite3.Connection) -> list[T]:
-            return [decode(*row) for row in connection.execute(STATEMENTS[query], parameters)]
-
-        return await self._pool.run(work)
-
-    async def _first(self, query: str, decode: Callable[..., T], **parameters: Parameter) -> T | None:
-        found = await self._all(query, decode, **parameters)
-        return found[0] if found else None
-
-    async def _number(self, query: str) -> int:
-        return (await self._all(query, int))[0]
 
     async def run(self, run_id: str) -> StoredRun | None:
         return (await self.load([run_id], [])).runs.get(run_id)
@@ -129,20 +86,7 @@ class SqliteReader(Reader):
 
     async def runs(self, where: RunFilter, after: RunCursor | None, limit: int) -> list[RunHead]:
         query = "runs" if where.workflow is None else "runs_of_workflow"
-        before = (MAX_INT if where.created_before_us is None else where.created_before_us, "")
-        if after is not None:
-            before = min(before, (after.created_at_us, after.run_id))
-        parameters: dict[str, Parameter] = {
-            "workflow": where.workflow,
-            "before_us": before[0],
-            "before_id": before[1],
-            "from_us": -MAX_INT if where.created_from_us is None else where.created_from_us,
-            "trigger": where.trigger,
-            "event_id": where.event_id,
-            "label": None if where.label is None else "\n" + label_line(where.label),
-            "search": None if where.search is None else where.search.lower(),
-            "limit": limit,
-        }
+        parameters = {**list_parameters(where, after), "limit": limit}
 
         def work(connection: sqlite3.Connection) -> list[RunHead]:
             connection.execute("BEGIN")  # A run that changes its state meanwhile is not listed twice.
@@ -231,21 +175,42 @@ class SqliteReader(Reader):
     async def event(self, source: str, event_id: str) -> EventRecord | None:
         return await self._first("event", _decode_event, source=source, event_id=event_id)
 
-    async def dead_letters(self, before_us: int | None, limit: int) -> list[DeadLetter]:
-        upto = MAX_INT if before_us is None else before_us
-        return await self._all("dead_letters", _letter, before_us=upto, limit=limit)
+    async def events_after(self, position: int, limit: int) -> list[EventRecord]:
+        return await self._all("events_after", _decode_event, after=position, limit=limit)
+
+    async def dead_letters(
+        self, where: LetterFilter, after: LetterCursor | None, limit: int
+    ) -> list[DeadLetter]:
+        parameters: dict[str, Parameter] = {
+            "before_us": MAX_INT if after is None else after.received_at_us,
+            "before_id": "" if after is None else after.letter_id,
+            "search": None if where.search is None else where.search.lower(),
+            "limit": limit,
+        }
+
+        def work(connection: sqlite3.Connection) -> list[DeadLetter]:
+            states = LetterState if where.state is None else (where.state,)
+            connection.execute("BEGIN")  # A letter that is redriven meanwhile is not listed twice.
+            try:
+                pages = [
+                    connection.execute(STATEMENTS["dead_letters"], {**parameters, "state": state}).fetchall()
+                    for state in states
+                ]
+            finally:
+                connection.execute("COMMIT")
+            newest = merge(*pages, key=itemgetter(0, 1), reverse=True)
+            return [_decode_letter(*row) for row in islice(newest, limit)]
+
+        return await self._pool.run(work)
+
+    async def dead_letters_after(self, position: int, limit: int) -> list[DeadLetter]:
+        return await self._all("dead_letters_after", _decode_letter, after=position, limit=limit)
+
+    async def count_dead_letters(self, state: LetterState, limit: int) -> int:
+        return await self._number("count_dead_letters", state=state, limit=limit)
 
     async def dead_letter(self, letter_id: str) -> DeadLetter | None:
-        return await self._first("dead_letter", _letter, letter_id=letter_id)
-
-    async def logs(
-        self, run_id: str, node: str | None, item: int | None, after: int, limit: int
-    ) -> list[StoredLog]:
-        def decode(position: int, body: bytes) -> StoredLog:
-            return StoredLog(position, _line(body))
-
-        query = "logs_of_node" if node is not None else "logs" if item is None else "logs_of_item"
-        return await self._all(query, decode, run_id=run_id, node=node, item=item, after=after, limit=limit)
+        return await self._first("dead_letter", _decode_letter, letter_id=letter_id)
 
     async def spans(self, trace_id: str) -> list[Span]:
         return await self._all("spans", _span, trace_id=trace_id)
@@ -263,3 +228,7 @@ def _decode_definition(body: bytes, version: str, deployed_at_us: int) -> Defini
 
 def _decode_event(position: int, body: bytes) -> EventRecord:
     return msgspec.structs.replace(_event(body), position=position)
+
+
+def _decode_letter(_received_at_us: int, _letter_id: str, position: int, body: bytes) -> DeadLetter:
+    return msgspec.structs.replace(_letter(body), position=position)

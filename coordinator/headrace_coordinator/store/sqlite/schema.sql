@@ -24,11 +24,18 @@ CREATE TABLE cursors (
 CREATE TABLE dead_letters (
     letter_id TEXT NOT NULL,
     received_at_us BIGINT NOT NULL,
+    position BIGINT NOT NULL,
+    state TEXT NOT NULL,
+    search TEXT NOT NULL,
     body BLOB NOT NULL,
     PRIMARY KEY (letter_id)
 );
 
-CREATE INDEX dead_letters_by_time ON dead_letters (received_at_us, letter_id);
+CREATE INDEX dead_letters_by_position ON dead_letters (position);
+
+CREATE INDEX dead_letters_by_state ON dead_letters (state, received_at_us, letter_id);
+
+CREATE INDEX dead_letters_by_time ON dead_letters (received_at_us);
 
 CREATE TABLE dedupe (
     scope TEXT NOT NULL,
@@ -79,11 +86,13 @@ CREATE TABLE logs (
     node TEXT NOT NULL,
     item INTEGER NOT NULL,
     at_us BIGINT NOT NULL,
+    level SMALLINT NOT NULL,
+    message TEXT NOT NULL,
     body BLOB NOT NULL,
     PRIMARY KEY (position)
 );
 
-CREATE INDEX logs_by_run ON logs (run_id, position);
+CREATE INDEX logs_by_run ON logs (run_id, position, level);
 
 CREATE INDEX logs_by_time ON logs (at_us);
 
@@ -166,6 +175,16 @@ CREATE TABLE streams (
     created TEXT NOT NULL,
     last_sequence BIGINT NOT NULL,
     PRIMARY KEY (stream)
+)
+ WITHOUT ROWID;
+
+CREATE TABLE tallies (
+    at_s BIGINT NOT NULL,
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    state TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (at_s, kind, name, state)
 )
  WITHOUT ROWID;
 

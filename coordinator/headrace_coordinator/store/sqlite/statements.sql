@@ -22,6 +22,80 @@ FROM runs
 WHERE runs.state = :state AND (runs.created_at_us, runs.run_id) < (:before_us, :before_id) AND runs.created_at_us >= :from_us AND (:trigger IS NULL OR runs."trigger" = :trigger) AND (:event_id IS NULL OR runs.event_id = :event_id) AND (:label IS NULL OR instr(runs.labels, :label) > 0) AND (:search IS NULL OR instr(runs.search, :search) > 0) AND runs.workflow = :workflow ORDER BY runs.created_at_us DESC, runs.run_id DESC
  LIMIT :limit OFFSET 0;
 
+-- name: count_matching
+SELECT count(*) AS count_1
+FROM (SELECT runs.created_at_us AS created_at_us
+FROM runs
+WHERE runs.state = :state AND (runs.created_at_us, runs.run_id) < (:before_us, :before_id) AND runs.created_at_us >= :from_us AND (:trigger IS NULL OR runs."trigger" = :trigger) AND (:event_id IS NULL OR runs.event_id = :event_id) AND (:label IS NULL OR instr(runs.labels, :label) > 0) AND (:search IS NULL OR instr(runs.search, :search) > 0)
+ LIMIT :limit OFFSET 0) AS anon_1;
+
+-- name: count_matching_plain
+SELECT count(*) AS count_1
+FROM (SELECT runs.created_at_us AS created_at_us
+FROM runs
+WHERE runs.state = :state AND (runs.created_at_us, runs.run_id) < (:before_us, :before_id) AND runs.created_at_us >= :from_us
+ LIMIT :limit OFFSET 0) AS anon_1;
+
+-- name: count_matching_of_workflow
+SELECT count(*) AS count_1
+FROM (SELECT runs.created_at_us AS created_at_us
+FROM runs
+WHERE runs.state = :state AND (runs.created_at_us, runs.run_id) < (:before_us, :before_id) AND runs.created_at_us >= :from_us AND runs.workflow = :workflow AND (:trigger IS NULL OR runs."trigger" = :trigger) AND (:event_id IS NULL OR runs.event_id = :event_id) AND (:label IS NULL OR instr(runs.labels, :label) > 0) AND (:search IS NULL OR instr(runs.search, :search) > 0)
+ LIMIT :limit OFFSET 0) AS anon_1;
+
+-- name: count_matching_of_workflow_plain
+SELECT count(*) AS count_1
+FROM (SELECT runs.created_at_us AS created_at_us
+FROM runs
+WHERE runs.state = :state AND (runs.created_at_us, runs.run_id) < (:before_us, :before_id) AND runs.created_at_us >= :from_us AND runs.workflow = :workflow
+ LIMIT :limit OFFSET 0) AS anon_1;
+
+-- name: run_histogram
+SELECT (anon_1.created_at_us - :origin_us) / :bucket_us AS bucket, count(*) AS count_1
+FROM (SELECT runs.created_at_us AS created_at_us
+FROM runs
+WHERE runs.state = :state AND (runs.created_at_us, runs.run_id) < (:before_us, :before_id) AND runs.created_at_us >= :from_us AND (:trigger IS NULL OR runs."trigger" = :trigger) AND (:event_id IS NULL OR runs.event_id = :event_id) AND (:label IS NULL OR instr(runs.labels, :label) > 0) AND (:search IS NULL OR instr(runs.search, :search) > 0) ORDER BY runs.created_at_us DESC, runs.run_id DESC
+ LIMIT :limit OFFSET 0) AS anon_1 GROUP BY (anon_1.created_at_us - :origin_us) / :bucket_us;
+
+-- name: run_histogram_plain
+SELECT (anon_1.created_at_us - :origin_us) / :bucket_us AS bucket, count(*) AS count_1
+FROM (SELECT runs.created_at_us AS created_at_us
+FROM runs
+WHERE runs.state = :state AND (runs.created_at_us, runs.run_id) < (:before_us, :before_id) AND runs.created_at_us >= :from_us ORDER BY runs.created_at_us DESC, runs.run_id DESC
+ LIMIT :limit OFFSET 0) AS anon_1 GROUP BY (anon_1.created_at_us - :origin_us) / :bucket_us;
+
+-- name: run_histogram_of_workflow
+SELECT (anon_1.created_at_us - :origin_us) / :bucket_us AS bucket, count(*) AS count_1
+FROM (SELECT runs.created_at_us AS created_at_us
+FROM runs
+WHERE runs.state = :state AND (runs.created_at_us, runs.run_id) < (:before_us, :before_id) AND runs.created_at_us >= :from_us AND runs.workflow = :workflow AND (:trigger IS NULL OR runs."trigger" = :trigger) AND (:event_id IS NULL OR runs.event_id = :event_id) AND (:label IS NULL OR instr(runs.labels, :label) > 0) AND (:search IS NULL OR instr(runs.search, :search) > 0) ORDER BY runs.created_at_us DESC, runs.run_id DESC
+ LIMIT :limit OFFSET 0) AS anon_1 GROUP BY (anon_1.created_at_us - :origin_us) / :bucket_us;
+
+-- name: run_histogram_of_workflow_plain
+SELECT (anon_1.created_at_us - :origin_us) / :bucket_us AS bucket, count(*) AS count_1
+FROM (SELECT runs.created_at_us AS created_at_us
+FROM runs
+WHERE runs.state = :state AND (runs.created_at_us, runs.run_id) < (:before_us, :before_id) AND runs.created_at_us >= :from_us AND runs.workflow = :workflow ORDER BY runs.created_at_us DESC, runs.run_id DESC
+ LIMIT :limit OFFSET 0) AS anon_1 GROUP BY (anon_1.created_at_us - :origin_us) / :bucket_us;
+
+-- name: oldest_run_us
+SELECT runs.created_at_us
+FROM runs
+WHERE runs.state = :state ORDER BY runs.created_at_us
+ LIMIT 1 OFFSET 0;
+
+-- name: outlines
+SELECT nodes.name, nodes.body
+FROM nodes
+WHERE nodes.run_key = (SELECT runs."key"
+FROM runs
+WHERE runs.run_id = :run_id);
+
+-- name: tallies
+SELECT (tallies.at_s - :from_s) / :bucket_s AS span, tallies.kind, tallies.name, tallies.state, sum(tallies.count) AS sum_1
+FROM tallies
+WHERE tallies.at_s >= :from_s GROUP BY (tallies.at_s - :from_s) / :bucket_s, tallies.kind, tallies.name, tallies.state ORDER BY span, tallies.kind, tallies.name, tallies.state;
+
 -- name: run_key
 SELECT runs."key"
 FROM runs
@@ -89,6 +163,10 @@ FROM events;
 -- name: highest_logs
 SELECT max(logs.position) AS max_1
 FROM logs;
+
+-- name: highest_dead_letters
+SELECT max(dead_letters.position) AS max_1
+FROM dead_letters;
 
 -- name: highest_outbox
 SELECT max(outbox.sequence) AS max_1
@@ -162,6 +240,12 @@ FROM events
 WHERE events.position < :before AND events.type = :type ORDER BY events.position DESC
  LIMIT :limit OFFSET 0;
 
+-- name: events_after
+SELECT events.position, events.body
+FROM events
+WHERE events.position > :after ORDER BY events.position
+ LIMIT :limit OFFSET 0;
+
 -- name: event
 SELECT events.position, events.body
 FROM events
@@ -175,33 +259,79 @@ FROM meta
 WHERE meta.name = 'events') AS anon_1;
 
 -- name: dead_letters
-SELECT dead_letters.body
+SELECT dead_letters.received_at_us, dead_letters.letter_id, dead_letters.position, dead_letters.body
 FROM dead_letters
-WHERE dead_letters.received_at_us < :before_us ORDER BY dead_letters.received_at_us DESC, dead_letters.letter_id DESC
+WHERE dead_letters.state = :state AND (dead_letters.received_at_us, dead_letters.letter_id) < (:before_us, :before_id) AND (:search IS NULL OR instr(dead_letters.search, :search) > 0) ORDER BY dead_letters.received_at_us DESC, dead_letters.letter_id DESC
+ LIMIT :limit OFFSET 0;
+
+-- name: dead_letters_after
+SELECT dead_letters.received_at_us, dead_letters.letter_id, dead_letters.position, dead_letters.body
+FROM dead_letters
+WHERE dead_letters.position > :after ORDER BY dead_letters.position
  LIMIT :limit OFFSET 0;
 
 -- name: dead_letter
-SELECT dead_letters.body
+SELECT dead_letters.received_at_us, dead_letters.letter_id, dead_letters.position, dead_letters.body
 FROM dead_letters
 WHERE dead_letters.letter_id = :letter_id;
 
+-- name: count_dead_letters
+SELECT count(*) AS count_1
+FROM (SELECT dead_letters.letter_id AS letter_id
+FROM dead_letters
+WHERE dead_letters.state = :state
+ LIMIT :limit OFFSET 0) AS anon_1;
+
+-- name: last_dead_letter
+SELECT coalesce(max(anon_1.value), 0) AS coalesce_1
+FROM (SELECT max(dead_letters.position) AS value
+FROM dead_letters UNION ALL SELECT meta.value AS value
+FROM meta
+WHERE meta.name = 'dead_letters') AS anon_1;
+
 -- name: logs
-SELECT logs.position, logs.body
+SELECT logs.position, logs.message, logs.body
 FROM logs
-WHERE logs.run_id = :run_id AND logs.position > :after ORDER BY logs.position
+WHERE logs.run_id = :run_id AND logs.level >= :level AND (:node IS NULL OR logs.node = :node) AND (:item IS NULL OR logs.item = :item) AND logs.position > :after ORDER BY logs.position
  LIMIT :limit OFFSET 0;
 
--- name: logs_of_node
-SELECT logs.position, logs.body
+-- name: logs_before
+SELECT logs.position, logs.message, logs.body
 FROM logs
-WHERE logs.run_id = :run_id AND logs.position > :after AND logs.node = :node AND (:item IS NULL OR logs.item = :item) ORDER BY logs.position
+WHERE logs.run_id = :run_id AND logs.level >= :level AND (:node IS NULL OR logs.node = :node) AND (:item IS NULL OR logs.item = :item) AND logs.position < :before ORDER BY logs.position DESC
  LIMIT :limit OFFSET 0;
 
--- name: logs_of_item
-SELECT logs.position, logs.body
+-- name: count_logs
+SELECT count(*) AS count_1
 FROM logs
-WHERE logs.run_id = :run_id AND logs.position > :after AND logs.item = :item ORDER BY logs.position
- LIMIT :limit OFFSET 0;
+WHERE logs.run_id = :run_id AND logs.level >= :level AND logs.position < :before;
+
+-- name: count_logs_of_place
+SELECT count(*) AS count_1
+FROM logs
+WHERE logs.run_id = :run_id AND logs.level >= :level AND (:node IS NULL OR logs.node = :node) AND (:item IS NULL OR logs.item = :item) AND logs.position < :before;
+
+-- name: log_position
+SELECT logs.position
+FROM logs
+WHERE logs.run_id = :run_id AND logs.level >= :level ORDER BY logs.position
+ LIMIT 1 OFFSET :number;
+
+-- name: log_position_of_place
+SELECT logs.position
+FROM logs
+WHERE logs.run_id = :run_id AND logs.level >= :level AND (:node IS NULL OR logs.node = :node) AND (:item IS NULL OR logs.item = :item) ORDER BY logs.position
+ LIMIT 1 OFFSET :number;
+
+-- name: log_levels
+SELECT sum(CASE WHEN (logs.level = 10) THEN 1 ELSE 0 END) AS sum_1, sum(CASE WHEN (logs.level = 20) THEN 1 ELSE 0 END) AS sum_2, sum(CASE WHEN (logs.level = 30) THEN 1 ELSE 0 END) AS sum_3, sum(CASE WHEN (logs.level = 40) THEN 1 ELSE 0 END) AS sum_4, sum(CASE WHEN (logs.level = 50) THEN 1 ELSE 0 END) AS sum_5
+FROM logs
+WHERE logs.run_id = :run_id;
+
+-- name: search_logs
+SELECT logs.position, instr(lower(logs.message), :text) AS instr_1
+FROM logs
+WHERE logs.run_id = :run_id AND logs.level >= :level AND (:node IS NULL OR logs.node = :node) AND (:item IS NULL OR logs.item = :item) ORDER BY logs.position;
 
 -- name: last_log
 SELECT coalesce(max(anon_1.value), 0) AS coalesce_1
@@ -296,6 +426,12 @@ WHERE spans.start_us < :before ORDER BY spans.start_us
 DELETE FROM dead_letters WHERE dead_letters.letter_id IN (SELECT dead_letters.letter_id
 FROM dead_letters
 WHERE dead_letters.received_at_us < :before ORDER BY dead_letters.received_at_us
+ LIMIT :limit OFFSET 0);
+
+-- name: prune_tallies
+DELETE FROM tallies WHERE (tallies.at_s, tallies.kind, tallies.name, tallies.state) IN (SELECT tallies.at_s, tallies.kind, tallies.name, tallies.state
+FROM tallies
+WHERE tallies.at_s < :before ORDER BY tallies.at_s
  LIMIT :limit OFFSET 0);
 
 -- name: prune_dedupe

@@ -17,7 +17,8 @@ from headrace_coordinator.store.sqlite.apply import Applier
 from headrace_coordinator.store.sqlite.connection import Connection, open_reader, open_writer
 from headrace_coordinator.store.sqlite.errors import while_opening
 from headrace_coordinator.store.sqlite.lock import FileLock
-from headrace_coordinator.store.sqlite.reader import ReadPool, SqliteReader
+from headrace_coordinator.store.sqlite.reader import SqliteReader
+from headrace_coordinator.store.sqlite.reading import ReadPool
 from headrace_coordinator.store.sqlite.statements import schema_script
 from headrace_coordinator.store.sqlite.writer import Writer
 from headrace_protocol.errors import StoreSchemaError, Unavailable

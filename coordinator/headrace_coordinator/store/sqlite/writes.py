@@ -13,7 +13,10 @@ from headrace_coordinator.store.rows import (
     RunColumns,
     encode_attempt,
     encode_head,
+    encode_line,
     item_column,
+    letter_search,
+    level_rank,
     run_columns,
     timer_key_columns,
 )
@@ -41,8 +44,15 @@ DEPLOY = (
     " deploy_order = excluded.deploy_order, deployed_at_us = excluded.deployed_at_us, body = excluded.body"
 )
 SET_DEAD_LETTER = (
-    "INSERT INTO dead_letters (letter_id, received_at_us, body) VALUES (?, ?, ?) ON CONFLICT (letter_id)"
-    " DO UPDATE SET received_at_us = excluded.received_at_us, body = excluded.body"
+    "INSERT INTO dead_letters (letter_id, received_at_us, state, search, body, position) VALUES (?, ?, ?, ?, ?,"
+    " (SELECT max(coalesce((SELECT max(position) FROM dead_letters), 0),"
+    " coalesce((SELECT value FROM meta WHERE name = 'dead_letters'), 0)) + 1)) ON CONFLICT (letter_id)"
+    " DO UPDATE SET received_at_us = excluded.received_at_us, state = excluded.state,"
+    " search = excluded.search, body = excluded.body, position = excluded.position"
+)
+ADD_TALLY = (
+    "INSERT INTO tallies (at_s, kind, name, state, count) VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT (at_s, kind, name, state) DO UPDATE SET count = count + excluded.count"
 )
 ADD_SPAN = "INSERT INTO spans (trace_id, span_id, start_us, body) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 SET_STREAM = (
@@ -88,7 +98,15 @@ def encode(transaction: Transaction) -> Writes:
         dedupe=[(row.scope, row.key, row.run_id, row.expires_at_us) for row in transaction.dedupe],
         events=list(transaction.events),
         logs=[
-            (line.run_id, line.node, item_column(line.item), line.at_us, _encode(line))
+            (
+                line.run_id,
+                line.node,
+                item_column(line.item),
+                line.at_us,
+                level_rank(line.level),
+                line.message,
+                encode_line(line),
+            )
             for line in transaction.logs
         ],
         confirmed=list(transaction.outbox_confirmed),
@@ -118,12 +136,16 @@ def _plain(transaction: Transaction) -> list[tuple[str, list[Row]]]:
         ),
         (
             SET_DEAD_LETTER,
-            [(row.letter_id, row.received_at_us, _encode(row)) for row in transaction.dead_letters],
+            [
+                (row.letter_id, row.received_at_us, row.state, letter_search(row), _encode(row))
+                for row in transaction.dead_letters
+            ],
         ),
         (
             ADD_SPAN,
             [(span.trace_id, span.span_id, span.start_us, _encode(span)) for span in transaction.spans],
         ),
+        (ADD_TALLY, [(row.at_s, row.kind, row.name, row.state, row.count) for row in transaction.tallies]),
         (SET_STREAM, [(row.stream, row.created, row.last_sequence) for row in transaction.streams]),
         (SET_CURSOR, list(transaction.cursors.items())),
     ]
