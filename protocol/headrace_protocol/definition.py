@@ -200,6 +200,17 @@ class WorkflowDefinition(msgspec.Struct, frozen=True, kw_only=True, omit_default
         return blake2b(msgspec.msgpack.encode(travelled, order="deterministic"), digest_size=16).hexdigest()
 
 
+def params_schema(definition: WorkflowDefinition) -> dict[str, object]:
+    """JSON Schema (draft 2020-12) of a workflow's params."""
+    return {
+        "type": "object",
+        "properties": definition.params,
+        "required": list(definition.required),
+        "additionalProperties": False,
+        "$defs": definition.schema_definitions,
+    }
+
+
 def nodes_read(binding: Binding) -> Iterator[str]:
     """Ids of the nodes whose results a binding reads."""
     match binding:

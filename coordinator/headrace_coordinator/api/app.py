@@ -13,7 +13,19 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.plugins import PluginProtocol
 from litestar.plugins.core import MsgspecDIPlugin
 
-from headrace_coordinator.api import changes, events, health, openapi, operations, runs, ui, workflows
+from headrace_coordinator.api import (
+    bulk,
+    changes,
+    events,
+    health,
+    letters,
+    logs,
+    openapi,
+    operations,
+    runs,
+    ui,
+    workflows,
+)
 from headrace_coordinator.api.problems import CrossOrigin, Incoming, on_bug, on_headrace_error, on_http_error
 from headrace_coordinator.api.services import ApiSettings, Services, installed_version, wall_clock_us
 from headrace_coordinator.runtime.port import Coordinator
@@ -27,26 +39,39 @@ VERSIONED: list[HTTPRouteHandler] = [
     workflows.workflows_list,
     workflows.workflows_show,
     workflows.workflows_versions,
+    workflows.workflows_grid,
     workflows.workflows_deploy,
     workflows.runs_start,
     runs.runs_list,
+    runs.runs_counts,
+    runs.runs_histogram,
+    bulk.runs_cancel_many,
     runs.runs_show,
     runs.runs_history,
     runs.runs_attempts,
-    runs.runs_logs,
+    logs.runs_logs,
+    logs.logs_summary,
+    logs.logs_search,
+    logs.logs_text,
+    logs.logs_lines,
     runs.runs_explain,
     runs.runs_trace,
+    runs.runs_events,
     runs.runs_result,
     runs.runs_cancel,
     events.events_publish,
     events.events_list,
+    events.events_show,
     changes.changes,
     operations.info,
     operations.workers_list,
     operations.queues_list,
-    operations.dead_letters_list,
-    operations.dead_letters_show,
-    operations.dead_letters_redrive,
+    letters.letters_list,
+    letters.letters_show,
+    letters.letters_redrive,
+    letters.letters_discard,
+    letters.letters_redrive_many,
+    letters.letters_discard_many,
     openapi.document,
 ]
 UNVERSIONED: list[HTTPRouteHandler] = [

@@ -6,12 +6,14 @@ from typing import Annotated
 
 import msgspec
 from litestar import get, post
-from litestar.params import QueryParameter
+from litestar.di import NamedDependency, Provide
+from litestar.params import PathParameter, QueryParameter
 
+from headrace_coordinator.api.bodies import parse_time
 from headrace_coordinator.api.problems import Incoming, problems
-from headrace_coordinator.api.runs import Limit
+from headrace_coordinator.api.runs import POSITION_MAX, Limit
 from headrace_coordinator.api.services import Given
-from headrace_coordinator.queries.lists import EventPage, list_events
+from headrace_coordinator.queries.events import EventDetail, EventFilter, EventPage, list_events, show_event
 from headrace_protocol.cloudevent import CloudEvent, decode_http
 
 
@@ -50,17 +52,54 @@ async def events_publish(services: Given, request: Incoming) -> EventsReply:
     return EventsReply(events=tuple(taken))
 
 
+def event_filter(
+    event_type: Annotated[str | None, QueryParameter(name="type", description="Only this type.")] = None,
+    source: Annotated[str | None, QueryParameter(description="Only this source.")] = None,
+    event_id: Annotated[str | None, QueryParameter(name="id", description="Only this id.")] = None,
+    q: Annotated[
+        str | None, QueryParameter(description="Part of the id, source, type, subject or data.")
+    ] = None,
+    received_from: Annotated[
+        str | None, QueryParameter(name="from", description="Received at this time or later.")
+    ] = None,
+    before: Annotated[str | None, QueryParameter(description="Received before this time.")] = None,
+) -> EventFilter:
+    return EventFilter(
+        type=event_type,
+        source=source,
+        event_id=event_id,
+        text=q or None,
+        from_us=parse_time(received_from, "from"),
+        before_us=parse_time(before, "before"),
+    )
+
+
 @get(
     "/events",
     operation_id="listEvents",
     summary="List the events that were received, newest first",
+    description="A search looks at 20,000 events for one page; `next` goes on behind them.",
     tags=["events"],
+    dependencies={"where": Provide(event_filter, sync_to_thread=False)},
     responses=problems(400),
 )
 async def events_list(
     services: Given,
-    event_type: Annotated[str | None, QueryParameter(name="type", description="Only this type.")] = None,
+    where: NamedDependency[EventFilter],
     cursor: Annotated[str | None, QueryParameter(description="`next` of the page before.")] = None,
     limit: Limit = 50,
 ) -> EventPage:
-    return await list_events(services.store, event_type, cursor, limit)
+    return await list_events(services.store, where, cursor, limit)
+
+
+@get(
+    "/events/{position:int}",
+    operation_id="showEvent",
+    summary="Show an event with the runs that it started",
+    tags=["events"],
+    responses=problems(400, 404),
+)
+async def events_show(
+    services: Given, position: Annotated[int, PathParameter(ge=0, le=POSITION_MAX)]
+) -> EventDetail:
+    return await show_event(services.store, position, services.now_us())

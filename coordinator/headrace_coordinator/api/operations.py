@@ -1,22 +1,13 @@
-"""Workers, queues, dead letters, and what this coordinator is."""
+"""Workers, queues, and what this coordinator is."""
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import msgspec
-from litestar import get, post
-from litestar.params import FromPath, QueryParameter
+from litestar import get
+from litestar.params import FromPath
 
 from headrace_coordinator.api.problems import problems
-from headrace_coordinator.api.runs import Limit
-from headrace_coordinator.api.services import Given, Services
-from headrace_coordinator.queries.lists import (
-    DeadLetterPage,
-    DeadLetterView,
-    dead_letter_view,
-    list_dead_letters,
-)
+from headrace_coordinator.api.services import Given
 from headrace_coordinator.runtime.port import QueueView, WorkerView
 from headrace_protocol import PROTOCOL_VERSION
 from headrace_protocol.errors import ERROR_TABLE, ErrorCode, NotFound
@@ -92,45 +83,6 @@ async def queues_list(services: Given) -> QueueList:
 
 
 @get(
-    "/dead-letters",
-    operation_id="listDeadLetters",
-    summary="List messages that could not be processed, newest first",
-    tags=["operations"],
-    responses=problems(400),
-)
-async def dead_letters_list(
-    services: Given,
-    cursor: Annotated[str | None, QueryParameter(description="`next` of the page before.")] = None,
-    limit: Limit = 50,
-) -> DeadLetterPage:
-    return await list_dead_letters(services.store, cursor, limit)
-
-
-@get(
-    "/dead-letters/{letter_id:str}",
-    operation_id="showDeadLetter",
-    summary="Show a dead letter with its body",
-    tags=["operations"],
-    responses=problems(400, 404),
-)
-async def dead_letters_show(services: Given, letter_id: FromPath[str]) -> DeadLetterView:
-    return await _dead_letter(services, letter_id)
-
-
-@post(
-    "/dead-letters/{letter_id:str}/redrive",
-    operation_id="redriveDeadLetter",
-    summary="Publish a dead letter's message again",
-    tags=["operations"],
-    status_code=200,
-    responses=problems(400, 403, 404, 409, 503),
-)
-async def dead_letters_redrive(services: Given, letter_id: FromPath[str]) -> DeadLetterView:
-    await services.coordinator.redrive(letter_id)
-    return await _dead_letter(services, letter_id)
-
-
-@get(
     "/errors/{code:str}",
     operation_id="errorMeaning",
     summary="What an error code means",
@@ -143,15 +95,3 @@ async def error_meaning(code: FromPath[str]) -> ErrorMeaning:
     except ValueError:
         raise NotFound("there is no such error code", where="code", found=code) from None
     return ErrorMeaning(code=known, meaning=ERROR_TABLE[known].meaning, remedy=ERROR_TABLE[known].remedy)
-
-
-async def _dead_letter(services: Services, letter_id: str) -> DeadLetterView:
-    letter = await services.store.dead_letter(letter_id)
-    if letter is None:
-        raise NotFound(
-            "there is no such dead letter",
-            where="letter_id",
-            found=letter_id,
-            fix="List them with `headrace deadletters list`.",
-        )
-    return dead_letter_view(letter)

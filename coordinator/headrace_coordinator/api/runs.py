@@ -15,25 +15,26 @@ from headrace_coordinator.api.live import live_facts
 from headrace_coordinator.api.problems import Incoming, problems
 from headrace_coordinator.api.services import Given
 from headrace_coordinator.engine.state import RunState
+from headrace_coordinator.queries.events import EventList, events_of_run
 from headrace_coordinator.queries.explain import Explanation, explain
 from headrace_coordinator.queries.jaeger import jaeger_json
 from headrace_coordinator.queries.lists import (
     AttemptPage,
     HistoryPage,
-    LogPage,
     RunPage,
     list_attempts,
     list_history,
-    list_logs,
     list_runs,
 )
 from headrace_coordinator.queries.runs import ResultView, find_run, load_run, node_result, show_run
+from headrace_coordinator.queries.statistics import RunCounts, RunHistogram, count_runs, run_histogram
 from headrace_coordinator.queries.trace import TraceView, trace_view
 from headrace_coordinator.queries.views import RunDetail
 from headrace_coordinator.store.port import RunFilter
 from headrace_protocol.messages import CancelRun
 
 POSITION_MAX = 2**62
+RunLimit = Annotated[int, QueryParameter(ge=1, le=1_000, description="At most so many.")]
 Limit = Annotated[int, QueryParameter(ge=1, le=500, description="At most so many.")]
 After = Annotated[int, QueryParameter(ge=0, le=POSITION_MAX, description="Go on after this.")]
 
@@ -99,9 +100,38 @@ async def runs_list(
     services: Given,
     where: NamedDependency[RunFilter],
     cursor: Annotated[str | None, QueryParameter(description="`next` of the page before.")] = None,
-    limit: Limit = 50,
+    limit: RunLimit = 50,
 ) -> RunPage:
     return await list_runs(services.store, where, cursor, limit, services.now_us())
+
+
+@get(
+    "/runs/counts",
+    operation_id="countRuns",
+    summary="How many runs there are, by state",
+    description="Counting stops at 10,000 of each state; `more` says that there are others.",
+    tags=["runs"],
+    dependencies={"where": Provide(run_filter, sync_to_thread=False)},
+    responses=problems(400),
+)
+async def runs_counts(services: Given, where: NamedDependency[RunFilter]) -> RunCounts:
+    return await count_runs(services.store, where)
+
+
+@get(
+    "/runs/histogram",
+    operation_id="runHistogram",
+    summary="When runs were created, by state",
+    tags=["runs"],
+    dependencies={"where": Provide(run_filter, sync_to_thread=False)},
+    responses=problems(400),
+)
+async def runs_histogram(
+    services: Given,
+    where: NamedDependency[RunFilter],
+    buckets: Annotated[int, QueryParameter(ge=1, le=500)] = 60,
+) -> RunHistogram:
+    return await run_histogram(services.store, where, buckets, services.now_us())
 
 
 @get(
@@ -148,24 +178,6 @@ async def runs_attempts(
 
 
 @get(
-    "/runs/{run_id:str}/logs",
-    operation_id="runLogs",
-    summary="What the tasks of a run logged, oldest first",
-    tags=["runs"],
-    responses=problems(400, 404),
-)
-async def runs_logs(
-    services: Given,
-    run_id: FromPath[str],
-    node: FromQuery[str | None] = None,
-    item: Annotated[int | None, QueryParameter(ge=0, le=POSITION_MAX)] = None,
-    after: After = 0,
-    limit: Limit = 200,
-) -> LogPage:
-    return await list_logs(services.store, run_id, node, item, after, limit, services.now_us())
-
-
-@get(
     "/runs/{run_id:str}/explain",
     operation_id="explainRun",
     summary="Why a run is where it is, and what to do",
@@ -176,6 +188,18 @@ async def runs_explain(services: Given, run_id: FromPath[str]) -> Explanation:
     full = await load_run(services.store, run_id)
     facts = await live_facts(services.coordinator, run_id)
     return explain(full.stored, full.definition, facts, services.now_us())
+
+
+@get(
+    "/runs/{run_id:str}/events",
+    operation_id="runEvents",
+    summary="The event that started a run",
+    tags=["runs"],
+    responses=problems(400, 404),
+)
+async def runs_events(services: Given, run_id: FromPath[str]) -> EventList:
+    stored = await find_run(services.store, run_id)
+    return await events_of_run(services.store, stored.head)
 
 
 @get(

@@ -12,6 +12,7 @@ from litestar.params import FromPath, QueryParameter
 from headrace_coordinator.api.bodies import read_body
 from headrace_coordinator.api.problems import Incoming, problems
 from headrace_coordinator.api.services import Given, Services
+from headrace_coordinator.queries.grid import Grid, workflow_grid
 from headrace_coordinator.queries.workflows import (
     VersionList,
     WorkflowDetail,
@@ -93,6 +94,21 @@ async def workflows_show(
 )
 async def workflows_versions(services: Given, name: FromPath[str]) -> VersionList:
     return await list_versions(services.store, name)
+
+
+@get(
+    "/workflows/{name:str}/grid",
+    operation_id="workflowGrid",
+    summary="The last runs of a workflow against its nodes",
+    tags=["workflows"],
+    responses=problems(400, 404),
+)
+async def workflows_grid(
+    services: Given,
+    name: FromPath[str],
+    count: Annotated[int, QueryParameter(name="runs", ge=1, le=1_000, description="How many runs.")] = 100,
+) -> Grid:
+    return await workflow_grid(services.store, name, count, services.now_us())
 
 
 @put(

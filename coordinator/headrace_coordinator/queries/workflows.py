@@ -15,6 +15,7 @@ from headrace_protocol.definition import (
     NodeDefinition,
     Trigger,
     WorkflowDefinition,
+    params_schema,
     reads,
     upstream,
 )
@@ -78,6 +79,8 @@ class WorkflowDetail(WorkflowSummary, frozen=True, kw_only=True):
 
     graph: Graph
     definition: WorkflowDefinition
+    params_schema: dict[str, object]
+    """JSON Schema (draft 2020-12) of the params, with their defaults: what a form for starting a run is made of."""
 
 
 class WorkflowList(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,7 +120,10 @@ async def show_workflow(store: Reader, name: str, version: str | None, now_us: i
     row = await find_workflow(store, name, version)
     summary = await _summary(store, row, await store.count_runs(), await store.schedules(), now_us)
     return WorkflowDetail(
-        **msgspec.structs.asdict(summary), graph=graph_of(row.definition), definition=row.definition
+        **msgspec.structs.asdict(summary),
+        graph=graph_of(row.definition),
+        definition=row.definition,
+        params_schema=_form_schema(row.definition),
     )
 
 
@@ -163,6 +169,15 @@ def graph_of(definition: WorkflowDefinition) -> Graph:
         for source in upstream(node)
     ]
     return Graph(nodes=tuple(_graph_node(node, definition) for node in definition.nodes), edges=tuple(edges))
+
+
+def _form_schema(definition: WorkflowDefinition) -> dict[str, object]:
+    """The schema of the params, which tells the defaults too."""
+    properties = {
+        name: {**schema, "default": definition.defaults[name]} if name in definition.defaults else schema
+        for name, schema in definition.params.items()
+    }
+    return {**params_schema(definition), "properties": properties}
 
 
 def trigger_text(trigger: Trigger) -> str:

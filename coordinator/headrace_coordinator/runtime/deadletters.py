@@ -6,8 +6,8 @@ from hashlib import blake2b
 
 from headrace_coordinator.bus.port import Incoming
 from headrace_coordinator.runtime import metrics
-from headrace_coordinator.store.records import DeadLetter
-from headrace_protocol.errors import ErrorCode, HeadraceError
+from headrace_coordinator.store.records import DeadLetter, LetterState
+from headrace_protocol.errors import Conflict, ErrorCode, HeadraceError
 from headrace_protocol.messages import Rejected
 
 _STREAM, _SEQUENCE_V1, _SEQUENCE_V2, _V1_TOKENS = 2, 5, 7, 9
@@ -43,6 +43,17 @@ def dead_letter(message: Incoming, error: HeadraceError, now_us: int, *, also: s
         body=message.body,
         error=error.info(),
     )
+
+
+def check_open(letter: DeadLetter) -> None:
+    """Raises Conflict for a letter with which something has been done."""
+    if letter.state is not LetterState.OPEN:
+        raise Conflict(
+            f"the dead letter is already {letter.state}",
+            where=letter.letter_id,
+            found=letter.state,
+            expected=LetterState.OPEN,
+        )
 
 
 def _text(value: str) -> str:

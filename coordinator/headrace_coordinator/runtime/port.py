@@ -73,8 +73,12 @@ class Commands(Protocol):
         """Ids of the runs that the event started, now or when it was delivered before."""
         ...
 
-    async def redrive(self, letter_id: str) -> None:
-        """Publish a dead letter's message again on its subject. Raises NotFound."""
+    async def redrive(self, letter_id: str, by: str = "", reason: str = "") -> None:
+        """Publish a dead letter's message again on its subject. Raises NotFound, Conflict when no stream takes it."""
+        ...
+
+    async def discard(self, letter_id: str, by: str = "", reason: str = "") -> None:
+        """Put an open dead letter aside. Raises NotFound, Conflict when it is not open."""
         ...
 
 

@@ -14,7 +14,7 @@ from headrace_coordinator.engine.plan import Plan, compile_plan
 from headrace_coordinator.store.port import Reader
 from headrace_coordinator.store.records import DefinitionRow
 from headrace_protocol.codec import raw
-from headrace_protocol.definition import WorkflowDefinition
+from headrace_protocol.definition import WorkflowDefinition, params_schema
 from headrace_protocol.errors import DefinitionError, NotFound, ParamsError
 
 PLANS_KEPT = 1_000
@@ -74,17 +74,6 @@ class Entry:
         if self._validator is None:
             self._validator = jsonschema_rs.Draft202012Validator(params_schema(self.definition))
         return self._validator
-
-
-def params_schema(definition: WorkflowDefinition) -> dict[str, object]:
-    """JSON Schema (draft 2020-12) of a workflow's params."""
-    return {
-        "type": "object",
-        "properties": definition.params,
-        "required": list(definition.required),
-        "additionalProperties": False,
-        "$defs": definition.schema_definitions,
-    }
 
 
 def _short(text: object) -> str:

@@ -13,7 +13,7 @@ import msgspec
 
 from headrace_coordinator.bus.limits import check_size, is_subject
 from headrace_coordinator.bus.port import BusError, Incoming
-from headrace_coordinator.runtime.deadletters import dead_letter, understood
+from headrace_coordinator.runtime.deadletters import check_open, dead_letter, understood
 from headrace_coordinator.runtime.envelope import Envelope, Write
 from headrace_coordinator.runtime.fleet import Fleet
 from headrace_coordinator.runtime.keeper import Keeper
@@ -133,16 +133,29 @@ class RunningCoordinator:
         await self._publish(message)
         return tuple(reply.run_id for reply in replies)
 
-    async def redrive(self, letter_id: str) -> None:
-        letter = await self.store.dead_letter(letter_id)
-        if letter is None:
-            raise NotFound(f"there is no dead letter {letter_id}", where="dead letter", found=letter_id)
+    async def redrive(self, letter_id: str, by: str = "", reason: str = "") -> None:
+        letter = await self._letter(letter_id)
         self._check_redrivable(letter)
         kept = {name: value for name, value in letter.headers.items() if not name.startswith("Nats-")}
-        done = msgspec.structs.replace(letter, redriven_at_us=self._clock.now_us())
+        now_us = self._clock.now_us()
+        done = msgspec.structs.replace(
+            letter, redriven_at_us=now_us, discarded_at_us=None, by=by, reason=reason
+        )
         await self._publish(
             OutboxMessage(letter.subject, kept, letter.body), lambda t: t.dead_letters.append(done)
         )
+
+    async def discard(self, letter_id: str, by: str = "", reason: str = "") -> None:
+        letter = await self._letter(letter_id)
+        check_open(letter)
+        done = msgspec.structs.replace(letter, discarded_at_us=self._clock.now_us(), by=by, reason=reason)
+        raised(await self._shards.ask(0, Envelope(write=lambda t: t.dead_letters.append(done))))
+
+    async def _letter(self, letter_id: str) -> DeadLetter:
+        letter = await self.store.dead_letter(letter_id)
+        if letter is None:
+            raise NotFound(f"there is no dead letter {letter_id}", where="dead letter", found=letter_id)
+        return letter
 
     def _check_redrivable(self, letter: DeadLetter) -> None:
         """What no stream takes would be published for ever."""

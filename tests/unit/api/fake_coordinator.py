@@ -16,9 +16,10 @@ from headrace_coordinator.engine.state import Run, RunState
 from headrace_coordinator.engine.transitions.start import new_run, restore
 from headrace_coordinator.queries.runs import find_run
 from headrace_coordinator.queries.workflows import find_workflow
+from headrace_coordinator.runtime.deadletters import check_open
 from headrace_coordinator.runtime.port import QueueView, ReadinessView, WorkerView
 from headrace_coordinator.store.memory import MemoryStore
-from headrace_coordinator.store.records import DefinitionRow, EventRecord, NodeRow, Transaction
+from headrace_coordinator.store.records import DeadLetter, DefinitionRow, EventRecord, NodeRow, Transaction
 from headrace_protocol.checks import check_definition
 from headrace_protocol.cloudevent import CloudEvent, encode_structured
 from headrace_protocol.codec import raw
@@ -115,12 +116,22 @@ class FakeCoordinator:
         await self.store.commit(Transaction(events=[record]))
         return tuple(runs)
 
-    async def redrive(self, letter_id: str) -> None:
+    async def redrive(self, letter_id: str, by: str = "", reason: str = "") -> None:
+        letter = await self._letter(letter_id)
+        redriven = msgspec.structs.replace(letter, redriven_at_us=self._tick(), by=by, reason=reason)
+        await self.store.commit(Transaction(dead_letters=[redriven]))
+
+    async def discard(self, letter_id: str, by: str = "", reason: str = "") -> None:
+        letter = await self._letter(letter_id)
+        check_open(letter)
+        discarded = msgspec.structs.replace(letter, discarded_at_us=self._tick(), by=by, reason=reason)
+        await self.store.commit(Transaction(dead_letters=[discarded]))
+
+    async def _letter(self, letter_id: str) -> DeadLetter:
         letter = await self.store.dead_letter(letter_id)
         if letter is None:
             raise NotFound("there is no such dead letter", where="letter_id", found=letter_id)
-        redriven = msgspec.structs.replace(letter, redriven_at_us=self._tick())
-        await self.store.commit(Transaction(dead_letters=[redriven]))
+        return letter
 
     def readiness(self) -> ReadinessView:
         return self.ready

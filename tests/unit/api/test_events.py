@@ -72,3 +72,35 @@ async def test_events_are_listed_newest_first(http: httpx.AsyncClient) -> None:
     assert rest["next"] is None
     typed = (await http.get("/api/v1/events", params={"type": "a.b"})).json()
     assert [event["event_id"] for event in typed["events"]] == ["3", "1"]
+
+
+async def test_events_are_searched_and_lead_to_runs_and_back(http: httpx.AsyncClient) -> None:
+    for number in range(4):
+        event = {
+            **EVENT,
+            "id": f"e{number}",
+            "source": f"/s{number % 2}",
+            "data": {"month": f"2013-0{number}"},
+        }
+        await http.post(
+            "/api/v1/events",
+            content=msgspec.json.encode(event),
+            headers={"content-type": "application/cloudevents+json"},
+        )
+
+    async def found(**params: str | int) -> list[str]:
+        page = (await http.get("/api/v1/events", params=params)).json()
+        return [event["event_id"] for event in page["events"]]
+
+    assert await found(source="/s1") == ["e3", "e1"]
+    assert await found(id="e2") == ["e2"]
+    assert await found(q='"MONTH":"2013-01"') == ["e1"]
+    assert await found(q="nowhere") == []
+    page = (await http.get("/api/v1/events", params={"source": "/s1", "limit": 1})).json()
+    assert await found(source="/s1", limit=1, cursor=page["next"]) == ["e1"]
+    times = [one["received_at_us"] for one in (await http.get("/api/v1/events")).json()["events"]]
+    assert await found(**{"from": times[2], "before": times[0]}) == ["e2", "e1"]
+    detail = (await http.get(f"/api/v1/events/{page['events'][0]['position']}")).json()
+    assert [run["event_id"] for run in detail["started"]] == ["e3"]
+    back = (await http.get(f"/api/v1/runs/{detail['started'][0]['run_id']}/events")).json()
+    assert [event["event_id"] for event in back["events"]] == ["e3"]

@@ -11,10 +11,9 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from headrace_coordinator.api.app import Api
 from headrace_coordinator.runtime.port import QueueView, ReadinessView
 from headrace_coordinator.store.memory import MemoryStore
-from headrace_coordinator.store.records import DeadLetter, ScheduleState, Transaction
+from headrace_coordinator.store.records import ScheduleState, Transaction
 from headrace_protocol.codec import encode
 from headrace_protocol.definition import WorkflowDefinition
-from headrace_protocol.errors import ErrorInfo
 from tests.unit.api.fake_coordinator import FakeCoordinator
 from tests.unit.api.samples import FLIGHTS
 
@@ -68,31 +67,6 @@ async def test_a_wrong_definition_names_the_place(http: httpx.AsyncClient) -> No
     assert answer.json()["where"] == "workflow flights"
 
 
-async def test_dead_letters(http: httpx.AsyncClient, store: MemoryStore) -> None:
-    error = ErrorInfo(code="protocol.malformed", message="no")
-    letters = [
-        DeadLetter(
-            letter_id=f"l{number}",
-            received_at_us=number + 1,
-            subject="hr.test.in.0.outcome.x",
-            headers={},
-            body=b"text" if number else b"\xff",
-            error=error,
-        )
-        for number in range(3)
-    ]
-    await store.commit(Transaction(dead_letters=letters))
-    page = (await http.get("/api/v1/dead-letters", params={"limit": 2})).json()
-    assert [letter["letter_id"] for letter in page["dead_letters"]] == ["l2", "l1"]
-    assert page["dead_letters"][0]["body"] is None
-    rest = (await http.get("/api/v1/dead-letters", params={"cursor": page["next"]})).json()
-    assert [letter["letter_id"] for letter in rest["dead_letters"]] == ["l0"]
-    assert (await http.get("/api/v1/dead-letters/l1")).json()["body"] == "text"
-    assert (await http.get("/api/v1/dead-letters/l0")).json()["body_base64"] == "/w=="
-    redriven = await http.post("/api/v1/dead-letters/l1/redrive")
-    assert (redriven.status_code, redriven.json()["redriven_at_us"] > 0) == (200, True)
-
-
 async def test_info(http: httpx.AsyncClient) -> None:
     info = (await http.get("/api/v1/info")).json()
     assert (info["version"], info["namespace"], info["store"]) == ("1.2.3", "test", "memory")
@@ -141,7 +115,10 @@ async def test_the_description_names_everything(http: httpx.AsyncClient, app: Ap
     operations = [one for path in document["paths"].values() for one in path.values()]
     assert all(one["summary"] and one["tags"] and one["operationId"] for one in operations)
     bodies = {one["operationId"] for one in operations if "requestBody" in one}
-    assert bodies == {"startRun", "cancelRun", "publishEvents", "deployWorkflow"}
+    assert bodies == {
+        *("startRun", "cancelRun", "cancelRuns", "publishEvents", "deployWorkflow"),
+        *("redriveDeadLetter", "redriveDeadLetters", "discardDeadLetter", "discardDeadLetters"),
+    }
     parameters = document["paths"]["/api/v1/runs"]["get"]["parameters"]
     names = {parameter["name"] for parameter in parameters}
     assert names == {

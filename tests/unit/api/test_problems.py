@@ -27,7 +27,7 @@ CASES: list[tuple[str, str, dict[str, object], int, str]] = [
     ("GET", "/api/v1/runs/nope/trace", {}, 404, "request.not_found"),
     ("POST", "/api/v1/runs/nope/cancel", {}, 404, "request.not_found"),
     ("GET", "/api/v1/runs?limit=0", {}, 400, "request.invalid"),
-    ("GET", "/api/v1/runs?limit=501", {}, 400, "request.invalid"),
+    ("GET", "/api/v1/runs?limit=1001", {}, 400, "request.invalid"),
     ("GET", "/api/v1/runs?limit=many", {}, 400, "request.invalid"),
     ("GET", "/api/v1/runs?state=happy", {}, 400, "request.invalid"),
     ("GET", "/api/v1/runs?cursor=%00", {}, 400, "request.invalid"),
@@ -53,6 +53,15 @@ CASES: list[tuple[str, str, dict[str, object], int, str]] = [
     ("GET", "/api/v1/dead-letters/nope", {}, 404, "request.not_found"),
     ("POST", "/api/v1/dead-letters/nope/redrive", {}, 404, "request.not_found"),
     ("GET", "/errors/nope", {}, 404, "request.not_found"),
+    ("GET", "/api/v1/runs/nope/logs.txt", {}, 404, "request.not_found"),
+    ("GET", "/api/v1/runs/nope/logs/summary", {}, 404, "request.not_found"),
+    ("GET", "/api/v1/runs/nope/logs/search?q=x", {}, 404, "request.not_found"),
+    ("GET", "/api/v1/runs/nope/events", {}, 404, "request.not_found"),
+    ("GET", "/api/v1/workflows/nope/grid", {}, 404, "request.not_found"),
+    ("GET", "/api/v1/events/7", {}, 404, "request.not_found"),
+    ("POST", "/api/v1/dead-letters/nope/discard", {}, 404, "request.not_found"),
+    ("POST", "/api/v1/dead-letters/redrive", {}, 400, "request.invalid"),
+    ("POST", "/api/v1/runs/cancel", {}, 400, "request.invalid"),
 ]
 
 
