@@ -35,7 +35,7 @@ CHECKS = [
 OPERATIONS = [
     str(handler.operation_id)
     for handler in [*VERSIONED, *UNVERSIONED]
-    if handler.operation_id and handler.operation_id not in ("changes", "live")
+    if handler.operation_id and handler.operation_id not in ("changes", "followLive")
 ]
 
 

@@ -16,20 +16,18 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 
 import msgspec
-from litestar import Response, get
+from litestar import get
 from litestar.params import QueryParameter
-from litestar.response.base import ASGIResponse
-from litestar.types import Receive, Send
+from litestar.types import Send
 
 from headrace_coordinator.api.problems import Incoming, problems
 from headrace_coordinator.api.runs import POSITION_MAX
 from headrace_coordinator.api.services import Given, Services
+from headrace_coordinator.api.sse import RETRY, EventStream
 from headrace_protocol.errors import RequestError
 from headrace_protocol.messages import LifecycleBatch
 
 PAGE = 500
-RETRY = b"retry: 1000\n\n"
-HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 class ChangeFilter(msgspec.Struct, frozen=True):
@@ -159,49 +157,6 @@ class Follower:
             await self._send({"type": "http.response.body", "body": body, "more_body": True})
 
 
-class ChangeStream(Response[None]):
-    """The response that carries the stream."""
-
-    def __init__(self, services: Services, position: int, wanted: ChangeFilter) -> None:
-        super().__init__(None, headers=HEADERS, media_type="text/event-stream", status_code=200)
-        self.services = services
-        self.position = position
-        self.wanted = wanted
-
-    def to_asgi_response(self, *_: object, is_head_response: bool = False, **__: object) -> ASGIResponse:
-        return _Streaming(self, is_head_response)
-
-
-class _Streaming(ASGIResponse):
-    _should_set_content_length = False
-
-    def __init__(self, stream: ChangeStream, is_head_response: bool) -> None:
-        super().__init__(
-            headers=stream.headers,
-            media_type=str(stream.media_type),
-            status_code=200,
-            is_head_response=is_head_response,
-        )
-        self.stream = stream
-
-    async def send_body(self, send: Send, receive: Receive) -> None:
-        services = self.stream.services
-        follower = Follower(services, self.stream.position, self.stream.wanted, send)
-        services.streams.add(follower)
-        watching = asyncio.create_task(_watch(follower, receive))
-        try:
-            await follower.follow()
-            if not follower.gone:
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
-        except TimeoutError:
-            # Without its last part the server closes the connection, and the client comes back when it can.
-            return
-        finally:
-            services.streams.discard(follower)
-            watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
-
-
 @get(
     "/changes",
     operation_id="changes",
@@ -221,23 +176,16 @@ async def changes(
     ] = None,
     run_id: Annotated[str | None, QueryParameter(description="Only this run.")] = None,
     workflow: Annotated[str | None, QueryParameter(description="Only runs of this workflow.")] = None,
-) -> ChangeStream:
+) -> EventStream:
     last = request.headers.get("last-event-id", "").strip()
     if last and not (last.isascii() and last.isdigit() and len(last) <= 18):
         raise RequestError(
             "not a position", where="Last-Event-ID", found=repr(last[:80]), expected="the id of an event"
         )
     position = int(last) if last else after
-    if position is None:
-        position = await services.store.last_position()
-    return ChangeStream(services, position, ChangeFilter(run_id, workflow))
-
-
-async def _watch(follower: Follower, receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    follower.gone = True
-    follower.wake()
+    begins = await services.store.last_position() if position is None else position
+    wanted = ChangeFilter(run_id, workflow)
+    return EventStream(services, lambda send: Follower(services, begins, wanted, send))
 
 
 def _frame(batch: LifecycleBatch) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
@@ -11,7 +12,7 @@ from typing import Protocol
 import msgspec
 from litestar.di import NamedDependency
 
-from headrace_coordinator.runtime.port import Coordinator
+from headrace_coordinator.runtime.port import Coordinator, QueueView
 from headrace_coordinator.store.port import Reader
 
 
@@ -28,6 +29,10 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     """A client of a stream that takes nothing for this long is cut; it resumes with its last id."""
     change_buffer: int = 1_000
     """Live changes kept for one client; with more, it is served from the store again."""
+    live_pace_s: float = 0.05
+    """What comes within this time is sent to a browser together."""
+    snapshot_s: float = 1.0
+    """How often workers and queues are looked at while somebody watches them."""
     max_body_bytes: int = 10_000_000
     jaeger_url_template: str = ""
     """Where the web UI links a trace to: `{trace_id}` stands for its id. Empty: no link."""
@@ -39,6 +44,24 @@ class Wakeable(Protocol):
     """A stream that is told of the end."""
 
     def wake(self) -> None: ...
+
+
+class FreshQueues:
+    """The queues as the bus shows them, asked for at most so often, whoever watches."""
+
+    def __init__(self, coordinator: Coordinator, fresh_s: float) -> None:
+        self._coordinator = coordinator
+        self._fresh_s = fresh_s
+        self._asked_at = 0.0
+        self._asking: asyncio.Task[tuple[QueueView, ...]] | None = None
+
+    async def get(self) -> tuple[QueueView, ...]:
+        """Raises Unavailable without a bus."""
+        now = time.monotonic()
+        if self._asking is None or (self._asking.done() and now - self._asked_at >= self._fresh_s):
+            self._asked_at = now
+            self._asking = asyncio.ensure_future(self._coordinator.queues())
+        return await asyncio.shield(self._asking)
 
 
 class Services:
@@ -60,6 +83,7 @@ class Services:
         self.now_us = now_us
         self.metrics = metrics
         self.started_at_us = now_us()
+        self.queues = FreshQueues(coordinator, settings.snapshot_s)
         self.streams: set[Wakeable] = set()
         self.closing = False
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 
 from headrace_coordinator.bus.port import Bus, Incoming, Subscription
+from headrace_coordinator.runtime.arrivals import Arrivals
 from headrace_coordinator.runtime.clock import Clock
 from headrace_coordinator.runtime.deadletters import dead_letter, understood
 from headrace_coordinator.store.port import Store
@@ -26,11 +27,14 @@ BATCH = 256
 class Keeper:
     """Reads HR_LOGS and writes the store."""
 
-    def __init__(self, topology: Topology, bus: Bus, store: Store, clock: Clock, *, spans: bool) -> None:
+    def __init__(
+        self, topology: Topology, bus: Bus, store: Store, clock: Clock, arrivals: Arrivals, *, spans: bool
+    ) -> None:
         self._topology = topology
         self._bus = bus
         self._store = store
         self._clock = clock
+        self._arrivals = arrivals
         self._spans = spans
         self._waiting: list[Incoming] = []
         self._wake = asyncio.Event()
@@ -76,10 +80,12 @@ class Keeper:
     async def _commit(self, transaction: Transaction) -> None:
         while True:
             try:
-                return await self._store.commit(transaction)
+                await self._store.commit(transaction)
             except Unavailable as error:
                 log.error("logs cannot be stored: %s", error)
                 await self._clock.sleep(RETRY_S)
+            else:
+                return self._arrivals.committed(transaction)
 
     async def _single_out(self, messages: list[Incoming]) -> None:
         """One message that cannot be stored does not take the others with it."""

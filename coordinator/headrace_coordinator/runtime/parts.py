@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from headrace_coordinator.bus.port import Bus, ResultBucket
+from headrace_coordinator.runtime.arrivals import Arrivals
 from headrace_coordinator.runtime.changes import Changes
 from headrace_coordinator.runtime.clock import Clock
 from headrace_coordinator.runtime.collect import Collector
@@ -37,4 +38,5 @@ class Parts:
         self.collector = Collector(store, results, clock)
         self.offloader = Offloader(results, clock)
         self.changes = Changes()
+        self.arrivals = Arrivals()
         self.outbox = Outbox(bus)

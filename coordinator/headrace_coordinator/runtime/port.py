@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Protocol
 
 import msgspec
 
+from headrace_coordinator.runtime.arrivals import Arrival
 from headrace_protocol.cloudevent import CloudEvent
 from headrace_protocol.definition import WorkflowDefinition
 from headrace_protocol.messages import CancelRun, CommandReply, HeldAttempt, LifecycleBatch, StartRun
@@ -93,6 +94,10 @@ class Live(Protocol):
 
     def held(self, run_id: str) -> tuple[tuple[str, HeldAttempt], ...]:
         """(worker, attempt) pairs: attempts of the run that a worker is working on now."""
+        ...
+
+    def arrivals(self, listener: Callable[[Arrival], None]) -> AbstractContextManager[None]:
+        """Call back on the loop, after each commit, for each kind of row that it added."""
         ...
 
     def changes(self) -> AbstractAsyncContextManager[AsyncIterator[LifecycleBatch]]:

@@ -85,6 +85,7 @@ class Shard:
         self._outbox = parts.outbox
         self._offloader = parts.offloader
         self._changes = parts.changes
+        self._arrivals = parts.arrivals
         self._clock = parts.clock
         self._hooks = hooks
         self._inbox: deque[Envelope] = deque()
@@ -333,6 +334,7 @@ class Shard:
             self._hooks.collect(self.fence.shard, effect)
         self._over += turn.finished
         self._changes.tell(turn.transaction.history)
+        self._arrivals.committed(turn.transaction)
         if trip.failed:
             self.put(Envelope(inputs=tuple(OutcomeReceived(outcome) for outcome in trip.failed)))
 

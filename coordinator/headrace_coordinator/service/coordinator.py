@@ -6,13 +6,14 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 
 import msgspec
 
 from headrace_coordinator.bus.limits import check_size, is_subject
 from headrace_coordinator.bus.port import BusError, Incoming
+from headrace_coordinator.runtime.arrivals import Arrival
 from headrace_coordinator.runtime.deadletters import check_open, dead_letter, understood
 from headrace_coordinator.runtime.envelope import Envelope, Write
 from headrace_coordinator.runtime.fleet import Fleet
@@ -75,7 +76,7 @@ class RunningCoordinator:
         self._schedules = ScheduleRunner(topology.namespace, store, self._shards, clock)
         self._deployment = Deployment(self._registry, self._matcher, self._schedules, self._shards, clock)
         self._vigil = Vigil(parts, self._fleet, self._shards, sweep_s=options.sweep_s)
-        self._keeper = Keeper(topology, bus, store, clock, spans=options.keep_spans)
+        self._keeper = Keeper(topology, bus, store, clock, parts.arrivals, spans=options.keep_spans)
         self._background: set[asyncio.Task[None]] = set()
         self._ready = False
 
@@ -267,6 +268,9 @@ class RunningCoordinator:
 
     def held(self, run_id: str) -> tuple[tuple[str, HeldAttempt], ...]:
         return self._fleet.held(run_id)
+
+    def arrivals(self, listener: Callable[[Arrival], None]) -> AbstractContextManager[None]:
+        return self.parts.arrivals.listen(listener)
 
     def changes(self) -> AbstractAsyncContextManager[AsyncIterator[LifecycleBatch]]:
         return self.parts.changes.listen()

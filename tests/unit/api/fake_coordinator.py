@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 
 import msgspec
 
@@ -16,6 +16,7 @@ from headrace_coordinator.engine.state import Run, RunState
 from headrace_coordinator.engine.transitions.start import new_run, restore
 from headrace_coordinator.queries.runs import find_run
 from headrace_coordinator.queries.workflows import find_workflow
+from headrace_coordinator.runtime.arrivals import Arrivals, Listener
 from headrace_coordinator.runtime.deadletters import check_open
 from headrace_coordinator.runtime.port import QueueView, ReadinessView, WorkerView
 from headrace_coordinator.store.memory import MemoryStore
@@ -47,6 +48,7 @@ class FakeCoordinator:
         self.store = store
         self.now_us = START_US
         self.position = 0
+        self.told = Arrivals()
         self.listeners: set[asyncio.Queue[LifecycleBatch | None]] = set()
         self.held_attempts: dict[str, tuple[tuple[str, HeldAttempt], ...]] = {}
         self.worker_views: tuple[WorkerView, ...] = ()
@@ -84,7 +86,7 @@ class FakeCoordinator:
         if current is not None and current.version == version:
             return CommandReply(version=version, created=False)
         row = DefinitionRow(definition, version, self._tick())
-        await self.store.commit(Transaction(definitions=[row]))
+        await self.commit(Transaction(definitions=[row]))
         return CommandReply(version=version)
 
     async def event(self, event: CloudEvent) -> tuple[str, ...]:
@@ -113,25 +115,32 @@ class FakeCoordinator:
             data=encode_structured(event)[1],
             runs=tuple(runs),
         )
-        await self.store.commit(Transaction(events=[record]))
+        await self.commit(Transaction(events=[record]))
         return tuple(runs)
 
     async def redrive(self, letter_id: str, by: str = "", reason: str = "") -> None:
         letter = await self._letter(letter_id)
         redriven = msgspec.structs.replace(letter, redriven_at_us=self._tick(), by=by, reason=reason)
-        await self.store.commit(Transaction(dead_letters=[redriven]))
+        await self.commit(Transaction(dead_letters=[redriven]))
 
     async def discard(self, letter_id: str, by: str = "", reason: str = "") -> None:
         letter = await self._letter(letter_id)
         check_open(letter)
         discarded = msgspec.structs.replace(letter, discarded_at_us=self._tick(), by=by, reason=reason)
-        await self.store.commit(Transaction(dead_letters=[discarded]))
+        await self.commit(Transaction(dead_letters=[discarded]))
 
     async def _letter(self, letter_id: str) -> DeadLetter:
         letter = await self.store.dead_letter(letter_id)
         if letter is None:
             raise NotFound("there is no such dead letter", where="letter_id", found=letter_id)
         return letter
+
+    async def commit(self, transaction: Transaction) -> None:
+        await self.store.commit(transaction)
+        self.told.committed(transaction)
+
+    def arrivals(self, listener: Listener) -> AbstractContextManager[None]:
+        return self.told.listen(listener)
 
     def readiness(self) -> ReadinessView:
         return self.ready
@@ -201,7 +210,7 @@ class FakeCoordinator:
         self.position += 1
         batch = LifecycleBatch(position=self.position, run_id=run_id, workflow=workflow, events=events)
         transaction.history = [batch]
-        await self.store.commit(transaction)
+        await self.commit(transaction)
         for queue in self.listeners:
             queue.put_nowait(batch)
 

@@ -54,6 +54,14 @@ class Stream:
             await self.read()
         return changes_in(self.text)
 
+    async def read_until(self, event: str) -> dict[str, object]:
+        """Read until an event of a kind has come; its data."""
+        while True:
+            for name, _, data in reversed(events_in(self.text)):
+                if name == event:
+                    return data
+            await self.read()
+
     @property
     def last_id(self) -> str:
         return [line[4:] for line in self.text.splitlines() if line.startswith("id: ")][-1]
@@ -71,9 +79,21 @@ def changes_in(text: str) -> list[LifecycleBatch]:
     return found
 
 
+def events_in(text: str) -> list[tuple[str, str, dict[str, object]]]:
+    """Name, id and data of each event that was received whole."""
+    found = []
+    for block in text.split("\n\n")[:-1]:
+        fields = dict(line.split(": ", 1) for line in block.splitlines() if ": " in line)
+        if "data" in fields:
+            found.append((fields["event"], fields.get("id", ""), msgspec.json.decode(fields["data"])))
+    return found
+
+
 @asynccontextmanager
-async def open_stream(app: Api, query: str = "", last_id: str = "") -> AsyncIterator[Stream]:
-    """A connection to `/changes`; leaving is what a client does that goes away."""
+async def open_stream(
+    app: Api, query: str = "", last_id: str = "", path: str = "/api/v1/changes"
+) -> AsyncIterator[Stream]:
+    """A connection to a stream; leaving is what a client does that goes away."""
     stream = Stream()
     scope = {
         "type": "http",
@@ -81,8 +101,8 @@ async def open_stream(app: Api, query: str = "", last_id: str = "") -> AsyncIter
         "http_version": "1.1",
         "method": "GET",
         "scheme": "http",
-        "path": "/api/v1/changes",
-        "raw_path": b"/api/v1/changes",
+        "path": path,
+        "raw_path": path.encode(),
         "root_path": "",
         "query_string": query.encode(),
         "headers": [(b"last-event-id", last_id.encode())] if last_id else [],
