@@ -69,6 +69,8 @@ VERSIONED: list[HTTPRouteHandler] = [
     operations.info,
     operations.workers_list,
     operations.queues_list,
+    operations.queues_show,
+    operations.overview,
     letters.letters_list,
     letters.letters_show,
     letters.letters_redrive,

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 from litestar import get
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery, QueryParameter
 
 from headrace_coordinator.api.problems import problems
 from headrace_coordinator.api.services import Given
+from headrace_coordinator.queries.overview import (
+    Overview,
+    QueueWait,
+    Window,
+    show_overview,
+    waits_by_queue,
+)
 from headrace_coordinator.runtime.port import QueueView, WorkerView
 from headrace_protocol import PROTOCOL_VERSION
 from headrace_protocol.errors import ERROR_TABLE, ErrorCode, NotFound
@@ -41,6 +50,25 @@ class QueueList(msgspec.Struct, frozen=True, kw_only=True):
     """Queues by priority."""
 
     queues: tuple[QueueView, ...]
+
+
+class QueueUse(msgspec.Struct, frozen=True, kw_only=True):
+    """A workflow whose nodes wait in a queue."""
+
+    workflow: str
+    nodes: tuple[str, ...]
+
+
+class QueueDetail(msgspec.Struct, frozen=True, kw_only=True):
+    """A queue with who serves it and who uses it."""
+
+    queue: str
+    priorities: tuple[QueueView, ...]
+    workers: tuple[WorkerView, ...]
+    used_by: tuple[QueueUse, ...]
+    """Current versions of workflows."""
+    wait: QueueWait
+    """In the last hour."""
 
 
 class ErrorMeaning(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +108,49 @@ async def workers_list(services: Given) -> WorkerList:
 )
 async def queues_list(services: Given) -> QueueList:
     return QueueList(queues=await services.coordinator.queues())
+
+
+@get(
+    "/queues/{queue:str}",
+    operation_id="showQueue",
+    summary="Show a queue with its workers and users",
+    tags=["operations"],
+    responses=problems(400, 404, 503),
+)
+async def queues_show(services: Given, queue: FromPath[str]) -> QueueDetail:
+    workers = tuple(one for one in services.coordinator.workers() if queue in one.queues)
+    used = [
+        QueueUse(workflow=row.definition.name, nodes=nodes)
+        for row in await services.store.definitions()
+        if (nodes := tuple(node.id for node in row.definition.nodes if node.options.queue == queue))
+    ]
+    if not workers and not used:
+        raise NotFound("there is no such queue", where="queue", found=queue)
+    hour_ago_s = services.now_us() // 1_000_000 - 3_600
+    waits = waits_by_queue(await services.store.tallies(hour_ago_s, 7_200))
+    nothing = QueueWait(queue=queue, count=0, p50_s=None, p95_s=None)
+    return QueueDetail(
+        queue=queue,
+        priorities=tuple(one for one in await services.queues.get() if one.queue == queue),
+        workers=workers,
+        used_by=tuple(used),
+        wait=next((wait for wait in waits if wait.queue == queue), nothing),
+    )
+
+
+@get(
+    "/overview",
+    operation_id="overview",
+    summary="How things are going",
+    tags=["operations"],
+    responses=problems(400),
+)
+async def overview(
+    services: Given,
+    window: FromQuery[Window] = Window.HOUR,
+    workflow: Annotated[str | None, QueryParameter(description="Only runs of this workflow.")] = None,
+) -> Overview:
+    return await show_overview(services.store, window, workflow, services.now_us())
 
 
 @get(

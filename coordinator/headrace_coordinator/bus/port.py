@@ -41,6 +41,11 @@ class ConsumerState(msgspec.Struct, frozen=True):
     redelivered: int
     acked_below: int
     """Every message of the stream up to this sequence has been acknowledged by this consumer."""
+    waiting: int = 0
+    """Pulls that wait for a message."""
+    delivered_at_us: int | None = None
+    """When a message was last delivered."""
+    acked_at_us: int | None = None
 
 
 Handler = Callable[[Incoming], None]

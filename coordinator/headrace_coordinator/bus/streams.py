@@ -10,6 +10,7 @@ from nats.js.api import (
     ConsumerConfig,
     DiscardPolicy,
     RetentionPolicy,
+    SequenceInfo,
     StorageType,
     StreamConfig,
     StreamInfo,
@@ -85,4 +86,12 @@ async def consumer_state(context: JetStreamContext, spec: ConsumerSpec) -> Consu
         in_flight=info.num_ack_pending or 0,
         redelivered=info.num_redelivered or 0,
         acked_below=0 if floor is None else floor.stream_seq,
+        waiting=info.num_waiting or 0,
+        delivered_at_us=_active_us(info.delivered),
+        acked_at_us=_active_us(floor),
     )
+
+
+def _active_us(place: SequenceInfo | None) -> int | None:
+    at = None if place is None else place.last_active
+    return None if at is None else round(at.timestamp() * 1e6)

@@ -18,6 +18,7 @@ from headrace_coordinator.runtime.deadletters import dead_letter, understood
 from headrace_coordinator.runtime.envelope import Envelope
 from headrace_coordinator.runtime.registry import Registry
 from headrace_coordinator.runtime.turn import Turn
+from headrace_coordinator.store.records import TallyKind
 from headrace_protocol.errors import (
     Conflict,
     ErrorCode,
@@ -140,6 +141,7 @@ class Applier:
         if scope is not None:
             turn.take(scope, run_id, turn.now_us + DEDUPE_KEPT_S * 1_000_000)
         metrics.runs_started.add(1, command.workflow)
+        turn.count(TallyKind.RUN, command.workflow, "started")
         return CommandReply(run_id=run_id, version=entry.version)
 
     def _traced(self, command: StartRun) -> StartRun:

@@ -42,6 +42,10 @@ class QueueView(msgspec.Struct, frozen=True, kw_only=True):
     redelivered: int
     workers: int
     slots: int
+    waiting: int = 0
+    """Workers' requests for tasks that wait for one."""
+    last_delivered_us: int | None = None
+    last_acked_us: int | None = None
 
 
 class ReadinessView(msgspec.Struct, frozen=True, kw_only=True):

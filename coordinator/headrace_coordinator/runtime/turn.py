@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Container, Iterator, KeysView
 
 import msgspec
 
 from headrace_coordinator.engine.effects import (
+    AttemptRecord,
     CancelAttempt,
     Collect,
     Decision,
@@ -22,14 +24,18 @@ from headrace_coordinator.runtime import metrics
 from headrace_coordinator.runtime.changes import Changes
 from headrace_coordinator.runtime.outbox import Outbox
 from headrace_coordinator.store.records import (
+    TALLY_S,
     DedupeKey,
     NodeRow,
     OutboxBatch,
     OutboxMessage,
     ShardFence,
+    Tally,
+    TallyKind,
     Timer,
     Transaction,
 )
+from headrace_coordinator.store.waits import wait_step
 from headrace_protocol import headers
 from headrace_protocol.codec import encode
 from headrace_protocol.ids import attempt_key
@@ -84,6 +90,7 @@ class Turn:
         self._touched: dict[str, _Touched] = {}
         self._timers: dict[TimerKey, int | None] = {}
         self._messages: list[OutboxMessage | None] = []
+        self._tallies: Counter[tuple[TallyKind, str, str]] = Counter()
         self._told: dict[tuple[str, str], list[LifecycleBatch]] = {}
         self.oversized: list[Oversized] = []
         """Messages to make smaller before the turn is sealed: until then nothing stands in their places."""
@@ -114,9 +121,7 @@ class Turn:
         entry.head = entry.head or decision.head
         self.transaction.attempts += decision.attempts
         for attempt in decision.attempts:
-            metrics.tasks_finished.add(1, attempt.state, run.head.workflow)
-            if attempt.started_at_us and attempt.queued_at_us:
-                metrics.queue_wait.record(max(0, attempt.started_at_us - attempt.queued_at_us) / 1e6)
+            self._ended(attempt, run.head.workflow, plan)
         for effect in decision.effects:
             match effect:
                 case Dispatch():
@@ -134,7 +139,20 @@ class Turn:
                 case Finish(run_id=run_id, state=state):
                     self.finished.append(run_id)
                     metrics.runs_finished.add(1, state, run.head.workflow)
+                    self.count(TallyKind.RUN, run.head.workflow, state)
                     metrics.run_duration.record((self.now_us - run.head.created_at_us) / 1e6)
+
+    def count(self, kind: TallyKind, name: str, state: str) -> None:
+        """Add to the tallies of the minute."""
+        self._tallies[kind, name, state] += 1
+
+    def _ended(self, attempt: AttemptRecord, workflow: str, plan: Plan) -> None:
+        metrics.tasks_finished.add(1, attempt.state, workflow)
+        self.count(TallyKind.TASK, workflow, attempt.state)
+        if attempt.started_at_us and attempt.queued_at_us:
+            wait_us = max(0, attempt.started_at_us - attempt.queued_at_us)
+            metrics.queue_wait.record(wait_us / 1e6)
+            self.count(TallyKind.WAIT, plan.nodes[attempt.node].definition.options.queue, wait_step(wait_us))
 
     def send(self, message: OutboxMessage) -> None:
         """Publish a message after the commit."""
@@ -186,6 +204,8 @@ class Turn:
             else:
                 transaction.timers.append(Timer(self._shard, key, due_us))
         transaction.outbox_confirmed = outbox.take_confirmed()
+        minute_s = self.now_us // 1_000_000 // TALLY_S * TALLY_S
+        transaction.tallies = [Tally(minute_s, *what, count) for what, count in self._tallies.items()]
         for (workflow, what), batches in self._told.items():
             self._messages += self._lifecycle(workflow, what, batches)
         messages = tuple(message for message in self._messages if message is not None)

@@ -264,6 +264,9 @@ class RunningCoordinator:
             redelivered=0 if state is None else state.redelivered,
             workers=len(serving),
             slots=sum(worker.slots for worker in serving),
+            waiting=0 if state is None else state.waiting,
+            last_delivered_us=None if state is None else state.delivered_at_us,
+            last_acked_us=None if state is None else state.acked_at_us,
         )
 
     def held(self, run_id: str) -> tuple[tuple[str, HeldAttempt], ...]:
