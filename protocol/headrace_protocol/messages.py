@@ -292,6 +292,8 @@ class CancelAttempts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     run_id: str
     attempts: tuple[HeldAttempt, ...] = ()
     reason: str = ""
+    ended_at_us: int = 0
+    """When the run ended: tasks that were queued later belong to a retry of it. 0: nothing later will be queued."""
 
 
 class Rejected(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,7 +21,14 @@ from headrace_coordinator.engine.effects import (
     StartTimer,
     TimerKey,
 )
-from headrace_coordinator.engine.inputs import Collected, OutcomeReceived, Redispatch, RunInput, TimerFired
+from headrace_coordinator.engine.inputs import (
+    Collected,
+    OutcomeReceived,
+    Redispatch,
+    RetryRun,
+    RunInput,
+    TimerFired,
+)
 from headrace_coordinator.engine.invariants import check_all
 from headrace_coordinator.engine.plan import Plan
 from headrace_coordinator.engine.state import NODE_FINISHED, Node, NodeState, Run, RunState
@@ -82,6 +89,8 @@ class Books:
         self.retry_us: dict[Place, int] = {}
         self.starts: Counter[str] = Counter()
         self.end = b""
+        self.kept: set[str] = set()
+        """Nodes that had succeeded when the run ended."""
         self.sound = True
         """False once a step has failed."""
 
@@ -99,6 +108,8 @@ class Books:
         )
         assert encode(twin.nodes) == encode(self.run.nodes)
         self._store(decision)
+        if isinstance(received, RetryRun) and self.end:
+            self._retried(decision)
         self._take_in(received, decision)
         self._check()
         self.sound = True
@@ -153,6 +164,19 @@ class Books:
                 assert (held.node, held.item, held.attempt) not in self.live, "a live attempt is cancelled"
         for event in decision.events:
             self.starts[event.kind] += event.kind == "run.created"
+
+    def _retried(self, decision: Decision) -> None:
+        """Only an operator's order opens a finished run again; what has succeeded stays, the rest has new chances."""
+        if not decision.head:
+            return
+        assert decision.events[0].kind == "run.retried"
+        (retried,) = [event for event in decision.events if event.kind == "run.retried"]
+        assert not self.kept & set(retried.data["nodes"])
+        self.end = b""
+        for place in list(self.failures):
+            if place[0] in retried.data["nodes"]:
+                self.failures[place] = 0
+        self.retry_us.clear()
 
     def _may_live(self, key: Attempt) -> bool:
         return self.run.nodes[key[0]].state in (NodeState.DISPATCHED, NodeState.MAPPING)
@@ -270,6 +294,7 @@ class Books:
             state = self.head + b"".join(self.rows.values())
             self.end = self.end or state
             assert state == self.end, "a finished run changed (I6)"
+            self.kept = {name for name, node in run.nodes.items() if node.state is NodeState.SUCCEEDED}
 
     def _awaited(self) -> dict[TimerKey, int]:
         head = self.run.head

@@ -6,7 +6,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from headrace_coordinator.engine.effects import TimerKey
-from headrace_coordinator.engine.inputs import AttemptOverdue, OutcomeReceived, Redispatch, TimerFired
+from headrace_coordinator.engine.inputs import (
+    AttemptOverdue,
+    OutcomeReceived,
+    Redispatch,
+    RetryRun,
+    TimerFired,
+)
 from headrace_coordinator.engine.plan import Plan
 from headrace_coordinator.engine.state import RunState
 from headrace_protocol.definition import Output
@@ -197,6 +203,22 @@ class Adversary(RuleBasedStateMachine):
         if dice == 7:
             self.world.step(CancelRun(run_id="r", by="me"))
             assert self.world.run.head.state is RunState.CANCELLED
+
+    @precondition(lambda self: self.world.run.head.state is not RunState.RUNNING)
+    @rule()
+    def somebody_retries(self) -> None:
+        """A run that has succeeded stays as it is."""
+        before = self.world.run.head.state
+        retries = self.world.run.head.retries
+        self.world.step(RetryRun("r", "me", "again"))
+        assert self.world.run.head.retries == retries + (before is not RunState.SUCCEEDED)
+
+    @precondition(lambda self: self.world.run.head.state is RunState.RUNNING)
+    @rule()
+    def somebody_retries_too_early(self) -> None:
+        decision = self.world.step(RetryRun("r", "me"))
+        assert not decision.effects
+        assert not decision.events
 
     def teardown(self) -> None:
         if hasattr(self, "world") and self.world.sound:

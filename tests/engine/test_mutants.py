@@ -10,7 +10,16 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from headrace_coordinator.engine.state import ItemState, MapState, NodeState, Run
 from headrace_coordinator.engine.transition import Transition
-from headrace_coordinator.engine.transitions import mapping, outcome, recover, redispatch, stop, timer, unlock
+from headrace_coordinator.engine.transitions import (
+    mapping,
+    outcome,
+    recover,
+    redispatch,
+    retry_run,
+    stop,
+    timer,
+    unlock,
+)
 from headrace_protocol.messages import Outcome, OutcomeState
 from tests.engine import books
 from tests.engine.machine import Adversary, Loser
@@ -165,8 +174,32 @@ def collected_too_early(patch: Patch) -> None:
     patch.setattr(MapState, "done", property(lambda state: state.next_index))
 
 
+def retry_numbers_from_one(patch: Patch) -> None:
+    reset = retry_run._reset
+
+    def broken(t: Transition, name: str) -> None:
+        reset(t, name)
+        t.node(name).attempt = 0
+
+    patch.setattr(retry_run, "_reset", broken)
+
+
+def retry_forgets_items(patch: Patch) -> None:
+    reset = retry_run._reset
+
+    def broken(t: Transition, name: str) -> None:
+        reset(t, name)
+        progress = t.node(name).map
+        for item in () if progress is None else progress.items.values():
+            item.parked = False
+
+    patch.setattr(retry_run, "_reset", broken)
+
+
 MUTANTS: tuple[Callable[[Patch], None], ...] = (
     no_fence,
+    retry_numbers_from_one,
+    retry_forgets_items,
     late_result_overwrites,
     counter_is_not_decremented,
     early_timer_is_accepted,

@@ -11,6 +11,7 @@ from litestar import post
 from headrace_coordinator.api.bodies import parse_label, read_body
 from headrace_coordinator.api.problems import Incoming, problems
 from headrace_coordinator.api.services import Given, Services
+from headrace_coordinator.engine.inputs import RetryRun
 from headrace_coordinator.engine.state import RunState
 from headrace_coordinator.queries.views import RunSummary, summary_of
 from headrace_coordinator.store.port import RunFilter
@@ -88,6 +89,25 @@ async def runs_cancel_many(services: Given, request: Incoming) -> RunsReply:
         await services.coordinator.cancel(command)
 
     return await _many(services, wanted, (RunState.RUNNING,), cancel)
+
+
+@post(
+    "/runs/retry",
+    operation_id="retryRuns",
+    summary="Retry many runs that failed or were cancelled",
+    description="With `preview` it says which runs it would be; send exactly those `run_ids` then.",
+    tags=["runs"],
+    status_code=200,
+    opt={"body": RunsCommand},
+    responses=problems(400, 403, 413, 415, 503),
+)
+async def runs_retry_many(services: Given, request: Incoming) -> RunsReply:
+    wanted = await read_body(request, RunsCommand)
+
+    async def retry(run_id: str) -> None:
+        await services.coordinator.retry(RetryRun(run_id, wanted.by, wanted.reason))
+
+    return await _many(services, wanted, (RunState.FAILED, RunState.CANCELLED), retry)
 
 
 async def _many(

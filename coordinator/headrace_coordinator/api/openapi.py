@@ -28,7 +28,7 @@ TAGS = [
 ]
 EXAMPLES: dict[str, object] = {
     "StartRequest": {"params": {"month": "2013-01"}, "labels": {"team": "ops"}, "idempotency_key": "2013-01"},
-    "CancelRequest": {"reason": "wrong month"},
+    "RunRequest": {"reason": "wrong month"},
     "CloudEvent": {
         "specversion": "1.0",
         "id": "month-2013-01",

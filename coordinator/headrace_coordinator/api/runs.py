@@ -14,6 +14,7 @@ from headrace_coordinator.api.bodies import parse_label, parse_time, read_body
 from headrace_coordinator.api.live import live_facts
 from headrace_coordinator.api.problems import Incoming, problems
 from headrace_coordinator.api.services import Given
+from headrace_coordinator.engine.inputs import RetryRun
 from headrace_coordinator.engine.state import RunState
 from headrace_coordinator.queries.events import EventList, events_of_run
 from headrace_coordinator.queries.explain import Explanation, explain
@@ -46,15 +47,15 @@ class TraceFormat(StrEnum):
     JAEGER = "jaeger"
 
 
-class CancelRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Why a run is cancelled."""
+class RunRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who orders it, and why."""
 
     reason: str = ""
     by: str = ""
 
 
-class CancelReply(msgspec.Struct, frozen=True, kw_only=True):
-    """The run is cancelled."""
+class RunReply(msgspec.Struct, frozen=True, kw_only=True):
+    """The run as the command left it."""
 
     run_id: str
     state: RunState
@@ -243,17 +244,34 @@ async def runs_result(
 
 
 @post(
+    "/runs/{run_id:str}/retry",
+    operation_id="retryRun",
+    summary="Retry a run that failed or was cancelled",
+    description="Nodes and map items that have succeeded keep their results; the others begin anew.",
+    tags=["runs"],
+    status_code=200,
+    opt={"body": RunRequest},
+    responses=problems(400, 403, 404, 409, 413, 415, 503),
+)
+async def runs_retry(services: Given, request: Incoming, run_id: FromPath[str]) -> RunReply:
+    wanted = await read_body(request, RunRequest)
+    await services.coordinator.retry(RetryRun(run_id, wanted.by, wanted.reason))
+    stored = await find_run(services.store, run_id)
+    return RunReply(run_id=run_id, state=stored.head.state)
+
+
+@post(
     "/runs/{run_id:str}/cancel",
     operation_id="cancelRun",
     summary="Cancel a run",
     description="Nothing new is dispatched, and live attempts are told to stop.",
     tags=["runs"],
     status_code=200,
-    opt={"body": CancelRequest},
+    opt={"body": RunRequest},
     responses=problems(400, 403, 404, 409, 413, 415, 503),
 )
-async def runs_cancel(services: Given, request: Incoming, run_id: FromPath[str]) -> CancelReply:
-    wanted = await read_body(request, CancelRequest)
+async def runs_cancel(services: Given, request: Incoming, run_id: FromPath[str]) -> RunReply:
+    wanted = await read_body(request, RunRequest)
     await services.coordinator.cancel(CancelRun(run_id=run_id, by=wanted.by, reason=wanted.reason))
     stored = await find_run(services.store, run_id)
-    return CancelReply(run_id=run_id, state=stored.head.state)
+    return RunReply(run_id=run_id, state=stored.head.state)

@@ -8,6 +8,7 @@ from headrace_coordinator.engine.inputs import (
     Collected,
     OutcomeReceived,
     Redispatch,
+    RetryRun,
     RunInput,
     TimerFired,
 )
@@ -15,7 +16,15 @@ from headrace_coordinator.engine.invariants import check
 from headrace_coordinator.engine.plan import Plan
 from headrace_coordinator.engine.state import Run, RunState
 from headrace_coordinator.engine.transition import Transition
-from headrace_coordinator.engine.transitions import outcome, recover, redispatch, start, stop, timer
+from headrace_coordinator.engine.transitions import (
+    outcome,
+    recover,
+    redispatch,
+    retry_run,
+    start,
+    stop,
+    timer,
+)
 from headrace_coordinator.engine.transitions.finish import settle
 from headrace_coordinator.engine.wait import wait_of
 from headrace_protocol.messages import CancelRun, StartRun
@@ -37,6 +46,8 @@ def decide(plan: Plan, run: Run, received: RunInput, now_us: int) -> Decision:
             timer.fired(t, key)
         case CancelRun():
             stop.cancel(t, received)
+        case RetryRun():
+            retry_run.retry_run(t, received)
         case Collected():
             recover.collected(t, received)
         case Redispatch():

@@ -53,4 +53,14 @@ class AttemptOverdue(msgspec.Struct, frozen=True):
     worker: str
 
 
-RunInput = StartRun | CancelRun | OutcomeReceived | TimerFired | Collected | Redispatch | AttemptOverdue
+class RetryRun(msgspec.Struct, frozen=True):
+    """An operator gives a run that failed or was cancelled another chance."""
+
+    run_id: str
+    by: str = ""
+    reason: str = ""
+
+
+RunInput = (
+    StartRun | CancelRun | RetryRun | OutcomeReceived | TimerFired | Collected | Redispatch | AttemptOverdue
+)

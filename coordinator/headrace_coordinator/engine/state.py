@@ -10,6 +10,7 @@ been touched is waiting and has no row.
            mapping → collecting → succeeded     anything not finished → cancelled
            succeeded → dispatched, collecting or waiting, when a result is lost and made again
     run:   running → succeeded | failed | cancelled
+           failed, cancelled → running, when an operator retries the run (its nodes that have not succeeded begin anew)
 """
 
 from __future__ import annotations
@@ -163,6 +164,8 @@ class RunHead(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     nodes_done: int = 0
     motions: int = 0
     """How often a node has been set in motion."""
+    retries: int = 0
+    """How often an operator has retried the run."""
 
 
 class Run(msgspec.Struct, gc=False):

@@ -39,6 +39,8 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     """Up to now when the run is not finished."""
     nodes_done: int
     nodes_total: int
+    retries: int
+    """How often an operator has retried it."""
     trace_id: str
     wait: WaitView | None
     error: ErrorInfo | None
@@ -125,6 +127,7 @@ def summary_of(head: RunHead, now_us: int) -> RunSummary:
         duration_s=_seconds(head.created_at_us, head.finished_at_us or now_us),
         nodes_done=head.nodes_done,
         nodes_total=head.nodes_total,
+        retries=head.retries,
         trace_id="" if head.trace is None else head.trace.trace_id,
         wait=None if wait is None else WaitView(kind=wait.kind, on=wait.on, wake_at_us=wait.wake_at_us),
         error=None if head.error is None else msgspec.structs.replace(head.error, traceback=""),

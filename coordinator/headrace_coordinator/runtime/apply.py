@@ -8,8 +8,9 @@ from collections.abc import Callable
 import msgspec
 
 from headrace_coordinator.engine.decide import decide
-from headrace_coordinator.engine.inputs import OutcomeReceived, RunInput, TimerFired
-from headrace_coordinator.engine.state import RunState
+from headrace_coordinator.engine.inputs import OutcomeReceived, RetryRun, RunInput, TimerFired
+from headrace_coordinator.engine.state import Run, RunState
+from headrace_coordinator.engine.transitions.retry_run import RETRIED
 from headrace_coordinator.engine.transitions.start import NO_PARENT, new_run
 from headrace_coordinator.engine.trigger import dedupe_scope
 from headrace_coordinator.runtime import metrics
@@ -111,6 +112,9 @@ class Applier:
                 return CommandReply(run_id=run_id, created=False)
             raise _no_run(run_id, received)
         run, plan = found
+        if isinstance(received, RetryRun):
+            _check_retry(run)
+            turn.count(TallyKind.RUN, run.head.workflow, "retried")
         if isinstance(received, CancelRun) and run.head.state is not RunState.RUNNING:
             raise Conflict(
                 f"the run is already {run.head.state}",
@@ -167,8 +171,28 @@ def _checked(command: StartRun) -> StartRun:
     return msgspec.structs.replace(command, trace=msgspec.structs.replace(trace, state=""))
 
 
+def _check_retry(run: Run) -> None:
+    """Raises Conflict for a run that cannot be retried."""
+    state = run.head.state
+    if state not in RETRIED:
+        raise Conflict(
+            "the run goes on" if state is RunState.RUNNING else "the run has succeeded",
+            where=run.head.run_id,
+            found=state,
+            expected="a run that failed or was cancelled",
+        )
+    if run.open:
+        raise Conflict(
+            "the run is too old: part of it has been deleted already",
+            where=run.head.run_id,
+            found=f"{run.open} nodes without a record",
+            expected="a run within the time that runs are kept",
+            fix="Start a new run with the same params.",
+        )
+
+
 def _no_run(run_id: str, received: RunInput) -> HeadraceError:
-    if isinstance(received, CancelRun):
+    if isinstance(received, CancelRun | RetryRun):
         return NotFound(f"there is no run {run_id}", where="run", found=run_id)
     return ProtocolError(
         "a message names a run that does not exist",

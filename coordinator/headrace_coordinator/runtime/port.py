@@ -8,6 +8,7 @@ from typing import Protocol
 
 import msgspec
 
+from headrace_coordinator.engine.inputs import RetryRun
 from headrace_coordinator.runtime.arrivals import Arrival
 from headrace_protocol.cloudevent import CloudEvent
 from headrace_protocol.definition import WorkflowDefinition
@@ -68,6 +69,10 @@ class Commands(Protocol):
 
     async def cancel(self, command: CancelRun) -> CommandReply:
         """Raises NotFound, Conflict when the run is finished."""
+        ...
+
+    async def retry(self, command: RetryRun) -> CommandReply:
+        """Raises NotFound, Conflict unless the run has failed or was cancelled."""
         ...
 
     async def deploy(self, definition: WorkflowDefinition) -> CommandReply:

@@ -13,6 +13,7 @@ import msgspec
 
 from headrace_coordinator.bus.limits import check_size, is_subject
 from headrace_coordinator.bus.port import BusError, Incoming
+from headrace_coordinator.engine.inputs import RetryRun
 from headrace_coordinator.runtime.arrivals import Arrival
 from headrace_coordinator.runtime.deadletters import check_open, dead_letter, understood
 from headrace_coordinator.runtime.envelope import Envelope, Write
@@ -114,6 +115,10 @@ class RunningCoordinator:
         return raised(await self._shards.ask(shard, Envelope(inputs=(command,))))
 
     async def cancel(self, command: CancelRun) -> CommandReply:
+        shard = shard_of(command.run_id, self._shards.count)
+        return raised(await self._shards.ask(shard, Envelope(inputs=(command,))))
+
+    async def retry(self, command: RetryRun) -> CommandReply:
         shard = shard_of(command.run_id, self._shards.count)
         return raised(await self._shards.ask(shard, Envelope(inputs=(command,))))
 

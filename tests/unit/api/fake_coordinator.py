@@ -10,9 +10,10 @@ import msgspec
 
 from headrace_coordinator.engine.decide import decide
 from headrace_coordinator.engine.effects import Decision
-from headrace_coordinator.engine.inputs import OutcomeReceived, RunInput
+from headrace_coordinator.engine.inputs import OutcomeReceived, RetryRun, RunInput
 from headrace_coordinator.engine.plan import Plan, compile_plan
 from headrace_coordinator.engine.state import Run, RunState
+from headrace_coordinator.engine.transitions.retry_run import RETRIED
 from headrace_coordinator.engine.transitions.start import new_run, restore
 from headrace_coordinator.queries.runs import find_run
 from headrace_coordinator.queries.workflows import find_workflow
@@ -76,6 +77,13 @@ class FakeCoordinator:
         plan, run = await self._load(command.run_id)
         if run.head.state is not RunState.RUNNING:
             raise Conflict("the run is finished", where=f"run {command.run_id}", found=run.head.state.value)
+        await self._decide(plan, run, command)
+        return CommandReply(run_id=command.run_id)
+
+    async def retry(self, command: RetryRun) -> CommandReply:
+        plan, run = await self._load(command.run_id)
+        if run.head.state not in RETRIED:
+            raise Conflict("the run cannot be retried", where="run", found=run.head.state.value)
         await self._decide(plan, run, command)
         return CommandReply(run_id=command.run_id)
 

@@ -116,7 +116,7 @@ async def test_the_description_names_everything(http: httpx.AsyncClient, app: Ap
     assert all(one["summary"] and one["tags"] and one["operationId"] for one in operations)
     bodies = {one["operationId"] for one in operations if "requestBody" in one}
     assert bodies == {
-        *("startRun", "cancelRun", "cancelRuns", "publishEvents", "deployWorkflow"),
+        *("startRun", "cancelRun", "cancelRuns", "retryRun", "retryRuns", "publishEvents", "deployWorkflow"),
         *("redriveDeadLetter", "redriveDeadLetters", "discardDeadLetter", "discardDeadLetters"),
     }
     parameters = document["paths"]["/api/v1/runs"]["get"]["parameters"]

@@ -47,7 +47,7 @@ class Runner:
         self._loop = asyncio.get_running_loop()
         self._held: dict[str, Attempt] = {}
         self._waiting: deque[Attempt] = deque()
-        self._ended_runs: OrderedDict[str, str] = OrderedDict()
+        self._ended_runs: OrderedDict[str, CancelAttempts] = OrderedDict()
         self._perform: CallNext = self._innermost
         self._empty = asyncio.Event()
         self._empty.set()
@@ -80,9 +80,10 @@ class Runner:
         self._reports.received(attempt)
         self._held[attempt.key] = attempt
         self._empty.clear()
-        if message.run_id in self._ended_runs:
+        ended = self._ended_runs.get(message.run_id)
+        if ended is not None and _before(message, ended):
             self._waiting.append(attempt)
-            attempt.reason = self._ended_runs[message.run_id]
+            attempt.reason = ended.reason
             self.stop(attempt, Stop.CANCELLED)
         elif len(self._held) - len(self._waiting) > self._settings.slots:
             self._waiting.append(attempt)
@@ -92,13 +93,13 @@ class Runner:
     def cancel(self, request: CancelAttempts) -> None:
         """A run that is cancelled as a whole is over: its tasks that are still queued are not begun either."""
         if not request.attempts:
-            self._ended_runs[request.run_id] = request.reason
+            self._ended_runs[request.run_id] = request
             if len(self._ended_runs) > ENDED_RUNS:
                 self._ended_runs.popitem(last=False)
         named = {(held.node, held.item, held.attempt) for held in request.attempts}
         for attempt in list(self._held.values()):
             message = attempt.message
-            if message.run_id != request.run_id:
+            if message.run_id != request.run_id or not _before(message, request):
                 continue
             if not named or (message.node, message.item, message.attempt) in named:
                 attempt.reason = request.reason
@@ -226,3 +227,8 @@ class Runner:
         while self._waiting and len(self._held) - len(self._waiting) < self._settings.slots:
             self._start(self._waiting.popleft())
         self.freed()
+
+
+def _before(message: TaskMessage, request: CancelAttempts) -> bool:
+    """Whether a task was queued before its run ended, not by a retry since. Both times are the coordinator's."""
+    return not request.ended_at_us or message.queued_at_us <= request.ended_at_us

@@ -46,7 +46,11 @@ def _stop(t: Transition, state: RunState, error: ErrorInfo) -> None:
         if node.ready_at_us:
             t.tell("node.cancelled", name, attempt=node.attempt, ready_at_us=node.ready_at_us)
     if live:
-        t.effect(CancelAttempt(CancelAttempts(run_id=t.run.head.run_id, reason=error.message)))
+        t.effect(
+            CancelAttempt(
+                CancelAttempts(run_id=t.run.head.run_id, reason=error.message, ended_at_us=t.now_us)
+            )
+        )
     finish(t, state, error)
 
 
