@@ -238,7 +238,7 @@ FRAMES: dict[str, msgspec.Struct] = {
         SPANS,
         HEARTBEAT,
         m.Started("host-1-abcdef", (HELD,)),
-        m.CancelAttempts(run_id=RUN, attempts=(HELD,), reason="deadline"),
+        m.CancelAttempts(run_id=RUN, attempts=(HELD,), reason="deadline", ended_at_us=NOW_US),
     )
 }
 

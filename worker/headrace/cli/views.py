@@ -345,11 +345,46 @@ class DeadLetterView(msgspec.Struct, frozen=True, kw_only=True):
     received_at_us: int
     subject: str
     error: ErrorInfo
+    state: str = "open"
     size_bytes: int = 0
     redriven_at_us: int | None = None
     headers: dict[str, str] = {}
     body: str | None = None
     body_base64: str | None = None
+
+
+class RunFailure(msgspec.Struct, frozen=True, kw_only=True):
+    """A run for which an order failed."""
+
+    run_id: str
+    error: ErrorInfo
+
+
+class RunsReply(msgspec.Struct, frozen=True, kw_only=True):
+    """Runs that an order is, or would be, for."""
+
+    count: int
+    more: bool = False
+    run_ids: tuple[str, ...] = ()
+    runs: tuple[RunSummary, ...] = ()
+    done: tuple[str, ...] = ()
+    failed: tuple[RunFailure, ...] = ()
+
+
+class LetterFailure(msgspec.Struct, frozen=True, kw_only=True):
+    """A dead letter for which an order failed."""
+
+    letter_id: str
+    error: ErrorInfo
+
+
+class LettersReply(msgspec.Struct, frozen=True, kw_only=True):
+    """Dead letters that an order is, or would be, for."""
+
+    count: int
+    letter_ids: tuple[str, ...] = ()
+    done: tuple[str, ...] = ()
+    failed: tuple[LetterFailure, ...] = ()
 
 
 class DeadLetterPage(msgspec.Struct, frozen=True, kw_only=True):

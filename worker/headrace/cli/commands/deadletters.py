@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from headrace.cli import output
+from headrace.cli.bulk import Order, order_letters
 from headrace.cli.options import ApiFlag, JsonFlag, LimitFlag
 from headrace.cli.settings import api_url
 
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Messages that could not be processed.", no_args_is_help=True, rich_markup_mode=None)
 LetterArgument = Annotated[str, typer.Argument(metavar="LETTER", help="Its id, or the beginning of it.")]
+OptionalLetter = Annotated[
+    str | None, typer.Argument(metavar="LETTER", help="Its id, or the beginning of it.")
+]
+AllFlag = Annotated[bool, typer.Option("--all", help="All open ones.")]
+SearchFlag = Annotated[str, typer.Option("--search", metavar="TEXT", help="With --all: that contain a text.")]
+YesFlag = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 @app.command("list")
@@ -51,14 +58,50 @@ def show_letter(letter: LetterArgument, api: ApiFlag = None, as_json: JsonFlag =
 
 
 @app.command("redrive")
-def redrive(letter: LetterArgument, api: ApiFlag = None) -> None:
-    """Publish a dead letter's message again on its subject."""
+def redrive(
+    *,
+    letter: OptionalLetter = None,
+    everything: AllFlag = False,
+    search: SearchFlag = "",
+    yes: YesFlag = False,
+    api: ApiFlag = None,
+) -> None:
+    """Publish a dead letter's message again on its subject, or with --all those of all open letters."""
+    _order(api, letter, search, Order(verb="redrive", yes=yes), everything=everything)
+
+
+@app.command("discard")
+def discard(
+    *,
+    letter: OptionalLetter = None,
+    everything: AllFlag = False,
+    search: SearchFlag = "",
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT")] = "",
+    yes: YesFlag = False,
+    api: ApiFlag = None,
+) -> None:
+    """Put a dead letter aside with the reason, or with --all all open ones."""
+    _order(api, letter, search, Order(verb="discard", reason=reason, yes=yes), everything=everything)
+
+
+def _order(api: str | None, letter: str | None, search: str, order: Order, *, everything: bool) -> None:
+    import getpass
+
     from headrace.cli.api import Api
     from headrace.cli.views import DeadLetterView
+    from headrace_protocol.errors import RequestError
 
     client = Api(api_url(api))
-    sent = client.post(f"{_path(client, letter)}/redrive", {}, DeadLetterView)
-    output.say(f"published again on {sent.subject}: {sent.letter_id}")
+    if (letter is None) is not everything:
+        raise RequestError(
+            "which dead letters is not said", where="LETTER", expected="a dead letter, or --all but not both"
+        )
+    if letter is None:
+        order_letters(client, search, order)
+        return
+    body = {"by": getpass.getuser(), "reason": order.reason}
+    done = client.post(f"{_path(client, letter)}/{order.verb}", body, DeadLetterView)
+    output.say(f"{done.letter_id} {done.state}: {done.subject}")
 
 
 def _path(client: Api, letter: str) -> str:

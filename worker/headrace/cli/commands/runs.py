@@ -1,4 +1,4 @@
-"""`headrace runs`: look at runs, follow them, cancel them."""
+"""`headrace runs`: look at runs, follow them, cancel and retry them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,27 @@ from headrace.cli.settings import api_url
 
 if TYPE_CHECKING:
     from headrace.cli.api import Api
+    from headrace.cli.bulk import Order, Selection
 
-app = typer.Typer(help="Look at runs, follow them, cancel them.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Look at runs, follow them, cancel and retry them.", no_args_is_help=True, rich_markup_mode=None
+)
 RunArgument = Annotated[
     str, typer.Argument(metavar="RUN", help="A run's id, the beginning of it, or `latest`.")
 ]
+ManyArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="RUN", help="A run's id, the beginning of it, or `latest`. Absent: flags choose."
+    ),
+]
+WorkflowFlag = Annotated[str | None, typer.Option("--workflow", "-w", metavar="NAME")]
+TriggerFlag = Annotated[str | None, typer.Option("--trigger", metavar="KIND:ID")]
+LabelFlag = Annotated[str | None, typer.Option("--label", metavar="KEY=VALUE")]
+SearchFlag = Annotated[str | None, typer.Option("--search", metavar="TEXT", help="In run ids and errors.")]
+ReasonFlag = Annotated[str, typer.Option("--reason", metavar="TEXT")]
+YesFlag = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+DryRunFlag = Annotated[bool, typer.Option("--dry-run", help="Only say which runs it would be.")]
 TimeoutFlag = Annotated[
     float | None,
     typer.Option("--timeout", min=0.0, metavar="SECONDS", help="Give up watching after so long (exit 5)."),
@@ -28,19 +44,17 @@ TimeoutFlag = Annotated[
 @app.command("list")
 def list_runs(
     *,
-    workflow: Annotated[str | None, typer.Option("--workflow", "-w", metavar="NAME")] = None,
+    workflow: WorkflowFlag = None,
     state: Annotated[
         list[str] | None,
         typer.Option(
             "--state", "-s", metavar="STATE", help="running, succeeded, failed, cancelled; repeatable."
         ),
     ] = None,
-    trigger: Annotated[str | None, typer.Option("--trigger", metavar="KIND:ID")] = None,
+    trigger: TriggerFlag = None,
     event: Annotated[str | None, typer.Option("--event", metavar="ID", help="Started by this event.")] = None,
-    label: Annotated[str | None, typer.Option("--label", metavar="KEY=VALUE")] = None,
-    search: Annotated[
-        str | None, typer.Option("--search", metavar="TEXT", help="In run ids and errors.")
-    ] = None,
+    label: LabelFlag = None,
+    search: SearchFlag = None,
     cursor: Annotated[str | None, typer.Option("--cursor", metavar="NEXT", help="The next page.")] = None,
     limit: LimitFlag = 20,
     api: ApiFlag = None,
@@ -118,18 +132,46 @@ def watch(run: RunArgument, timeout: TimeoutFlag = None, api: ApiFlag = None) ->
 
 @app.command("cancel")
 def cancel(
-    run: RunArgument,
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT")] = "",
+    *,
+    run: ManyArgument = None,
+    workflow: WorkflowFlag = None,
+    trigger: TriggerFlag = None,
+    label: LabelFlag = None,
+    search: SearchFlag = None,
+    reason: ReasonFlag = "",
+    yes: YesFlag = False,
+    dry_run: DryRunFlag = False,
     api: ApiFlag = None,
 ) -> None:
-    """Cancel a run: nothing new starts, and what is running is told to stop."""
-    import getpass
+    """Cancel a run, or all running ones that the flags choose: nothing new starts, what is running is told to stop."""
+    from headrace.cli.bulk import Order, Selection
 
-    from headrace.cli.views import RunState
+    where = Selection(workflow=workflow, trigger=trigger, label=label, q=search)
+    _order(api, run, where, Order(verb="cancel", reason=reason, yes=yes, dry_run=dry_run))
 
-    client, path = _found(api, run)
-    reply = client.post(f"{path}/cancel", {"reason": reason, "by": getpass.getuser()}, RunState)
-    output.say(f"{reply.run_id} {output.state(reply.state)}")
+
+@app.command("retry")
+def retry(
+    *,
+    run: ManyArgument = None,
+    workflow: WorkflowFlag = None,
+    state: Annotated[
+        list[str] | None,
+        typer.Option("--state", "-s", metavar="STATE", help="failed, cancelled; repeatable."),
+    ] = None,
+    trigger: TriggerFlag = None,
+    label: LabelFlag = None,
+    search: SearchFlag = None,
+    reason: ReasonFlag = "",
+    yes: YesFlag = False,
+    dry_run: DryRunFlag = False,
+    api: ApiFlag = None,
+) -> None:
+    """Retry a run that failed or was cancelled, or all that the flags choose: what has succeeded is kept."""
+    from headrace.cli.bulk import Order, Selection
+
+    where = Selection(workflow=workflow, states=tuple(state or ()), trigger=trigger, label=label, q=search)
+    _order(api, run, where, Order(verb="retry", reason=reason, yes=yes, dry_run=dry_run))
 
 
 @app.command("explain")
@@ -183,6 +225,16 @@ def trace(
         return
     width = shutil.get_terminal_size((120, 24)).columns
     output.say(*waterfall_lines(client.get(f"{path}/trace", TraceView), width))
+
+
+def _order(api: str | None, run: str | None, where: Selection, order: Order) -> None:
+    from headrace.cli.api import Api
+    from headrace.cli.bulk import order_many, order_one
+
+    if run is None:
+        order_many(Api(api_url(api)), where, order)
+    else:
+        order_one(*_found(api, run), order)
 
 
 def _found(api: str | None, run: str) -> tuple[Api, str]:
