@@ -188,7 +188,7 @@ class WorkflowDefinition(msgspec.Struct, frozen=True, kw_only=True, omit_default
     deadline_s: float | None = None
     doc: str = ""
     source: str = ""
-    """The source text of the workflow function, for people to read."""
+    """The source text of the workflow function, for people to read. Changing it alone makes no new version."""
 
     def version(self) -> str:
         """Content hash (128 bit, hex): the same definition has the same version, wherever it was made.
@@ -196,7 +196,8 @@ class WorkflowDefinition(msgspec.Struct, frozen=True, kw_only=True, omit_default
         What is hashed has been decoded once, because the types of a Struct made in Python are not enforced
         (`backoff_s=10` is an integer there and a float after its first journey).
         """
-        travelled = msgspec.msgpack.decode(msgspec.msgpack.encode(self), type=WorkflowDefinition)
+        hashed = msgspec.structs.replace(self, source="")
+        travelled = msgspec.msgpack.decode(msgspec.msgpack.encode(hashed), type=WorkflowDefinition)
         return blake2b(msgspec.msgpack.encode(travelled, order="deterministic"), digest_size=16).hexdigest()
 
 

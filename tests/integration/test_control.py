@@ -203,3 +203,58 @@ async def test_a_retry_outlives_the_coordinator(tmp_path: Path, mark: Path) -> N
         first, second = await pages(cluster, f"/runs/{run_id}/attempts", "attempts")
         assert second["started_at_us"] - first["finished_at_us"] >= 2_000_000
         assert mark.read_text().count("much later") == 2
+
+
+async def test_a_cancelled_run_is_retried_by_the_worker_that_saw_it_cancelled(
+    cluster: Cluster, mark: Path
+) -> None:
+    run_id = await cluster.start_run("long_async", mark=str(mark))
+    await written(mark, "started")
+    await cancel(cluster, run_id)
+    await written(mark, "stopped")
+    answer = await cluster.api.post(f"/runs/{run_id}/retry", json={"by": "a test", "reason": "once more"})
+    assert (answer.status_code, answer.json()["state"]) == (200, "running")
+    await written(mark, "started", times=2)
+    assert (await cluster.run(run_id))["retries"] == 1
+    kinds = [event["kind"] for event in await events_of(cluster, run_id)]
+    assert kinds.count("run.retried") == 1
+    await cancel(cluster, run_id)
+
+
+async def test_a_failed_run_is_retried_and_succeeds(cluster: Cluster, mark: Path) -> None:
+    run_id = await cluster.start_run("retried", kind="value", mark=str(mark), until=4)
+    assert (await cluster.finished(run_id))["state"] == "failed"
+    preview = (await cluster.api.post("/runs/retry", json={"where": {"q": run_id}, "preview": True})).json()
+    assert preview["run_ids"] == [run_id]
+    done = (await cluster.api.post("/runs/retry", json={"run_ids": [run_id]})).json()
+    assert (done["done"], done["failed"]) == ([run_id], [])
+    run = await cluster.finished(run_id)
+    assert (run["state"], run["error"], run["retries"]) == ("succeeded", None, 1)
+    again = await cluster.api.post(f"/runs/{run_id}/retry")
+    assert (again.status_code, again.json()["found"]) == (409, "succeeded")
+    overview = (await cluster.api.get("/overview")).json()
+    assert overview["runs"]["retried"] >= 1
+    assert overview["tasks"]["succeeded"] >= 1
+    assert overview["queue_wait"][0]["queue"] == "default"
+
+
+async def test_a_queue_tells_when_it_last_moved(cluster: Cluster) -> None:
+    await cluster.finished(await cluster.start_run("quick", number=1))
+    queue = (await cluster.api.get("/queues/default")).json()
+    (shown,) = [one for one in queue["priorities"] if one["priority"] == "normal"]
+    assert shown["last_delivered_us"] > 1_700_000_000_000_000
+    assert queue["workers"][0]["state"] == "live"
+    assert "quick" in {one["workflow"] for one in queue["used_by"]}
+    assert queue["wait"]["count"] >= 1
+    assert (await cluster.api.get("/queues/nope")).status_code == 404
+
+
+async def test_one_stream_tells_of_a_run_and_its_log(cluster: Cluster) -> None:
+    url = "/live?topics=runs&topics=workers&topics=queues&after=h0-l0-e0-d0"
+    seen: set[str] = set()
+    async with cluster.api.stream("GET", url, timeout=15) as stream:
+        async for text in stream.aiter_lines():
+            if text.startswith("event: "):
+                seen.add(text.removeprefix("event: "))
+            if {"hello", "runs", "workers", "queues"} <= seen:
+                break

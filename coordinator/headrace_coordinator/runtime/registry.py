@@ -93,19 +93,24 @@ class Registry:
     """Versions by workflow, read from the store when they are first needed."""
 
     def __init__(self, store: Reader) -> None:
-        self._store = store
+        self.store = store
         self._entries: OrderedDict[tuple[str, str], Entry] = OrderedDict()
         self._current: dict[str, str] = {}
 
     async def load(self) -> None:
         """Learn which version of each workflow is current."""
-        for row in await self._store.definitions():
+        for row in await self.store.definitions():
             self.deployed(row)
 
     def deployed(self, row: DefinitionRow) -> None:
         """A version has become current."""
         self._remember(row)
         self._current[row.definition.name] = row.version
+
+    def renewed(self, row: DefinitionRow) -> None:
+        """A version has got another source text."""
+        self._entries.pop((row.definition.name, row.version), None)
+        self._remember(row)
 
     def current(self) -> list[Entry]:
         """The current version of every workflow."""
@@ -121,7 +126,7 @@ class Registry:
         if entry is not None:
             self._entries.move_to_end((workflow, wanted))
             return entry
-        row = await self._store.definition(workflow, wanted) if wanted else None
+        row = await self.store.definition(workflow, wanted) if wanted else None
         if row is None:
             raise NotFound(
                 f"there is no workflow {workflow!r}" + (f" of version {version}" if version else ""),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from headrace_coordinator.runtime.clock import Clock
 from headrace_coordinator.runtime.envelope import Envelope
 from headrace_coordinator.runtime.registry import Entry, Registry
@@ -37,9 +39,11 @@ class Deployment:
 
     async def _deploy(self, definition: WorkflowDefinition) -> CommandReply:
         version = definition.version()
-        if self._registry.current_version(definition.name) == version:
-            return CommandReply(version=version, created=False)
         row = DefinitionRow(definition, version, self._clock.now_us())
+        if self._registry.current_version(definition.name) == version:
+            if (await self._registry.entry(definition.name)).definition.source != definition.source:
+                await self._renew_source(row)
+            return CommandReply(version=version, created=False)
         Entry(row).check()  # compiles, or raises, before anything is stored
         states, gone = self._schedules.changes(definition)
 
@@ -53,3 +57,10 @@ class Deployment:
         self._matcher.rebuild(entry.definition for entry in self._registry.current())
         self._schedules.deployed(definition)
         return CommandReply(version=version)
+
+    async def _renew_source(self, row: DefinitionRow) -> None:
+        """The same version as other text: nothing that runs changes, but people read what was deployed last."""
+        known = await self._registry.store.definition(row.definition.name, row.version)
+        kept = row if known is None else msgspec.structs.replace(row, deployed_at_us=known.deployed_at_us)
+        raised(await self._shards.ask(0, Envelope(write=lambda t: t.definitions.append(kept))))
+        self._registry.renewed(kept)

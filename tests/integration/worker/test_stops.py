@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from headrace.runtime import WorkerSettings
@@ -51,8 +52,10 @@ def code_of(outcome: Outcome) -> str:
     return outcome.error.code
 
 
-async def cancel(fleet: Fleet, message: TaskMessage, *attempts: HeldAttempt) -> None:
-    request = CancelAttempts(run_id=message.run_id, attempts=attempts, reason="by hand")
+async def cancel(fleet: Fleet, message: TaskMessage, *attempts: HeldAttempt, ended_at_us: int = 0) -> None:
+    request = CancelAttempts(
+        run_id=message.run_id, attempts=attempts, reason="by hand", ended_at_us=ended_at_us
+    )
     await fleet.client.publish(fleet.subjects.cancel, codec.encode(request))
 
 
@@ -86,6 +89,18 @@ async def test_a_queued_task_of_a_cancelled_run_is_not_begun(
     await fleet.publish(message)
     assert code_of(await fleet.outcome()) == ErrorCode.TASK_CANCELLED
     assert not mark.exists()
+
+
+async def test_a_task_that_was_queued_after_its_run_ended_belongs_to_a_retry(
+    fleet: Fleet, worker: Worker, mark: Path
+) -> None:
+    message = msgspec.structs.replace(task_message("sleeps", {"mark": str(mark)}), queued_at_us=5)
+    await cancel(fleet, message, ended_at_us=message.queued_at_us - 1)
+    await fleet.publish(message)
+    await has(mark, "started")
+    await cancel(fleet, message, ended_at_us=message.queued_at_us - 1)  # comes late, and stops nothing
+    await cancel(fleet, message, ended_at_us=message.queued_at_us)
+    assert code_of(await fleet.outcome()) == ErrorCode.TASK_CANCELLED
 
 
 async def test_cancel_thread(fleet: Fleet, worker: Worker, mark: Path) -> None:

@@ -73,6 +73,22 @@ async def test_a_preview_cancels_nothing_and_names_exactly_those(
     assert "cancelled by me: wrong" in error["message"]
 
 
+async def test_a_run_is_retried_and_many_are(http: httpx.AsyncClient, runs: list[str]) -> None:
+    one = await http.post(f"/api/v1/runs/{runs[1]}/retry", json={"by": "me", "reason": "mended"})
+    assert (one.status_code, one.json()) == (200, {"run_id": runs[1], "state": "running"})
+    history = (await http.get(f"/api/v1/runs/{runs[1]}/history")).json()["history"]
+    told = [event for batch in history for event in batch["events"] if event["kind"] == "run.retried"]
+    assert [(event["data"]["by"], event["data"]["reason"]) for event in told] == [("me", "mended")]
+    again = await http.post(f"/api/v1/runs/{runs[1]}/retry")
+    assert (again.status_code, again.json()["found"]) == (409, "running")
+    await http.post("/api/v1/runs/cancel", json={"run_ids": runs})
+    wanted = {"where": {"workflow": "flights"}, "preview": True}
+    preview = (await http.post("/api/v1/runs/retry", json=wanted)).json()
+    assert preview["run_ids"] == runs[::-1]
+    done = (await http.post("/api/v1/runs/retry", json={"run_ids": preview["run_ids"]})).json()
+    assert sorted(done["done"]) == sorted(runs)
+
+
 async def test_a_selection_never_takes_what_cannot_be_cancelled(
     http: httpx.AsyncClient, runs: list[str]
 ) -> None:

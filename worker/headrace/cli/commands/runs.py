@@ -24,9 +24,7 @@ RunArgument = Annotated[
 ]
 ManyArgument = Annotated[
     str | None,
-    typer.Argument(
-        metavar="RUN", help="A run's id, the beginning of it, or `latest`. Absent: flags choose."
-    ),
+    typer.Argument(metavar="RUN", help="A run's id, the beginning of it, or `latest`. Absent: flags choose."),
 ]
 WorkflowFlag = Annotated[str | None, typer.Option("--workflow", "-w", metavar="NAME")]
 TriggerFlag = Annotated[str | None, typer.Option("--trigger", metavar="KIND:ID")]
