@@ -351,7 +351,9 @@ def _consumer_info(consumer: Consumer) -> object:
         num_pending=len(consumer.fresh),
         num_ack_pending=len(consumer.in_flight),
         num_redelivered=consumer.redelivered,
-        ack_floor=SimpleNamespace(stream_seq=consumer.acked_below),
+        num_waiting=0,
+        delivered=None,
+        ack_floor=SimpleNamespace(stream_seq=consumer.acked_below, last_active=None),
     )
 
 

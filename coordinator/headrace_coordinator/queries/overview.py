@@ -11,7 +11,14 @@ from headrace_coordinator.engine.state import RunState
 from headrace_coordinator.queries.statistics import COUNTED, RunCount, bounded
 from headrace_coordinator.queries.views import RunSummary, summary_of
 from headrace_coordinator.store.port import Reader, RunFilter
-from headrace_coordinator.store.records import TALLY_S, LetterState, Tally, TallyKind
+from headrace_coordinator.store.records import (
+    OLD_TALLY_S,
+    TALLY_AGE_S,
+    TALLY_S,
+    LetterState,
+    Tally,
+    TallyKind,
+)
 from headrace_coordinator.store.waits import quantile_s
 
 FAILURES_SHOWN = 10
@@ -32,10 +39,10 @@ SPANS: dict[Window, tuple[int, int]] = {
     Window.QUARTER: (900, 60),
     Window.HOUR: (3_600, 60),
     Window.SIX_HOURS: (21_600, 360),
-    Window.DAY: (86_400, 1_800),
+    Window.DAY: (86_400, 3_600),
     Window.WEEK: (604_800, 10_800),
 }
-"""Length and bucket in seconds; both are whole minutes, as tallies are."""
+"""Length and bucket in seconds: of whole minutes as far back as tallies are kept by the minute, of hours beyond."""
 
 
 class QueueWait(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,8 +88,9 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
 async def show_overview(store: Reader, window: Window, workflow: str | None, now_us: int) -> Overview:
     """How things have been going, of everything or of one workflow."""
     window_s, bucket_s = SPANS[window]
-    # The last bucket ends with the minute that is not over yet.
-    from_s = (now_us // 1_000_000) // TALLY_S * TALLY_S + TALLY_S - window_s
+    # The last bucket ends with the minute, or the hour, that is not over yet.
+    grain_s = TALLY_S if window_s < TALLY_AGE_S else OLD_TALLY_S
+    from_s = (now_us // 1_000_000) // grain_s * grain_s + grain_s - window_s
     tallies = [
         tally
         for tally in await store.tallies(from_s, bucket_s)

@@ -16,8 +16,8 @@ import msgspec
 from headrace_coordinator.store.memory_reader import MemoryReader
 from headrace_coordinator.store.memory_tables import Lease, RunTables, Tables, copy_transaction
 from headrace_coordinator.store.port import Capabilities, FenceLost, RetentionPolicy, Store
-from headrace_coordinator.store.records import EventRecord, ShardFence, Transaction
-from headrace_coordinator.store.rows import FINISHED, merge_event
+from headrace_coordinator.store.records import OLD_TALLY_S, EventRecord, ShardFence, Transaction
+from headrace_coordinator.store.rows import FINISHED, merge_event, whole_hour_s
 from headrace_protocol.errors import Conflict, InvariantBroken
 
 
@@ -231,8 +231,12 @@ def _prune_rest(tables: Tables, policy: RetentionPolicy, now_us: int, limit: int
     )
     for _, key in keys:
         del tables.dedupe[key]
+    old = [key for key in tables.tallies if key[0] < whole_hour_s(now_us) and key[0] % OLD_TALLY_S]
+    for minute in old:
+        at_s, kind, name, state = minute
+        tables.tallies[at_s // OLD_TALLY_S * OLD_TALLY_S, kind, name, state] += tables.tallies.pop(minute)
     tallies_before = (now_us - round(policy.tallies_s * 1e6)) // 1_000_000
     tallies = nsmallest(limit, (key for key in tables.tallies if key[0] < tallies_before))
     for tally in tallies:
         del tables.tallies[tally]
-    return len(spans) + len(letters) + len(keys) + len(tallies)
+    return len(spans) + len(letters) + len(keys) + len(tallies) + len(old)

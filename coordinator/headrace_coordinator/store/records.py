@@ -14,6 +14,9 @@ from headrace_protocol.messages import LifecycleBatch, LogLine, Span
 
 TALLY_S = 60
 """Tallies are kept by the minute."""
+OLD_TALLY_S = 3_600
+"""Those that no short window reads any more are added up by the hour."""
+TALLY_AGE_S = 7 * OLD_TALLY_S
 
 
 class TallyKind(StrEnum):

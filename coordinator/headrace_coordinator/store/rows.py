@@ -11,7 +11,14 @@ import msgspec
 
 from headrace_coordinator.engine.effects import AttemptRecord, TimerKey
 from headrace_coordinator.engine.state import RunHead, RunState
-from headrace_coordinator.store.records import DeadLetter, EventRecord, StoredLog, Timer
+from headrace_coordinator.store.records import (
+    OLD_TALLY_S,
+    TALLY_AGE_S,
+    DeadLetter,
+    EventRecord,
+    StoredLog,
+    Timer,
+)
 from headrace_protocol.codec import NOTHING
 from headrace_protocol.errors import ErrorInfo
 from headrace_protocol.messages import ABSENT, LogLine, Result
@@ -91,6 +98,11 @@ def search_text(head: RunHead) -> str:
 def level_rank(level: str) -> int:
     """A level as a number that can be compared; one that nobody knows counts as information."""
     return LEVELS.get(level, LEVELS["info"])
+
+
+def whole_hour_s(now_us: int) -> int:
+    """Where tallies by the minute begin: what is older is kept by the hour."""
+    return (now_us // 1_000_000 - TALLY_AGE_S) // OLD_TALLY_S * OLD_TALLY_S
 
 
 def letter_search(letter: DeadLetter) -> str:

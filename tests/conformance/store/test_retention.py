@@ -2,7 +2,7 @@ import msgspec
 
 from headrace_coordinator.engine.state import RunState
 from headrace_coordinator.store.port import LetterFilter, LogFilter, RetentionPolicy, RunFilter, Store
-from headrace_coordinator.store.records import Transaction
+from headrace_coordinator.store.records import Tally, TallyKind, Transaction
 from tests.conformance.store.dump import dump
 from tests.conformance.store.samples import (
     DAY_US,
@@ -142,3 +142,17 @@ async def test_policies_can_be_shorter(store: Store) -> None:
     policy = msgspec.structs.replace(POLICY, runs_s=1.0, spans_s=1.0, logs_s=1e9, events_s=1e9)
     assert await store.prune(policy, NOW_US + 2_000_000, 10) == 3
     assert await store.logs(LogFilter("r1"), 0, 10) == []
+
+
+async def test_old_tallies_are_added_up_by_the_hour(store: Store) -> None:
+    hour_s = NOW_US // 3_600_000_000 * 3_600
+    old = [Tally(hour_s - 10 * 3_600 + 60 * minute, TallyKind.RUN, "w", "failed", 1) for minute in (0, 3, 59)]
+    young = [Tally(hour_s - 60 * minute, TallyKind.RUN, "w", "failed", 1) for minute in (1, 2)]
+    await store.commit(Transaction(tallies=[*old, *young]))
+    before = await store.tallies(hour_s - 20 * 3_600, 3_600)
+    assert await store.prune(POLICY, NOW_US, 100) == 2
+    assert await store.tallies(hour_s - 20 * 3_600, 3_600) == before
+    assert len(await store.tallies(hour_s - 20 * 3_600, 60)) == 3
+    assert await store.prune(POLICY, NOW_US, 100) == 0
+    assert await store.prune(POLICY, NOW_US + 15 * DAY_US, 100) == 4
+    assert await store.tallies(0, 60) == []

@@ -46,6 +46,9 @@ def test_a_run_that_was_touched_often_is_written_once() -> None:
         "hr.n.life.flow.created",
     ]
     assert list(turn.touched) == ["r"]
+    counted = {(tally.kind, tally.name, tally.state): tally.count for tally in transaction.tallies}
+    assert counted["task", "flow", "succeeded"] == 2
+    assert {tally.at_s % 60 for tally in transaction.tallies} == {0}
 
 
 def test_messages_are_named_after_attempt_and_dispatch() -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from headrace_coordinator.store.port import RetentionPolicy
+from headrace_coordinator.store.records import OLD_TALLY_S
+from headrace_coordinator.store.rows import whole_hour_s
 from headrace_coordinator.store.sqlite.apply import Applier, set_mark
 from headrace_coordinator.store.sqlite.statements import STATEMENTS
 
@@ -18,11 +20,20 @@ _MARKS = {
     "prune_dead_letters": ("dead_letters",),
 }
 
+_OLD_TALLIES = "at_s < :before AND at_s % :hour <> 0"
+_ADD_UP_TALLIES = (
+    "INSERT INTO tallies (at_s, kind, name, state, count)"  # noqa: S608
+    f" SELECT at_s / :hour * :hour, kind, name, state, sum(count) FROM tallies WHERE {_OLD_TALLIES}"
+    " GROUP BY 1, 2, 3, 4 ON CONFLICT (at_s, kind, name, state) DO UPDATE SET count = count + excluded.count"
+)
+_DROP_TALLIES = f"DELETE FROM tallies WHERE {_OLD_TALLIES}"  # noqa: S608
+
 Prune = Callable[[sqlite3.Connection], int]
 
 
 def jobs(policy: RetentionPolicy, now_us: int, limit: int, applier: Applier) -> Iterator[Prune]:
     """One job for each kind; each answers how many rows it deleted."""
+    yield partial(_add_up_tallies, before_s=whole_hour_s(now_us))
     kept_s = {
         "prune_runs": policy.runs_s,
         "prune_logs": policy.logs_s,
@@ -49,6 +60,13 @@ def _prune(connection: sqlite3.Connection, *, kind: str, before_us: int, limit: 
         for mark, value in highest.items():
             set_mark(connection, mark, value)
     return deleted
+
+
+def _add_up_tallies(connection: sqlite3.Connection, *, before_s: int) -> int:
+    """Minutes become hours. There are at most as many as have passed since the last time."""
+    parameters = {"before": before_s, "hour": OLD_TALLY_S}
+    connection.execute(_ADD_UP_TALLIES, parameters)
+    return connection.execute(_DROP_TALLIES, parameters).rowcount
 
 
 def _highest(connection: sqlite3.Connection, table: str) -> int:
