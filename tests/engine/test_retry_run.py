@@ -51,6 +51,19 @@ def test_the_retries_of_the_policy_are_counted_anew() -> None:
     assert d.run.nodes["a"].state is NodeState.RETRYING
 
 
+def test_retries_of_an_item_are_counted_anew() -> None:
+    d = Driver(plan_of(node("a"), node("m", over=Output("a"), max_attempts=2)))
+    d.outcome("a", result=stored("list"), counts=(1,))
+    d.fail("m", item=0)
+    d.feed(TimerFired(TimerKey("r", "retry", "m", 0), d.now_us), later_us=60 * S)
+    d.fail("m", item=0)
+    assert d.run.head.state is RunState.FAILED
+    d.feed(RETRY)
+    assert d.dispatched() == [("m", 0, 3)]
+    d.fail("m", item=0)
+    assert (d.run.head.state, d.run.nodes["m"].state) == (RunState.RUNNING, NodeState.MAPPING)
+
+
 def test_an_attempt_from_before_stays_fenced() -> None:
     d = Driver(plan_of(node("a"), node("b", "a")))
     d.feed(CancelRun(run_id="r"))

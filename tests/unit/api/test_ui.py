@@ -25,6 +25,7 @@ def bundle(app: Api, tmp_path: Path) -> Path:
     (ui / "assets" / "index-1a2b.js.gz").write_bytes(b"gzip")
     (ui / ".stamp").write_text("built")
     (tmp_path / "secret").write_text("not yours")
+    (ui / "assets" / "leak.js").symlink_to(tmp_path / "secret")
     app.services.settings = msgspec.structs.replace(app.services.settings, ui=ui)
     return ui
 
@@ -73,7 +74,16 @@ async def test_what_the_build_compressed_is_used(
 
 
 @pytest.mark.parametrize(
-    "path", ["/assets/old-9f9f.js", "/../secret", "/%2e%2e/secret", "/.stamp", "/assets//etc/passwd", "/%00"]
+    "path",
+    [
+        "/assets/old-9f9f.js",
+        "/../secret",
+        "/assets/leak.js",
+        "/%2e%2e/secret",
+        "/.stamp",
+        "/assets//etc/passwd",
+        "/%00",
+    ],
 )
 async def test_what_is_not_in_the_bundle_is_not_found(
     http: httpx.AsyncClient, bundle: Path, path: str
