@@ -33,6 +33,8 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What comes within this time is sent to a browser together."""
     snapshot_s: float = 1.0
     """How often workers and queues are looked at while somebody watches them."""
+    queues_fresh_s: float = 2.0
+    """How old what the bus said of the queues may be: it is asked for each of them."""
     max_body_bytes: int = 10_000_000
     jaeger_url_template: str = ""
     """Where the web UI links a trace to: `{trace_id}` stands for its id. Empty: no link."""
@@ -83,7 +85,7 @@ class Services:
         self.now_us = now_us
         self.metrics = metrics
         self.started_at_us = now_us()
-        self.queues = FreshQueues(coordinator, settings.snapshot_s)
+        self.queues = FreshQueues(coordinator, settings.queues_fresh_s)
         self.streams: set[Wakeable] = set()
         self.closing = False
 
