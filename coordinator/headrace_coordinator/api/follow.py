@@ -51,8 +51,9 @@ class LiveData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     runs: tuple[RunSummary, ...] | None = None
     """Each run that changed, as it is now."""
     changes: tuple[LifecycleBatch, ...] | None = None
-    """What happened to the run that `run` names."""
+    """What happened to the runs that `run` names."""
     run_id: str | None = None
+    """The run of the lines, when `logs` names only one."""
     lines: tuple[LogView, ...] | None = None
     events: tuple[EventView, ...] | None = None
     dead_letters: tuple[DeadLetterView, ...] | None = None
@@ -84,11 +85,20 @@ def interest(
     topics: Annotated[
         list[Topic] | None, QueryParameter(description="What to hear of; may be repeated.")
     ] = None,
-    run: Annotated[str | None, QueryParameter(description="A run whose history to hear.")] = None,
-    logs: Annotated[str | None, QueryParameter(description="A run whose log lines to hear.")] = None,
+    run: Annotated[
+        list[str] | None, QueryParameter(description="A run whose history to hear; may be repeated.")
+    ] = None,
+    logs: Annotated[
+        list[str] | None, QueryParameter(description="A run whose log lines to hear; may be repeated.")
+    ] = None,
     workflow: FromQuery[str | None] = None,
 ) -> Interest:
-    return Interest(topics=frozenset(topics or ()), run=run, logs=logs, workflow=workflow)
+    return Interest(
+        topics=frozenset(topics or ()),
+        runs=frozenset(run or ()),
+        logs=frozenset(logs or ()),
+        workflow=workflow,
+    )
 
 
 WANTED = {"wanted": Provide(interest, sync_to_thread=False)}
@@ -241,7 +251,7 @@ async def _begin(services: Services, wanted: Interest, at: Positions | None) -> 
 def _kinds(wanted: Interest) -> frozenset[Arrival]:
     follows = {
         Arrival.HISTORY: wanted.history,
-        Arrival.LOGS: wanted.logs is not None,
+        Arrival.LOGS: bool(wanted.logs),
         Arrival.EVENTS: Topic.EVENTS in wanted.topics,
         Arrival.DEAD_LETTERS: Topic.DEAD_LETTERS in wanted.topics,
     }
@@ -249,10 +259,11 @@ def _kinds(wanted: Interest) -> frozenset[Arrival]:
 
 
 def _frames(wanted: Interest, rows: NewRows) -> list[LiveFrame]:
+    only = next(iter(wanted.logs)) if len(wanted.logs) == 1 else None
     found = {
         "runs": LiveData(runs=rows.runs),
         "changes": LiveData(changes=rows.changes),
-        "logs": LiveData(run_id=wanted.logs, lines=rows.lines),
+        "logs": LiveData(run_id=only, lines=rows.lines),
         "events": LiveData(events=rows.events),
         "dead_letters": LiveData(dead_letters=rows.dead_letters),
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from typing import TypeVar
 
 import msgspec
 
@@ -16,11 +17,12 @@ from headrace_coordinator.queries.letters import DeadLetterView, dead_letter_vie
 from headrace_coordinator.queries.logs import LogView, log_view
 from headrace_coordinator.queries.views import RunSummary, summary_of
 from headrace_coordinator.store.port import LogFilter, Reader
-from headrace_coordinator.store.records import Positions
+from headrace_coordinator.store.records import Positions, StoredLog
 from headrace_protocol.errors import RequestError
 from headrace_protocol.messages import LifecycleBatch
 
 PAGE = 500
+Row = TypeVar("Row", LifecycleBatch, StoredLog)
 _PLACE = re.compile(r"h([0-9]{1,18})-l([0-9]{1,18})-e([0-9]{1,18})-d([0-9]{1,18})")
 
 
@@ -38,16 +40,16 @@ class Interest(msgspec.Struct, frozen=True, kw_only=True):
     """What a client wants to hear of."""
 
     topics: frozenset[Topic] = frozenset()
-    run: str | None = None
-    """A run whose history is wanted."""
-    logs: str | None = None
-    """A run whose log lines are wanted."""
+    runs: frozenset[str] = frozenset()
+    """Runs whose history is wanted."""
+    logs: frozenset[str] = frozenset()
+    """Runs whose log lines are wanted."""
     workflow: str | None = None
     """Only runs of this workflow."""
 
     @property
     def history(self) -> bool:
-        return Topic.RUNS in self.topics or self.run is not None
+        return Topic.RUNS in self.topics or bool(self.runs)
 
 
 class NewRows(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +87,7 @@ def skip(at: Positions, newest: Positions, wanted: Interest) -> Positions:
     """A place that is now where the client follows nothing: what it does not show it will read anew."""
     return Positions(
         history=at.history if wanted.history else newest.history,
-        logs=at.logs if wanted.logs is not None else newest.logs,
+        logs=at.logs if wanted.logs else newest.logs,
         events=at.events if Topic.EVENTS in wanted.topics else newest.events,
         dead_letters=at.dead_letters if Topic.DEAD_LETTERS in wanted.topics else newest.dead_letters,
     )
@@ -93,10 +95,11 @@ def skip(at: Positions, newest: Positions, wanted: Interest) -> Positions:
 
 async def read_new(store: Reader, wanted: Interest, at: Positions, now_us: int) -> NewRows:
     """Rows behind a place, a page of each kind."""
-    batches: list[LifecycleBatch] = []
-    if wanted.history:
-        batches = await store.history(None if Topic.RUNS in wanted.topics else wanted.run, at.history, PAGE)
-    lines = [] if wanted.logs is None else await store.logs(LogFilter(wanted.logs), at.logs, PAGE)
+    if Topic.RUNS in wanted.topics:
+        batches, full = await store.history(None, at.history, PAGE), False
+    else:
+        batches, full = _merged([await store.history(run, at.history, PAGE) for run in sorted(wanted.runs)])
+    lines, long = _merged([await store.logs(LogFilter(run), at.logs, PAGE) for run in sorted(wanted.logs)])
     events = await store.events_after(at.events, PAGE) if Topic.EVENTS in wanted.topics else []
     follows = Topic.DEAD_LETTERS in wanted.topics
     letters = await store.dead_letters_after(at.dead_letters, PAGE) if follows else []
@@ -107,13 +110,21 @@ async def read_new(store: Reader, wanted: Interest, at: Positions, now_us: int) 
             events=events[-1].position if events else at.events,
             dead_letters=letters[-1].position if letters else at.dead_letters,
         ),
-        more=any(len(rows) == PAGE for rows in (batches, lines, events, letters)),
+        more=full or long or any(len(rows) == PAGE for rows in (batches, events, letters)),
         runs=await _changed(store, wanted, batches, now_us),
-        changes=tuple(batch for batch in batches if batch.run_id == wanted.run),
+        changes=tuple(batch for batch in batches if batch.run_id in wanted.runs),
         lines=tuple(map(log_view, lines)),
         events=tuple(map(event_view, events)),
         dead_letters=tuple(dead_letter_view(letter, body=False) for letter in letters),
     )
+
+
+def _merged(pages: list[list[Row]]) -> tuple[list[Row], bool]:
+    """Pages of several runs in order of the position, and whether one of them was full: only what lies before the
+    end of every full one may be told, because behind it rows are missing."""
+    ends = [page[-1].position for page in pages if len(page) == PAGE]
+    rows = sorted((row for page in pages for row in page), key=lambda row: row.position)
+    return ([row for row in rows if row.position <= min(ends)], True) if ends else (rows, False)
 
 
 async def _changed(
@@ -123,7 +134,7 @@ async def _changed(
     run_ids = dict.fromkeys(
         batch.run_id
         for batch in batches
-        if wanted.workflow in (None, batch.workflow) or batch.run_id == wanted.run
+        if wanted.workflow in (None, batch.workflow) or batch.run_id in wanted.runs
     )
     heads = await store.heads(list(run_ids)) if run_ids else {}
     return tuple(summary_of(head, now_us) for head in heads.values())

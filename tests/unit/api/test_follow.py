@@ -147,3 +147,26 @@ async def test_the_stream_ends_with_the_server(app: Api) -> None:
         app.services.close_streams()
         while not stream.ended:
             await stream.read()
+
+
+async def test_several_runs_are_followed_at_once(
+    http: httpx.AsyncClient, coordinator: FakeCoordinator
+) -> None:
+    """Also when there is more of one than a page holds: what lies behind that page waits."""
+    await coordinator.start(StartRun(run_id="two", workflow="flights", params=raw({})))
+    lines = [line(number, "one" if number < 600 else "two") for number in range(1, 1_001)]
+    await coordinator.commit(Transaction(logs=lines))
+    for run_id in ("one", "two", "one"):
+        await coordinator.happen(run_id)
+    seen: list[int] = []
+    changes: list[int] = []
+    place, more = "h2-l0-e0-d0", True
+    while more:
+        url = f"{LIVE}/poll?run=one&run=two&logs=one&logs=two&after={place}"
+        answer = (await http.get(url)).json()
+        place, more = answer["id"], answer["more"]
+        for frame in answer["frames"]:
+            seen += [one["position"] for one in frame["data"].get("lines", ())]
+            changes += [one["position"] for one in frame["data"].get("changes", ())]
+    assert seen == list(range(1, 1_001))
+    assert changes == [3, 4, 5]
