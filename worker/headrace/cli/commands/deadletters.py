@@ -101,7 +101,8 @@ def _order(api: str | None, letter: str | None, search: str, order: Order, *, ev
         return
     body = {"by": getpass.getuser(), "reason": order.reason}
     done = client.post(f"{_path(client, letter)}/{order.verb}", body, DeadLetterView)
-    output.say(f"{done.letter_id} {done.state}: {done.subject}")
+    what = "published again on" if order.verb == "redrive" else "put aside, of"
+    output.say(f"{what} {done.subject}: {done.letter_id}")
 
 
 def _path(client: Api, letter: str) -> str:
