@@ -17,9 +17,9 @@ import nats.errors
 import nats.js.errors
 from nats.js.api import ConsumerConfig, RetentionPolicy, StreamConfig
 
+from headrace_coordinator.bus.memory.server import Consumer, Headers, Server, Stream
 from headrace_protocol.topology import MAX_PAYLOAD_BYTES
 from tests.simulation.loop import SimulatedLoop
-from tests.simulation.server import Consumer, Headers, Server, Stream
 
 API_TIMEOUT_S = 5.0
 RECONNECT_S = 0.1

@@ -19,6 +19,7 @@ import headrace.runtime.runner as runner_module
 import headrace.runtime.worker as worker_module
 import headrace_coordinator.runtime.collect as collect_module
 import headrace_protocol.ids as ids_module
+from headrace_coordinator.bus.memory.server import Stored
 from headrace_coordinator.engine.state import RunHead, RunState
 from headrace_protocol.definition import EventTrigger
 from headrace_protocol.errors import ErrorCode
@@ -36,7 +37,6 @@ from tests.simulation.programs import (
     WorkerProgram,
     worker_connect,
 )
-from tests.simulation.server import Stored
 from tests.simulation.site import Program, Site
 
 PATIENCE_S = 400.0

@@ -8,6 +8,7 @@ from contextvars import Context
 
 import nats.errors
 
+from headrace_coordinator.bus.memory.server import Server
 from headrace_coordinator.bus.port import BusError
 from headrace_protocol.errors import HeadraceError, Unavailable
 from headrace_protocol.topology import Topology
@@ -16,7 +17,6 @@ from tests.simulation.flows import Flow
 from tests.simulation.loop import PROCESS, Process, SimulatedLoop
 from tests.simulation.observer import Observer
 from tests.simulation.plan import Plan
-from tests.simulation.server import Server
 from tests.simulation.store import Disk
 
 OUTSIDE = Context()

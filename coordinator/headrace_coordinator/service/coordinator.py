@@ -25,7 +25,7 @@ from headrace_coordinator.runtime.vigil import Vigil
 from headrace_coordinator.schedules.runner import ScheduleRunner
 from headrace_coordinator.service.deployment import Deployment
 from headrace_coordinator.service.failures import raised
-from headrace_coordinator.service.shards import ShardSet
+from headrace_coordinator.service.shards import LEASE_S, ShardSet
 from headrace_coordinator.store.port import RetentionPolicy
 from headrace_coordinator.store.records import DeadLetter, OutboxBatch, OutboxMessage, Transaction
 from headrace_coordinator.triggers.consumer import EventConsumer
@@ -55,6 +55,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     retention: RetentionPolicy = RetentionPolicy()
     sweep_s: float = 15.0
     """How often every live attempt is looked at."""
+    lease_s: float = LEASE_S
+    """How long a coordinator that fell silent keeps its shards."""
 
 
 class RunningCoordinator:
@@ -71,7 +73,9 @@ class RunningCoordinator:
         self._registry = parts.registry
         self._fleet = Fleet(topology.subjects, clock)
         owner = f"{socket.gethostname()}-{os.getpid()}-{os.urandom(4).hex()}"
-        self._shards = ShardSet(parts, self._fleet, options.shards, owner, self._deploy_message)
+        self._shards = ShardSet(
+            parts, self._fleet, options.shards, owner, self._deploy_message, options.lease_s
+        )
         self._matcher = Matcher(topology.namespace, clock.now_us)
         self._events = EventConsumer(topology, bus, self._matcher, self._shards, clock)
         self._schedules = ScheduleRunner(topology.namespace, store, self._shards, clock)

@@ -55,12 +55,14 @@ class ShardSet:
         count: int,
         owner: str,
         on_deploy: Callable[[Deploy, Incoming], None],
+        lease_s: float = LEASE_S,
     ) -> None:
         self._parts = parts
         self._fleet = fleet
         self._count = count
         self._owner = owner
         self._on_deploy = on_deploy
+        self._lease_s = lease_s
         self._fences: list[ShardFence] = []
         self._owned: dict[int, _Owned] = {}
         self._background: set[asyncio.Task[None]] = set()
@@ -113,10 +115,10 @@ class ShardSet:
         """Wait until the lease is ours."""
         parts = self._parts
         while True:
-            fence = await parts.store.acquire_shard(number, self._owner, LEASE_S, parts.clock.now_us())
+            fence = await parts.store.acquire_shard(number, self._owner, self._lease_s, parts.clock.now_us())
             if fence is not None:
                 return fence
-            await parts.clock.sleep(LEASE_S / 10)
+            await parts.clock.sleep(self._lease_s / 10)
 
     async def _run(self, fence: ShardFence) -> None:
         parts, number = self._parts, fence.shard
@@ -194,11 +196,11 @@ class ShardSet:
         """Renew well before the leases end; a lease that was lost stops its shard at its next commit."""
         parts = self._parts
         while True:
-            await parts.clock.sleep(LEASE_S / 3)
+            await parts.clock.sleep(self._lease_s / 3)
             for number in self.owned():
                 try:
                     fence = await parts.store.acquire_shard(
-                        number, self._owner, LEASE_S, parts.clock.now_us()
+                        number, self._owner, self._lease_s, parts.clock.now_us()
                     )
                 except HeadraceError as error:
                     log.error("the lease of shard %d cannot be renewed now: %s", number, error)

@@ -13,7 +13,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from types import TracebackType
-from typing import TextIO
+from typing import Protocol, TextIO
 
 from headrace.runtime.attempt import CURRENT, Attempt, now_us
 from headrace.runtime.values import utf8
@@ -36,16 +36,14 @@ def bounded(text: str) -> str:
     return encoded[: LINE_BYTES - len(CUT.encode())].decode("utf-8", "ignore") + CUT
 
 
-def line_of(
-    attempt: Attempt, message: str, *, level: str, stream: str, logger: str = "", at_us: int = 0
-) -> LogLine:
+def line_of(attempt: Attempt, message: str, *, level: str, stream: str, logger: str = "") -> LogLine:
     trace_id, span_id = _active_span(attempt)
     return LogLine(
         run_id=attempt.message.run_id,
         node=attempt.message.node,
         attempt=attempt.message.attempt,
         item=attempt.message.item,
-        at_us=at_us or now_us(),
+        at_us=now_us(),
         level=level,
         message=bounded(message),
         stream=stream,
@@ -65,16 +63,26 @@ def _active_span(attempt: Attempt) -> tuple[str, str]:
     return attempt.trace_id, attempt.span_id
 
 
+class Captured(Protocol):
+    """What a worker needs of it."""
+
+    def finish(self, attempt: Attempt) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class Capture:
     """Installs the streams and the handler; `close` puts back what was there."""
 
-    def __init__(self, sink: Sink, *, echo: bool = False) -> None:
+    def __init__(self, sink: Sink, *, echo: bool = False, through: bool = False) -> None:
+        """`echo` also writes everything to stderr; `through` lets it go where it would have gone without us."""
         self._sink = sink
         self._before = (sys.stdout, sys.stderr)
         self._root_level = logging.root.level
         self._handler = _Handler(sink, sys.stderr if echo else None)
-        sys.stdout = _Stream(sys.stdout, "stdout", sink, sys.stderr if echo else None)
-        sys.stderr = _Stream(sys.stderr, "stderr", sink, sys.stderr if echo else None)
+        to = sys.stderr if echo else None
+        sys.stdout = _Stream(sys.stdout, "stdout", sink, sys.stdout if through else to)
+        sys.stderr = _Stream(sys.stderr, "stderr", sink, sys.stderr if through else to)
         logging.root.addHandler(self._handler)
         if self._root_level == logging.WARNING:  # Python's default: nobody chose it
             logging.root.setLevel(logging.INFO)
@@ -170,7 +178,6 @@ class _Handler(logging.Handler):
             level=record.levelname.lower(),
             stream="logging",
             logger=record.name,
-            at_us=int(record.created * 1e6),
         )
         if self._echo is not None:
             self._echo.write(f"{line.level} {line.logger}: {line.message}\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from headrace.bus import Settlement
 from headrace.runtime.attempt import Attempt, Produced, Stop, now_us
-from headrace.runtime.capture import Capture
+from headrace.runtime.capture import Captured
 from headrace.runtime.failures import Failure, failed
 from headrace.runtime.leases import Leases
 from headrace.runtime.notices import Notices
@@ -17,7 +17,7 @@ class Reports:
     """Tells the bus and the coordinator what becomes of attempts."""
 
     def __init__(
-        self, worker: str, leases: Leases, outcomes: OutcomeSender, notices: Notices, capture: Capture
+        self, worker: str, leases: Leases, outcomes: OutcomeSender, notices: Notices, capture: Captured
     ) -> None:
         self.worker = worker
         self._leases = leases

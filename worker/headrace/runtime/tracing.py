@@ -149,13 +149,13 @@ class SpanShipper(SpanProcessor):
 class Tracing:
     """The middleware that makes the attempt's span, and the exporters behind it."""
 
-    def __init__(self, shipper: SpanShipper | None, worker: str) -> None:
-        """Raises ConfigError for an unknown OTLP protocol."""
+    def __init__(self, shipper: SpanShipper | None, worker: str, *, otlp: bool = True) -> None:
+        """`otlp`: export to the endpoint that the environment names, if it names one. Raises ConfigError for an unknown OTLP protocol."""
         tracers, self._fanout = provider()
         self._worker = worker
         self._shipper = shipper
         self._listeners: list[SpanProcessor] = [shipper] if shipper else []
-        self._otlp = BatchSpanProcessor(otlp_exporter()) if otlp_wanted() else None
+        self._otlp = BatchSpanProcessor(otlp_exporter()) if otlp and otlp_wanted() else None
         if self._otlp is not None:
             self._listeners.append(self._otlp)
         self._sampler = tracers.sampler

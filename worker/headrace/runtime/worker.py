@@ -18,7 +18,7 @@ from headrace.bus.pull import Pull
 from headrace.results import ResultStore
 from headrace.results.places import Places
 from headrace.runtime.attempt import RunnableTask
-from headrace.runtime.capture import Capture
+from headrace.runtime.capture import Capture, Captured
 from headrace.runtime.lanes import InlineLane, Lane, ProcessLane, ThreadLane
 from headrace.runtime.leases import Leases
 from headrace.runtime.logs import LogShipper
@@ -29,6 +29,7 @@ from headrace.runtime.rejects import Rejects
 from headrace.runtime.reports import Reports
 from headrace.runtime.runner import Runner
 from headrace.runtime.settings import WorkerSettings
+from headrace.runtime.surroundings import Surroundings
 from headrace.runtime.telemetry import tracing_wanted
 from headrace_protocol import codec, ids
 from headrace_protocol.definition import DEFAULT_QUEUE, Isolation, Priority
@@ -51,8 +52,17 @@ _PRIORITIES = (Priority.HIGH, Priority.NORMAL, Priority.LOW)
 class Worker:
     """One worker. `run` returns when it has drained after `stop`."""
 
-    def __init__(self, settings: WorkerSettings, *, middlewares: Sequence[Middleware] = ()) -> None:
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        *,
+        middlewares: Sequence[Middleware] = (),
+        within: Surroundings | None = None,
+    ) -> None:
+        """`within` is what it finds around it, where that is not its own process and a NATS server."""
         self.settings = settings
+        self._within = within or Surroundings()
+        self._parts: _Parts | None = None
         self.id = ids.new_worker_id(socket.gethostname(), os.getpid())
         self._middlewares = tuple(middlewares)
         self._stopping = asyncio.Event()
@@ -66,14 +76,21 @@ class Worker:
             self._hurried.set()
         self._stopping.set()
 
+    def flush(self) -> None:
+        """Send the log lines and spans that still wait for company."""
+        if self._parts is not None:
+            self._parts.flush()
+
     async def run(self) -> None:
         """Raises Unavailable when no bus answers, ConfigError and DefinitionError for what cannot be
         loaded."""
-        tasks = _tasks(self.settings.targets)
+        within = self._within
+        tasks = _tasks(self.settings.targets) if within.tasks is None else within.tasks
         queues = self.settings.queues or _queues(tasks)
-        bus = await connect(self.settings.bus)
+        bus = await (within.connect or connect)(self.settings.bus)
         try:
-            parts = _Parts(self.id, self.settings, bus, tasks, queues, self._middlewares)
+            parts = _Parts(self.id, self.settings, bus, tasks, queues, self._middlewares, within)
+            self._parts = parts
             try:
                 await parts.start()
                 self.ready.set()
@@ -97,23 +114,28 @@ class _Parts:
         tasks: Mapping[str, RunnableTask],
         queues: tuple[str, ...],
         middlewares: tuple[Middleware, ...],
+        within: Surroundings,
     ) -> None:
         self._settings = settings
         self._bus = bus
         subjects = settings.topology.subjects
         self._cancel_subject = subjects.cancel
         self._logs = LogShipper(bus, subjects, worker)
-        self._capture = Capture(self._logs.add, echo=settings.echo)
+        self._capture: Captured = (
+            Capture(self._logs.add, echo=settings.echo)
+            if within.capture is None
+            else within.capture(self._logs.add)
+        )
         self._leases = Leases(bus, lambda: self._pull.ack_wait_s)
         self._outcomes = OutcomeSender(bus, self._leases, subjects, self._logs.flush)
         self._rejects = Rejects(bus, self._leases, subjects)
-        self._tracing = _tracing(worker, settings, bus, queues)
+        self._tracing = _tracing(worker, settings, bus, queues, otlp=within.otlp)
         self._threads = ThreadLane()
         self._processes = self._process_lane()
-        self._wants_processes = any(
+        self._wants_processes = within.lanes is None and any(
             task.definition.options.isolation is Isolation.PROCESS for task in tasks.values()
         )
-        self._lanes: dict[Isolation, Lane] = {
+        self._lanes: Mapping[Isolation, Lane] = within.lanes or {
             Isolation.ASYNC: InlineLane(),
             Isolation.THREAD: self._threads,
             Isolation.PROCESS: self._processes,
@@ -164,12 +186,15 @@ class _Parts:
         self._runner.return_all()
         await _first(self._runner.empty(), hurried.wait(), timeout_s=self._settings.cancel_grace_s + 1)
         await _first(self._outcomes.drained(), hurried.wait(), timeout_s=SEND_S)
-        self._logs.flush()
-        if self._tracing is not None:
-            self._tracing.flush()
+        self.flush()
         self._notices.beat(stopped=True)
         with suppress(BusError):
             await self._bus.flush()
+
+    def flush(self) -> None:
+        self._logs.flush()
+        if self._tracing is not None:
+            self._tracing.flush()
 
     async def close(self) -> None:
         for task in (self._beating, self._warming):
@@ -255,14 +280,17 @@ def _tasks(targets: tuple[str, ...]) -> Mapping[str, RunnableTask]:
     return load_all(targets).tasks
 
 
-def _tracing(worker: str, settings: WorkerSettings, bus: Bus, queues: tuple[str, ...]) -> Tracing | None:
+def _tracing(
+    worker: str, settings: WorkerSettings, bus: Bus, queues: tuple[str, ...], *, otlp: bool
+) -> Tracing | None:
     """None when nothing listens to spans; OpenTelemetry is then not even imported."""
     if not tracing_wanted(keep_spans=settings.keep_spans):
         return None
     from headrace.runtime.tracing import SpanShipper, Tracing
 
     subjects = settings.topology.subjects
-    return Tracing(SpanShipper(bus, subjects, worker, queues[0]) if settings.keep_spans else None, worker)
+    shipper = SpanShipper(bus, subjects, worker, queues[0]) if settings.keep_spans else None
+    return Tracing(shipper, worker, otlp=otlp)
 
 
 def _queues(tasks: Mapping[str, RunnableTask]) -> tuple[str, ...]:

@@ -1,0 +1,213 @@
+"""A coordinator in the caller's process: the real one, on the memory store and the memory bus.
+
+It is *down* or *up*. `run` is one life of it, which may end at any await without warning; what it had committed is
+there for the next life. Everything that is read is read from the store, so it can be read in any state.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TypeVar
+
+from headrace_coordinator.api.live import live_facts
+from headrace_coordinator.bus.memory import Connection, MemoryBus, MemoryResults, Network
+from headrace_coordinator.bus.port import BusError
+from headrace_coordinator.engine.effects import AttemptRecord
+from headrace_coordinator.engine.state import RunHead
+from headrace_coordinator.queries.explain import Explanation, explain
+from headrace_coordinator.queries.live import LiveFacts
+from headrace_coordinator.queries.runs import FullRun, load_run
+from headrace_coordinator.queries.trace import TraceView, trace_view
+from headrace_coordinator.queries.views import RunDetail, detail_of
+from headrace_coordinator.runtime.clock import Clock
+from headrace_coordinator.runtime.parts import Parts
+from headrace_coordinator.service.coordinator import Options, RunningCoordinator
+from headrace_coordinator.store.memory import MemoryStore
+from headrace_coordinator.store.port import RunCursor, RunFilter
+from headrace_coordinator.store.records import DeadLetter, Transaction
+from headrace_protocol.cloudevent import CloudEvent
+from headrace_protocol.definition import WorkflowDefinition
+from headrace_protocol.errors import InvariantBroken, Unavailable
+from headrace_protocol.messages import CancelRun, CommandReply, Result, Span, StartRun
+from headrace_protocol.topology import Topology
+
+T = TypeVar("T")
+
+LEASE_S = 86_400.0
+"""Nobody else could take the shards, so a short lease would only be renewed often."""
+RETRY_S = 0.1
+PAGE = 500
+TRACE_ROWS = 10_000
+
+
+class _Disk(MemoryStore):
+    """Tells when something was committed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.committed: Callable[[], None] = lambda: None
+
+    async def commit(self, transaction: Transaction) -> None:
+        await super().commit(transaction)
+        self.committed()
+
+
+class InProcess:
+    """See the module's docstring. `clock` and `loop` must agree on what time it is."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock, topology: Topology) -> None:
+        self.topology = topology
+        self.network = Network(loop)
+        self._clock = clock
+        self._store = _Disk()
+        self._up = asyncio.Event()
+        self._down = asyncio.Event()
+        self._stopped = asyncio.Event()
+        self._running: RunningCoordinator | None = None
+        self._connection: Connection | None = None
+
+    @property
+    def committed(self) -> Callable[[], None]:
+        return self._store.committed
+
+    @committed.setter
+    def committed(self, told: Callable[[], None]) -> None:
+        """Called after every commit."""
+        self._store.committed = told
+
+    # -- its life ----------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Returns after `stop`, when everything has come to an orderly end."""
+        await self._store.open()
+        self._stopped.clear()
+        self._connection = self.network.connect("coordinator", BusError, BusError)
+        bus = MemoryBus(self._connection)
+        results = MemoryResults(self.network.server, self.topology.bucket)
+        running = RunningCoordinator(
+            Parts(self.topology, self._store, bus, results, self._clock),
+            Options(keep_spans=False, lease_s=LEASE_S),
+        )
+        await running.open()
+        self._running = running
+        self._down.clear()
+        self._up.set()
+        await self._stopped.wait()
+        await running.close()
+        self.died()
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def died(self) -> None:
+        """Whoever runs it says that it does not run any more."""
+        self._running = None
+        self._up.clear()
+        self._down.set()
+        if self._connection is not None:
+            self._connection.close()
+
+    # -- commands ----------------------------------------------------------------------------------
+
+    async def deploy(self, definition: WorkflowDefinition) -> CommandReply:
+        """Raises DefinitionError."""
+        return await self._ask(lambda running: running.deploy(definition))
+
+    async def start(self, command: StartRun) -> CommandReply:
+        """Raises NotFound, ParamsError or Conflict."""
+        return await self._ask(lambda running: running.start(command))
+
+    async def cancel(self, command: CancelRun) -> CommandReply:
+        """Raises NotFound."""
+        return await self._ask(lambda running: running.cancel(command))
+
+    async def event(self, event: CloudEvent) -> tuple[str, ...]:
+        """The runs that it started; raises what a trigger's expression raises."""
+        return await self._ask(lambda running: running.event(event))
+
+    async def _ask(self, act: Callable[[RunningCoordinator], Awaitable[T]]) -> T:
+        """Ask again until it is answered: every command says what it names, so nothing is done twice."""
+        while True:
+            await self._up.wait()
+            if self._running is None:
+                continue
+            asked = asyncio.ensure_future(act(self._running))
+            down = asyncio.ensure_future(self._down.wait())
+            await asyncio.wait((asked, down), return_when=asyncio.FIRST_COMPLETED)
+            down.cancel()
+            if not asked.done():
+                asked.cancel()
+                continue
+            try:
+                return asked.result()
+            except (Unavailable, asyncio.CancelledError):
+                await asyncio.sleep(RETRY_S)
+
+    # -- what there is -----------------------------------------------------------------------------
+
+    def head(self, run_id: str) -> RunHead:
+        """Raises NotFound."""
+        return self._full(run_id).stored.head
+
+    def heads(self) -> list[RunHead]:
+        """All runs, the oldest first."""
+        found: list[RunHead] = []
+        after: RunCursor | None = None
+        while page := at_once(self._store.runs(RunFilter(), after, PAGE)):
+            found += page
+            after = RunCursor(page[-1].created_at_us, page[-1].run_id)
+        return found[::-1]
+
+    def detail(self, run_id: str) -> RunDetail:
+        full = self._full(run_id)
+        return detail_of(full.stored, full.definition, full.attempts, self._clock.now_us())
+
+    def attempts(self, run_id: str, node: str | None = None) -> list[AttemptRecord]:
+        """Attempts that ended, of a map's items too, in the order in which they ended."""
+        found: list[AttemptRecord] = []
+        while page := at_once(self._store.attempts(run_id, node, len(found), PAGE)):
+            found += page
+        return found
+
+    def output(self, run_id: str) -> bytes | None:
+        """The run's output as msgpack; None when there is none, or when it went with the bus."""
+        return self._value(self.head(run_id).output)
+
+    def result(self, run_id: str, node: str) -> bytes | None:
+        """A node's result as msgpack; None while there is none."""
+        state = self._full(run_id).stored.nodes.get(node)
+        return None if state is None else self._value(state.result)
+
+    def explain(self, run_id: str) -> Explanation:
+        full = self._full(run_id)
+        facts = LiveFacts() if self._running is None else at_once(live_facts(self._running, run_id))
+        return explain(full.stored, full.definition, facts, self._clock.now_us())
+
+    def trace(self, run_id: str, spans: list[Span]) -> TraceView:
+        """`spans` are the workers' spans of the same trace."""
+        return trace_view(self._full(run_id), spans, self._clock.now_us(), TRACE_ROWS)
+
+    def dead_letters(self) -> list[DeadLetter]:
+        return at_once(self._store.dead_letters(None, PAGE))
+
+    def _full(self, run_id: str) -> FullRun:
+        return at_once(load_run(self._store, run_id))
+
+    def _value(self, result: Result | None) -> bytes | None:
+        if result is None:
+            return None
+        if result.stored is None:
+            return bytes(result.value)
+        return at_once(MemoryResults(self.network.server, self.topology.bucket).get(result.stored.uri))
+
+
+def at_once(work: Coroutine[object, None, T]) -> T:
+    """Run a coroutine that has nothing to wait for: the memory store's reads are such."""
+    try:
+        work.send(None)
+    except StopIteration as done:
+        value: T = done.value
+        return value
+    work.close()
+    raise InvariantBroken("a read of the memory store waits for something", where=repr(work))
