@@ -14,7 +14,7 @@ from headrace_coordinator.api.live import live_facts
 from headrace_coordinator.bus.memory import Connection, MemoryBus, MemoryResults, Network
 from headrace_coordinator.bus.port import BusError
 from headrace_coordinator.engine.effects import AttemptRecord
-from headrace_coordinator.engine.state import RunHead
+from headrace_coordinator.engine.state import RunHead, RunState
 from headrace_coordinator.queries.explain import Explanation, explain
 from headrace_coordinator.queries.live import LiveFacts
 from headrace_coordinator.queries.runs import FullRun, load_run
@@ -25,7 +25,7 @@ from headrace_coordinator.runtime.parts import Parts
 from headrace_coordinator.service.coordinator import Options, RunningCoordinator
 from headrace_coordinator.store.memory import MemoryStore
 from headrace_coordinator.store.port import RunCursor, RunFilter
-from headrace_coordinator.store.records import DeadLetter, Transaction
+from headrace_coordinator.store.records import Transaction
 from headrace_protocol.cloudevent import CloudEvent
 from headrace_protocol.definition import WorkflowDefinition
 from headrace_protocol.errors import InvariantBroken, Unavailable
@@ -51,6 +51,10 @@ class _Disk(MemoryStore):
     async def commit(self, transaction: Transaction) -> None:
         await super().commit(transaction)
         self.committed()
+
+    def state_of(self, run_id: str) -> RunState | None:
+        found = self._tables.runs.get(run_id)
+        return None if found is None else found.head.state
 
 
 class InProcess:
@@ -146,6 +150,9 @@ class InProcess:
 
     # -- what there is -----------------------------------------------------------------------------
 
+    def finished(self, run_id: str) -> bool:
+        return self._store.state_of(run_id) not in (None, RunState.RUNNING)
+
     def head(self, run_id: str) -> RunHead:
         """Raises NotFound."""
         return self._full(run_id).stored.head
@@ -187,9 +194,6 @@ class InProcess:
     def trace(self, run_id: str, spans: list[Span]) -> TraceView:
         """`spans` are the workers' spans of the same trace."""
         return trace_view(self._full(run_id), spans, self._clock.now_us(), TRACE_ROWS)
-
-    def dead_letters(self) -> list[DeadLetter]:
-        return at_once(self._store.dead_letters(None, PAGE))
 
     def _full(self, run_id: str) -> FullRun:
         return at_once(load_run(self._store, run_id))

@@ -150,7 +150,8 @@ class Tracing:
     """The middleware that makes the attempt's span, and the exporters behind it."""
 
     def __init__(self, shipper: SpanShipper | None, worker: str, *, otlp: bool = True) -> None:
-        """`otlp`: export to the endpoint that the environment names, if it names one. Raises ConfigError for an unknown OTLP protocol."""
+        """`otlp`: export to the endpoint that the environment names, if any; raises ConfigError for an OTLP
+        protocol that is not known."""
         tracers, self._fanout = provider()
         self._worker = worker
         self._shipper = shipper

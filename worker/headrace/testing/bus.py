@@ -1,0 +1,108 @@
+"""A worker's bus in memory; see `headrace_coordinator.bus.memory`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING
+
+from headrace.bus import BusError, Message, Settlement, StreamMissing
+from headrace.bus.port import Handler, ObjectBucket, Subscription
+from headrace_protocol.topology import MAX_PAYLOAD_BYTES, ConsumerSpec
+
+if TYPE_CHECKING:
+    from headrace_coordinator.local import Connection
+
+
+class _Subscription:
+    """See `headrace.bus.port.Subscription`."""
+
+    def __init__(self, connection: Connection, subject: str, handler: Handler) -> None:
+        self._connection = connection
+        self._handler = handler
+        self._interest = connection.subscribe(subject, self._receive)
+
+    def _receive(self, subject: str, body: bytes, headers: Mapping[str, str] | None, reply: str) -> None:
+        self._handler(Message(subject, body, headers, reply))
+
+    async def unsubscribe(self) -> None:
+        self._interest.end()
+
+    async def drain(self) -> None:
+        await self._connection.flush()
+        self._interest.end()
+
+
+class _Bucket:
+    """See `headrace.bus.port.ObjectBucket`."""
+
+    def __init__(self, connection: Connection, name: str) -> None:
+        self._connection = connection
+        self._name = name
+
+    async def put(self, key: str, body: bytes) -> None:
+        self._objects()[key] = body
+
+    async def get(self, key: str) -> bytes | None:
+        return self._objects().get(key)
+
+    def _objects(self) -> dict[str, bytes]:
+        if not self._connection.up:
+            raise BusError("not connected")
+        return self._connection.server.buckets.setdefault(self._name, {})
+
+
+class WorkerBus:
+    """See `headrace.bus.port.Bus`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    @property
+    def connected(self) -> bool:
+        return self._connection.up
+
+    @property
+    def max_payload_bytes(self) -> int:
+        return MAX_PAYLOAD_BYTES
+
+    def inbox(self) -> str:
+        return self._connection.inbox()
+
+    def send(
+        self, subject: str, body: bytes, *, reply: str = "", headers: Mapping[str, str] | None = None
+    ) -> None:
+        self._connection.send(subject, body, reply, headers)
+
+    def publish(
+        self, subject: str, body: bytes, headers: Mapping[str, str] | None = None
+    ) -> asyncio.Future[None]:
+        # Nobody looks at the sequence that this one resolves to.
+        return self._connection.publish(subject, body, headers)  # type: ignore[return-value]
+
+    def settle(self, reply: str, settlement: Settlement) -> None:
+        self._connection.send(reply, settlement.value)
+
+    async def subscribe(self, subject: str, handler: Handler) -> Subscription:
+        return _Subscription(self._connection, subject, handler)
+
+    async def ensure_consumer(self, spec: ConsumerSpec) -> float:
+        if not self._connection.up:
+            raise BusError("not connected")
+        server = self._connection.server
+        stream = server.streams.get(spec.stream)
+        if stream is None:
+            raise StreamMissing(spec.stream)
+        return server.add_consumer(stream, spec.durable, spec.filter_subject, spec.ack_wait_s).ack_wait_s
+
+    async def bucket(self, name: str) -> ObjectBucket:
+        return _Bucket(self._connection, name)
+
+    def on_reconnect(self, callback: Callable[[], Awaitable[None]]) -> None:
+        self._connection.reconnected.append(callback)
+
+    async def flush(self) -> None:
+        await self._connection.flush()
+
+    async def close(self) -> None:
+        self._connection.close()
