@@ -14,7 +14,7 @@ from headrace_coordinator.api.live import live_facts
 from headrace_coordinator.bus.memory import Connection, MemoryBus, MemoryResults, Network
 from headrace_coordinator.bus.port import BusError
 from headrace_coordinator.engine.effects import AttemptRecord
-from headrace_coordinator.engine.state import RunHead, RunState
+from headrace_coordinator.engine.state import NODE_FINISHED, NodeState, RunHead, RunState
 from headrace_coordinator.queries.explain import Explanation, explain
 from headrace_coordinator.queries.live import LiveFacts
 from headrace_coordinator.queries.runs import FullRun, load_run
@@ -24,7 +24,7 @@ from headrace_coordinator.runtime.clock import Clock
 from headrace_coordinator.runtime.parts import Parts
 from headrace_coordinator.service.coordinator import Options, RunningCoordinator
 from headrace_coordinator.store.memory import MemoryStore
-from headrace_coordinator.store.port import RunCursor, RunFilter
+from headrace_coordinator.store.port import RetentionPolicy, RunCursor, RunFilter
 from headrace_coordinator.store.records import Transaction
 from headrace_protocol.cloudevent import CloudEvent
 from headrace_protocol.definition import WorkflowDefinition
@@ -34,22 +34,36 @@ from headrace_protocol.topology import Topology
 
 T = TypeVar("T")
 
+SHARD = 0
 LEASE_S = 86_400.0
 """Nobody else could take the shards, so a short lease would only be renewed often."""
+KEPT_S = 1e9
+"""What a test has seen does not go away, however much time it lets pass."""
+RETENTION = RetentionPolicy(
+    runs_s=KEPT_S, logs_s=KEPT_S, spans_s=KEPT_S, events_s=KEPT_S, dead_letters_s=KEPT_S
+)
+STILL = NODE_FINISHED | {NodeState.WAITING, NodeState.RETRYING}
+"""States of a node in which nothing is under way."""
 RETRY_S = 0.1
 PAGE = 500
 TRACE_ROWS = 10_000
 
 
 class _Disk(MemoryStore):
-    """Tells when something was committed."""
+    """Tells when something was committed, and which runs are not finished."""
 
     def __init__(self) -> None:
         super().__init__()
         self.committed: Callable[[], None] = lambda: None
+        self.unfinished_runs: set[str] = set()
 
     async def commit(self, transaction: Transaction) -> None:
         await super().commit(transaction)
+        for head in transaction.runs:
+            if head.state is RunState.RUNNING:
+                self.unfinished_runs.add(head.run_id)
+            else:
+                self.unfinished_runs.discard(head.run_id)
         self.committed()
 
     def state_of(self, run_id: str) -> RunState | None:
@@ -91,7 +105,7 @@ class InProcess:
         results = MemoryResults(self.network.server, self.topology.bucket)
         running = RunningCoordinator(
             Parts(self.topology, self._store, bus, results, self._clock),
-            Options(keep_spans=False, lease_s=LEASE_S),
+            Options(keep_spans=False, lease_s=LEASE_S, retention=RETENTION),
         )
         await running.open()
         self._running = running
@@ -149,6 +163,22 @@ class InProcess:
                 await asyncio.sleep(RETRY_S)
 
     # -- what there is -----------------------------------------------------------------------------
+
+    def quiet_until_us(self) -> int | None:
+        """When something happens next, though nobody does anything: 0 when nothing ever will.
+
+        None while anything is under way: a message, an attempt, a map, an outage.
+        """
+        if self._running is None or not self.network.quiet:
+            return None
+        for run_id in self._store.unfinished_runs:
+            stored = at_once(self._store.run(run_id))
+            if stored is None or any(node.state not in STILL for node in stored.nodes.values()):
+                return None
+        timer_us = at_once(self._store.next_timer_us(SHARD))
+        due = [] if timer_us is None else [timer_us]
+        due += [state.next_fire_us for state in at_once(self._store.schedules())]
+        return min(due, default=0)
 
     def finished(self, run_id: str) -> bool:
         return self._store.state_of(run_id) not in (None, RunState.RUNNING)

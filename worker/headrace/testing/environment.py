@@ -260,15 +260,16 @@ class Environment:
             self.wait(*runs)
         return runs
 
-    @overload
-    def runs(self, workflow: Workflow[P, R], /) -> list[Run[R]]: ...
-    @overload
-    def runs(self) -> list[Run[object]]: ...
-    def runs(self, workflow: Deployable | None = None, /) -> object:
-        """Every run so far, of one workflow or of all, the oldest first."""
-        heads = self.site.in_process.heads()
-        wanted = [head for head in heads if workflow is None or head.workflow == workflow.name]
-        return [self._known(head.run_id) for head in wanted]
+    def runs(self, workflow: Workflow[P, R], /) -> list[Run[R]]:
+        """Every run of the workflow so far, the oldest first."""
+        signature = signature_of(workflow.function, f"workflow {workflow.name}")
+        return [
+            Run(self, run.id, signature.returns) for run in self.all_runs() if run.workflow == workflow.name
+        ]
+
+    def all_runs(self) -> list[Run[object]]:
+        """Every run so far, the oldest first."""
+        return [self._known(head.run_id) for head in self.site.in_process.heads()]
 
     def _known(self, run_id: str) -> Run[object]:
         workflow = self.site.in_process.head(run_id).workflow

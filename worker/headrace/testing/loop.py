@@ -4,6 +4,10 @@ It is asyncio's own loop with another clock, so sockets, threads and subprocesse
 the loop cannot see; before it jumps, it waits for them where it has reason to: for ever for what runs in an executor,
 a moment for tasks that were last seen waiting for something else than a sleep (`uncertain`).
 
+Where the owner says that nothing happens until some time (`skip`), the clock goes there at once, and what should have
+run meanwhile runs late and once: as if the machine had been suspended. A day would otherwise be 50,000 heartbeats,
+renewals and looks around.
+
 Callbacks belong to the *process* in whose context they were made, or to none. A process that is killed is never run
 again, so that none of its `finally` clauses is; one that is paused goes on where it was.
 """
@@ -26,6 +30,10 @@ THREAD_GRACE_S = 0.005
 """How long something may take that answers from a thread which nobody told the loop about."""
 SOCKET_GRACE_S = 0.2
 """How long a peer behind a socket may take to answer."""
+LOOK_EVERY_S = 30.0
+"""Virtual time after which it is asked again whether time may be skipped."""
+BEFORE_S = 1.0
+"""Skipping ends a little before something happens, so that what is late has been done by then."""
 SPINS = 300_000
 """Turns at one instant after which somebody is taken to wait busily."""
 _SELF_PIPE = 1
@@ -102,6 +110,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._in_executor = 0
         self._spins = 0
         self.uncertain = False
+        self.skip: Callable[[], float | None] = lambda: None
+        """Asked for the time up to which nothing happens; None: do not skip."""
+        self._looked_at_s = 0.0
         selector = _Selector()
         selector.loop = self
         super().__init__(selector)
@@ -128,8 +139,15 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             self._now = max(self._now, self._horizon)
             self.stop()
         else:
-            self._now = max(self._now, due)
+            self._now = max(self._now, due, self._skipped_to())
         self._spins = 0
+
+    def _skipped_to(self) -> float:
+        if self._now - self._looked_at_s < LOOK_EVERY_S:
+            return 0.0
+        self._looked_at_s = self._now
+        quiet_until_s = self.skip()
+        return 0.0 if quiet_until_s is None else min(quiet_until_s, self._horizon) - BEFORE_S
 
     def turned(self) -> None:
         self._spins += 1

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from headrace.testing.environment import Environment
     from headrace.testing.site import Site
 
-R = TypeVar("R", covariant=True)
+R_co = TypeVar("R_co", covariant=True)
 
 
 class State(str):
@@ -104,7 +104,7 @@ class Line:
     span_id: str
 
 
-class Run(Generic[R]):
+class Run(Generic[R_co]):
     """One run. Everything is read when it is asked for, so a run that goes on is seen as it is then."""
 
     def __init__(self, environment: Environment, run_id: str, returns: object) -> None:
@@ -129,12 +129,12 @@ class Run(Generic[R]):
         return State(head.state.value, lambda: self.story)
 
     @property
-    def output(self) -> R:
+    def output(self) -> R_co:
         """What the workflow returned, decoded to its type; raises RunNotSucceeded, which tells the run's story."""
         if self.state != "succeeded":
             raise RunNotSucceeded(self.story, where=f"run {self.id}")
         body = self._site.in_process.output(self.id)
-        return cast(R, None if body is None else msgspec.msgpack.decode(body, type=self._returns))
+        return cast(R_co, None if body is None else msgspec.msgpack.decode(body, type=self._returns))
 
     @property
     def error(self) -> ErrorInfo | None:
@@ -260,7 +260,7 @@ class Run(Generic[R]):
 
     # -- what one does with it ---------------------------------------------------------------------
 
-    def wait(self) -> Run[R]:
+    def wait(self) -> Run[R_co]:
         """Let time go by until it is finished; raises RunStuck when it is not after the environment's patience."""
         self._environment.wait(self)
         return self

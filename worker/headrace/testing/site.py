@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -106,6 +107,7 @@ class Site:
             self.loop, self.clock, Topology("default", ack_wait_s=settings.ack_wait_s)
         )
         self.in_process.network.server.on_stored = self._stored
+        self.loop.skip = self._quiet_until_s
         asynchronous = AsyncLane(self.loop)
         self._threads = LockstepLane(asynchronous)
         self.lanes: dict[Isolation, Lane] = {
@@ -271,6 +273,15 @@ class Site:
             if worker.worker is not None and worker.program.running and not worker.program.process.paused:
                 worker.worker.flush()
         self.drive(self.loop.time())
+
+    def _quiet_until_s(self) -> float | None:
+        programs = (self.coordinator, *(worker.program for worker in self.workers))
+        if not all(program.running and not program.process.paused for program in programs):
+            return None
+        quiet_until_us = self.in_process.quiet_until_us()
+        if quiet_until_us is None:
+            return None
+        return (quiet_until_us - self.clock.start_us) / 1e6 if quiet_until_us else math.inf
 
     def _stored(self, subject: str, _: Mapping[str, str] | None, body: bytes) -> None:
         match subject.split(".", 3)[2]:

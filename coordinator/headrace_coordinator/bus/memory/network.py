@@ -59,6 +59,7 @@ class Network:
         self.server = Server(loop.time, loop.call_at)
         self.rules: list[Rule] = []
         self.connections: list[Connection] = []
+        self._under_way = 0
         self._world = Context()
         """Of no process: what the server does outlives whoever asked for it."""
 
@@ -67,6 +68,19 @@ class Network:
         connection = Connection(self, f"{name}-{len(self.connections) + 1}", refused, gone)
         self.connections.append(connection)
         return connection
+
+    @property
+    def quiet(self) -> bool:
+        """Whether everybody is connected, and nothing is on its way, queued, or held by anybody."""
+        return (
+            not self._under_way
+            and all(connection.up for connection in self.connections)
+            and all(
+                not (consumer.in_flight or consumer.fresh or consumer.again)
+                for stream in self.server.streams.values()
+                for consumer in stream.consumers.values()
+            )
+        )
 
     def cut(self) -> None:
         for connection in self.connections:
@@ -90,8 +104,13 @@ class Network:
             sent = headers
             if copy and headers is not None:
                 sent = {name: value for name, value in headers.items() if name != MESSAGE_ID}
+            self._under_way += 1
             arguments = (subject, body, "" if copy else reply, sent)
-            self.loop.call_later(rule.delay_s, self.server.receive, *arguments, context=self._world)
+            self.loop.call_later(rule.delay_s, self._late, *arguments, context=self._world)
+
+    def _late(self, subject: str, body: bytes, reply: str, headers: Headers) -> None:
+        self._under_way -= 1
+        self.server.receive(subject, body, reply, headers)
 
     def _rule(self, subject: str) -> Rule | None:
         kind = kind_of(subject)
