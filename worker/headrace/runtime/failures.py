@@ -14,7 +14,7 @@ from headrace.runtime.values import InputInvalid, ResultInvalid, utf8
 from headrace_protocol.errors import ERROR_TABLE, ErrorCode, ErrorInfo
 from headrace_protocol.messages import RetryAdvice
 
-_OWN = str(Path(__file__).parent)
+_OWN = tuple(str(Path(__file__).parent.parent / name) for name in ("runtime", "testing"))
 TRACEBACK_CHARACTERS = 16_384
 MESSAGE_CHARACTERS = 8_192
 DETAILS = 32

@@ -97,6 +97,7 @@ class Environment:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Raises FaultUnused when a planned fault never happened."""
+        __tracebackhide__ = True
         faults = self.faults
         self._close()
         if error is None:
@@ -190,6 +191,7 @@ class Environment:
 
         Raises ParamsError for params that do not fit, RunStuck when it does not finish within the patience.
         """
+        __tracebackhide__ = True
         return self.start(workflow, *args, **kwargs).wait()
 
     def start(self, workflow: Workflow[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Run[R]:
@@ -211,6 +213,7 @@ class Environment:
 
     def wait(self, *runs: Run[object]) -> None:
         """Let time go by until these runs are finished; raises RunStuck."""
+        __tracebackhide__ = True
         site = self.site
         for run in runs:
             if not site.until(partial(site.in_process.finished, run.id)):

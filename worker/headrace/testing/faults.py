@@ -183,6 +183,7 @@ class Faults:
 
     def check_used(self) -> None:
         """Raises FaultUnused for what was planned and never happened."""
+        __tracebackhide__ = True
         unused = [point.told for point in self._site.points.planned if not point.used]
         unused += [told for told, rule in self._rules if not rule.used]
         if unused:

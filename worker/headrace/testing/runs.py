@@ -69,7 +69,8 @@ class Attempts(list[Attempt]):
     """Attempts in the order in which they ended."""
 
     def __repr__(self) -> str:
-        return f"<{len(self)} attempts: {'; '.join(map(stories.attempt, self))}>" if self else "<no attempts>"
+        told = "; ".join(map(stories.attempt, self)) or "none"
+        return f"<attempts ({len(self)}): {told}>"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +132,7 @@ class Run(Generic[R_co]):
     @property
     def output(self) -> R_co:
         """What the workflow returned, decoded to its type; raises RunNotSucceeded, which tells the run's story."""
+        __tracebackhide__ = True
         if self.state != "succeeded":
             raise RunNotSucceeded(self.story, where=f"run {self.id}")
         body = self._site.in_process.output(self.id)
@@ -262,6 +264,7 @@ class Run(Generic[R_co]):
 
     def wait(self) -> Run[R_co]:
         """Let time go by until it is finished; raises RunStuck when it is not after the environment's patience."""
+        __tracebackhide__ = True
         self._environment.wait(self)
         return self
 

@@ -193,9 +193,7 @@ class Site:
 
     def drive(self, until_s: float) -> None:
         """Run everything up to a time, or up to the instant at which somebody finishes."""
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
+        if asyncio._get_running_loop() is None:
             self._drive(until_s)
             return
         # A test that is a coroutine: its thread has a running loop already.
