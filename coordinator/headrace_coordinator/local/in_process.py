@@ -17,14 +17,14 @@ from headrace_coordinator.engine.effects import AttemptRecord
 from headrace_coordinator.engine.state import NODE_FINISHED, NodeState, RunHead, RunState
 from headrace_coordinator.queries.explain import Explanation, explain
 from headrace_coordinator.queries.live import LiveFacts
-from headrace_coordinator.queries.runs import FullRun, load_run
+from headrace_coordinator.queries.runs import FullRun, find_run, load_run
 from headrace_coordinator.queries.trace import TraceView, trace_view
 from headrace_coordinator.queries.views import RunDetail, detail_of
 from headrace_coordinator.runtime.clock import Clock
 from headrace_coordinator.runtime.parts import Parts
 from headrace_coordinator.service.coordinator import Options, RunningCoordinator
 from headrace_coordinator.store.memory import MemoryStore
-from headrace_coordinator.store.port import RetentionPolicy, RunCursor, RunFilter
+from headrace_coordinator.store.port import RetentionPolicy
 from headrace_coordinator.store.records import Transaction
 from headrace_protocol.cloudevent import CloudEvent
 from headrace_protocol.definition import WorkflowDefinition
@@ -56,10 +56,13 @@ class _Disk(MemoryStore):
         super().__init__()
         self.committed: Callable[[], None] = lambda: None
         self.unfinished_runs: set[str] = set()
+        self.order: dict[str, None] = {}
+        """Runs in the order in which they were accepted."""
 
     async def commit(self, transaction: Transaction) -> None:
         await super().commit(transaction)
         for head in transaction.runs:
+            self.order.setdefault(head.run_id)
             if head.state is RunState.RUNNING:
                 self.unfinished_runs.add(head.run_id)
             else:
@@ -185,16 +188,11 @@ class InProcess:
 
     def head(self, run_id: str) -> RunHead:
         """Raises NotFound."""
-        return self._full(run_id).stored.head
+        return at_once(find_run(self._store, run_id)).head
 
     def heads(self) -> list[RunHead]:
-        """All runs, the oldest first."""
-        found: list[RunHead] = []
-        after: RunCursor | None = None
-        while page := at_once(self._store.runs(RunFilter(), after, PAGE)):
-            found += page
-            after = RunCursor(page[-1].created_at_us, page[-1].run_id)
-        return found[::-1]
+        """All runs, in the order in which they were accepted."""
+        return [self.head(run_id) for run_id in self._store.order]
 
     def detail(self, run_id: str) -> RunDetail:
         full = self._full(run_id)

@@ -17,18 +17,23 @@ _SPANS = ("headrace.runtime.attempt_span", "opentelemetry.sdk.trace")
 """Modules that give spans their times, where they are loaded."""
 
 
+def aware(start: datetime) -> datetime:
+    """The same; raises ConfigError for one without a time zone."""
+    if start.tzinfo is None:
+        raise ConfigError(
+            "a start without a time zone says nothing about schedules",
+            where="start",
+            found=repr(start),
+            expected="an aware datetime",
+            fix="Give it a time zone: datetime(2024, 1, 1, tzinfo=UTC).",
+        )
+    return start
+
+
 class VirtualClock:
     """Virtual time as microseconds since the epoch; the coordinator's `Clock`."""
 
     def __init__(self, start: datetime, time_s: Callable[[], float]) -> None:
-        if start.tzinfo is None:
-            raise ConfigError(
-                "a start without a time zone says nothing about schedules",
-                where="start",
-                found=repr(start),
-                expected="an aware datetime",
-                fix="Give it a time zone: datetime(2024, 1, 1, tzinfo=UTC).",
-            )
         self.start_us = round(start.timestamp() * 1e6)
         self._time_s = time_s
 

@@ -72,6 +72,10 @@ class Definitions:
         site.tasks, site.named_queues = dict(self._tasks), set(self._queues)
         return new
 
+    def renew(self) -> None:
+        """Nothing has been deployed yet."""
+        self._new = dict(self._workflows)
+
     def take_new(self) -> list[WorkflowDefinition]:
         """Definitions that have not been deployed."""
         new, self._new = self._new, {}

@@ -15,7 +15,7 @@ from headrace.authoring.signatures import match_arguments, signature_of
 from headrace.authoring.tasks import AsyncTask, Task
 from headrace.authoring.workflows import Workflow
 from headrace.runtime.attempt import RunnableTask
-from headrace.testing.clock import moment
+from headrace.testing.clock import aware, moment
 from headrace.testing.definitions import Definitions, Deployable
 from headrace.testing.errors import RunStuck
 from headrace.testing.faults import Faults
@@ -64,7 +64,7 @@ class Environment:
         time after which what is waited for counts as stuck.
         """
         self._settings = SiteSettings(
-            start=start,
+            start=aware(start),
             workers=workers,
             slots=slots,
             queues=queues,
@@ -82,9 +82,11 @@ class Environment:
         """Raises DefinitionError for a workflow that cannot be deployed."""
         if self._site is not None:
             raise Conflict("the environment is open already", where="Environment", fix="Make another one.")
+        self._numbers.clear()
         self._site = Site(self._settings)
         self._faults = Faults(self._site)
         try:
+            self._definitions.renew()
             self._definitions.give(self._site)
             self._site.open()
             self._deploy()

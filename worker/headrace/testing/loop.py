@@ -36,6 +36,8 @@ BEFORE_S = 1.0
 """Skipping ends a little before something happens, so that what is late has been done by then."""
 SPINS = 300_000
 """Turns at one instant after which somebody is taken to wait busily."""
+RESOLUTION_S = 1e-7
+"""Timers this close are due: finer than the microseconds of the clock, coarser than a float after some years."""
 _SELF_PIPE = 1
 """The loop's own entry in its selector."""
 
@@ -51,7 +53,7 @@ class Process:
         self.name = name
         self.alive = True
         self.paused = False
-        self.tasks: list[Task[object]] = []
+        self.tasks: list[tuple[Task[object], Context]] = []
         self._prune_at = 64
         self._waiting: list[tuple[Context, Callable[..., object], tuple[object, ...]]] = []
 
@@ -62,11 +64,11 @@ class Process:
         elif self.alive:
             callback(*args)
 
-    def adopt(self, task: Task[object]) -> None:
+    def adopt(self, task: Task[object], context: Context) -> None:
         """A killed process' tasks must be kept: collecting them would run their `finally` clauses."""
-        self.tasks.append(task)
+        self.tasks.append((task, context))
         if len(self.tasks) > self._prune_at:
-            self.tasks = [known for known in self.tasks if not known.done()]
+            self.tasks = [known for known in self.tasks if not known[0].done()]
             self._prune_at = 64 + 2 * len(self.tasks)
 
     def resume(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -116,6 +118,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         selector = _Selector()
         selector.loop = self
         super().__init__(selector)
+        self._clock_resolution = RESOLUTION_S
 
     def time(self) -> float:
         return self._now
@@ -212,11 +215,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return super().call_at(when, process.run, context, callback, *args, context=context)
 
     def create_task(self, coro: Coroutine[object, object, T], **options: object) -> Task[T]:  # type: ignore[override]
-        task: Task[T] = super().create_task(coro, **options)  # type: ignore[arg-type]
-        context = options.get("context")
-        process = context.get(PROCESS) if isinstance(context, Context) else PROCESS.get()
+        given = options.pop("context", None)
+        context = given if isinstance(given, Context) else copy_context()
+        task: Task[T] = super().create_task(coro, context=context, **options)
+        process = context.get(PROCESS)
         if process is not None:
-            process.adopt(task)
+            process.adopt(task, context)
         return task
 
     def start(self, process: Process, main: Callable[[], Coroutine[object, object, None]]) -> Task[None]:
@@ -229,10 +233,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 def discard(process: Process) -> None:
     """Let go of what is left of a process: its coroutines are closed without a word."""
     process.alive = False
-    for task in process.tasks:
+    for task, context in process.tasks:
         if not task.done():
             task._log_destroy_pending = False  # type: ignore[attr-defined]
-            _close(task)
+            context.run(_close, task)
     process.tasks.clear()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextvars import Context
 
 from headrace.testing.loop import Process, VirtualLoop, discard
 
@@ -52,12 +53,12 @@ class Program:
         self.process.alive = False
         self._dead.append(self.process)
         self._died()
-        self._loop.call_later(back_after_s, self.start)
+        self._loop.call_later(back_after_s, self.start, context=Context())
 
     def pause(self, for_s: float) -> None:
         process = self.process
         process.paused = True
-        self._loop.call_later(for_s, process.resume, self._loop)
+        self._loop.call_later(for_s, process.resume, self._loop, context=Context())
 
     def check(self) -> None:
         """Raises what a life that nobody ended has ended with."""

@@ -249,7 +249,8 @@ class Run(Generic[R_co]):
         self._site.settle()
         head = self._site.in_process.head(self.id)
         kept = self._site.spans.get(head.trace.trace_id, []) if head.trace is not None else []
-        return Trace(self._site.in_process.trace(self.id, kept).spans)
+        nodes = [node.node for node in self._site.in_process.detail(self.id).nodes]
+        return Trace(self._site.in_process.trace(self.id, kept).spans, nodes)
 
     def _result(self, node: str, task: str, *, mapped: bool) -> object:
         body = self._site.in_process.result(self.id, node)

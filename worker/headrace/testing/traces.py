@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -51,7 +51,8 @@ class Span:
 class Trace:
     """All spans of a run."""
 
-    def __init__(self, spans: Iterable[messages.Span]) -> None:
+    def __init__(self, spans: Iterable[messages.Span], nodes: Sequence[str] = ()) -> None:
+        """`nodes` is the order of the graph, in which tasks are listed that began at the same instant."""
         known = {span.span_id: _span(span) for span in spans}
         parents = {span.span_id: span.parent_span_id for span in spans}
         self.roots: list[Span] = []
@@ -60,7 +61,7 @@ class Trace:
             parent = known.get(parents[span_id])
             (self.roots if parent is None else parent.children).append(span)
         for span in known.values():
-            span.children.sort(key=lambda child: child.start)
+            span.children.sort(key=lambda child: (child.start, _place(child, nodes), child.end))
         self.roots.sort(key=lambda root: root.start)
 
     @property
@@ -85,6 +86,11 @@ class Trace:
 
     def __repr__(self) -> str:
         return "\n".join(repr(root) for root in self.roots) or "<no spans>"
+
+
+def _place(span: Span, nodes: Sequence[str]) -> int:
+    node = span.attributes.get("headrace.node")
+    return nodes.index(node) if isinstance(node, str) and node in nodes else len(nodes)
 
 
 def _span(span: messages.Span) -> Span:
