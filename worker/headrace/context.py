@@ -46,8 +46,8 @@ def context() -> TaskContext:
             "context() was called where no attempt of a task is running",
             where="context()",
             expected="a call inside a task's function, on a worker",
-            fix="Call it inside a task. In a test, wrap the call of the task in "
-            "`with running(TaskContext(...)):` (from headrace.context).",
+            fix="Call it inside a task. In a test, call the task in `with attempt():` "
+            "(headrace.testing.attempt).",
         )
     return found
 

@@ -22,4 +22,4 @@ def test_a_task_sees_its_attempt() -> None:
 def test_outside_of_a_task_the_error_says_what_to_do() -> None:
     with pytest.raises(OutsideTask) as caught:
         where_am_i()
-    assert "running(TaskContext" in caught.value.fix
+    assert "headrace.testing.attempt" in caught.value.fix

@@ -155,6 +155,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def turned(self) -> None:
         self._spins += 1
         if self._spins > SPINS:
+            self._spins = 0
             raise Spinning
 
     def grace_s(self, *, sockets: bool) -> float | None:

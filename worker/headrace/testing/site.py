@@ -7,6 +7,7 @@ import math
 import threading
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import Context
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
@@ -19,10 +20,10 @@ from headrace.runtime.settings import WorkerSettings
 from headrace.runtime.surroundings import Surroundings
 from headrace.runtime.worker import Worker
 from headrace.testing.bus import WorkerBus
-from headrace.testing.clock import VirtualClock
+from headrace.testing.clock import VirtualClock, moment
 from headrace.testing.errors import RunStuck
 from headrace.testing.lockstep import AsyncLane, LockstepLane
-from headrace.testing.loop import SPINS, Spinning, VirtualLoop
+from headrace.testing.loop import Spinning, VirtualLoop
 from headrace.testing.points import Points
 from headrace.testing.programs import Program
 from headrace.testing.replacing import ReplaceableTask
@@ -164,11 +165,11 @@ class Site:
         """Never raises for what the test left behind."""
         everyone = self.everyone
         programs = [self.coordinator, *(worker.program for worker in everyone)]
-        try:
-            for program in programs:
-                program.over = True
-                if program.process.paused:
-                    program.process.resume(self.loop)
+        for program in programs:
+            program.over = True
+            if program.process.paused:
+                program.process.resume(self.loop)
+        with suppress(Exception):
             self.in_process.network.restore()
             for worker in everyone:
                 for _ in range(2):  # the second time says not to wait
@@ -176,13 +177,12 @@ class Site:
             self._wait_for([worker.program for worker in everyone])
             self.in_process.stop()
             self._wait_for([self.coordinator])
-        finally:
-            for program in programs:
-                program.discard()
-            self._threads.end()
-            self.loop.close()
-            if self._helper is not None:
-                self._helper.shutdown()
+        for program in programs:
+            program.discard()
+        self._threads.end()
+        self.loop.close()
+        if self._helper is not None:
+            self._helper.shutdown()
 
     def _wait_for(self, programs: list[Program]) -> None:
         until_s = self.loop.time() + CLOSE_S
@@ -216,7 +216,7 @@ class Site:
                 self.loop.run_to(until_s)
         except Spinning:
             raise RunStuck(
-                f"something runs for ever at {self.clock.now_us()} us: {SPINS} turns, and no time has passed",
+                f"something runs for ever at {moment(self.clock.now_us())}, and no time has passed",
                 where="Environment",
                 expected="tasks that wait for something, or end",
                 fix="Look for a loop around `asyncio.sleep(0)`, or a task that is retried without end and delay.",
