@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import headrace
+import headrace.testing
 from headrace import load
 
 HERE = Path(__file__).parent
@@ -27,12 +28,12 @@ def expected_errors(path: Path) -> Found:
     return marked
 
 
-def reported_errors(tmp_path: Path) -> Found:
+def reported_errors(tmp_path: Path, *files: str) -> Found:
     finished = subprocess.run(
         [
             *(sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--hide-error-context"),
             *("--cache-dir", str(tmp_path), "--config-file", str(ROOT / "pyproject.toml")),
-            *(str(HERE / "good.py"), str(HERE / "bad.py")),
+            *(str(HERE / file) for file in files),
         ],
         capture_output=True,
         text=True,
@@ -49,7 +50,12 @@ def reported_errors(tmp_path: Path) -> Found:
 
 
 def test_mypy_accepts_the_good_file_and_rejects_each_wrong_edge(tmp_path: Path) -> None:
-    assert reported_errors(tmp_path) == expected_errors(HERE / "bad.py")
+    assert reported_errors(tmp_path, "good.py", "bad.py") == expected_errors(HERE / "bad.py")
+
+
+def test_mypy_accepts_good_tests_and_rejects_each_wrong_call(tmp_path: Path) -> None:
+    found = reported_errors(tmp_path, "good_tests.py", "bad_tests.py")
+    assert found == expected_errors(HERE / "bad_tests.py")
 
 
 def test_the_good_file_passes_the_definition_check_too() -> None:
@@ -84,6 +90,29 @@ def test_the_exports_are_these() -> None:
         "workflow",
     ]
     assert all(hasattr(headrace, name) for name in headrace.__all__)
+
+
+def test_the_exports_of_testing_are_these() -> None:
+    assert headrace.testing.__all__ == [
+        "START",
+        "AsyncEnvironment",
+        "Attempt",
+        "Attempts",
+        "Environment",
+        "FaultUnused",
+        "Faults",
+        "Line",
+        "Node",
+        "NothingFound",
+        "Run",
+        "RunNotSucceeded",
+        "RunStuck",
+        "Span",
+        "State",
+        "Trace",
+        "attempt",
+    ]
+    assert all(hasattr(headrace.testing, name) for name in headrace.testing.__all__)
 
 
 def test_importing_headrace_loads_no_server_library() -> None:

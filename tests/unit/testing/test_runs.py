@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
 import pytest
+from opentelemetry import trace
 
+from headrace import task, workflow
 from headrace.testing import START, Environment, NothingFound, RunNotSucceeded
 from headrace_protocol.errors import Conflict, DefinitionError, ParamsError
 from tests.unit.testing import shop
-from tests.unit.testing.shop import Order, flaky, fulfil, refused, restock
+from tests.unit.testing.shop import Order, flaky, fulfil, patient, refused, restock, waiting
+
+
+@task
+def measure() -> int:
+    time.sleep(1)
+    with trace.get_tracer("shop").start_as_current_span("query") as span:
+        span.set_attribute("rows", 3)
+        time.sleep(5)
+    return 3
+
+
+@workflow
+def measured() -> int:
+    return measure()
 
 
 def test_a_run_returns_what_the_workflow_means() -> None:
@@ -182,3 +199,26 @@ def test_large_results_are_stored_beside_messages() -> None:
         run = env.run(fulfil, 7, ["tea" * 100_000])
         assert run.node("accept").result == Order(7, ["tea" * 100_000])
         assert run.output == "order 7: 450000.00"
+
+
+def test_users_own_spans_are_part_of_the_trace() -> None:
+    with Environment(measured) as env:
+        run = env.run(measured)
+        assert run.trace.outline().splitlines()[-1] == "      query"
+        query = run.trace.find("query")
+        assert (query.start - START, query.duration) == (timedelta(seconds=1), timedelta(seconds=5))
+        assert query.attributes == {"rows": 3}
+
+
+def test_a_new_version_leaves_running_runs_alone() -> None:
+    @workflow(name="waiting")
+    def shorter(days: float) -> str:
+        return patient.options(timeout="1h")(days)
+
+    with Environment(waiting) as env:
+        old = env.start(waiting, days=0.5)
+        env.deploy(shorter)
+        new = env.start(shorter, days=0.5)
+        env.wait(old, new)
+        assert (old.state, new.state) == ("succeeded", "failed")
+        assert [run.id for run in env.runs(shorter)] == ["waiting-1", "waiting-2"]

@@ -197,7 +197,7 @@ class Environment:
         return self.start(workflow, *args, **kwargs).wait()
 
     def start(self, workflow: Workflow[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Run[R]:
-        """Start a run and return at once: nothing of it has been done yet. Raises ParamsError."""
+        """Start a run now and return: what takes no time has been done. Raises ParamsError."""
         if not self._definitions.has(workflow):
             self.deploy(workflow)
         signature = signature_of(workflow.function, f"workflow {workflow.name}")
