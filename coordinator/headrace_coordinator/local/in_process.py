@@ -59,14 +59,18 @@ class _Disk(MemoryStore):
         self.order: dict[str, None] = {}
         """Runs in the order in which they were accepted."""
 
-    async def commit(self, transaction: Transaction) -> None:
-        await super().commit(transaction)
-        for head in transaction.runs:
-            self.order.setdefault(head.run_id)
-            if head.state is RunState.RUNNING:
-                self.unfinished_runs.add(head.run_id)
+    def commit(self, transaction: Transaction) -> Coroutine[object, None, None]:
+        states = {head.run_id: head.state for head in transaction.runs}
+        return self._and_tell(super().commit(transaction), states)
+
+    async def _and_tell(self, written: Awaitable[None], states: dict[str, RunState]) -> None:
+        await written
+        for run_id, state in states.items():
+            self.order.setdefault(run_id)
+            if state is RunState.RUNNING:
+                self.unfinished_runs.add(run_id)
             else:
-                self.unfinished_runs.discard(head.run_id)
+                self.unfinished_runs.discard(run_id)
         self.committed()
 
     def state_of(self, run_id: str) -> RunState | None:

@@ -139,6 +139,17 @@ def test_a_lost_bus_loses_no_run() -> None:
         assert run.output == "order 7: 10.50"
 
 
+def test_results_that_went_with_the_bus_are_made_again() -> None:
+    large = "tea" * 100_000
+    with Environment(fulfil) as env:
+        env.faults.cut_bus(task="price")
+        assert [one.number for one in env.run(fulfil, 7, [large]).attempts("accept")] == [1]
+        env.faults.lose_bus(task="price")
+        run = env.run(fulfil, 7, [large])
+        assert run.output == "order 7: 450000.00"
+        assert [one.number for one in run.attempts("accept")] == [1, 2]
+
+
 def test_a_bus_that_is_lost_now_has_what_was_queued_published_again() -> None:
     with Environment(delivery) as env:
         run = env.start(delivery, "box")
