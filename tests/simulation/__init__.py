@@ -1,12 +1,12 @@
 """The whole system in one process, from one seed, against everything that can go wrong.
 
 A seed makes a *plan* (`plan`): random workflows (`flows`), runs, events and cancels, and misfortunes with their
-times. `simulate` carries it out: the real coordinator and the real workers, with their real bus adapters
-(`site`, `programs`), on an event loop in virtual time that runs each of them as a process that may be killed or paused
+times. `simulate` carries it out: the real coordinator and the real workers, with their real bus adapters (`site`,
+`programs`), on an event loop in virtual time that runs each of them as a process that may be killed or paused
 between any two callbacks (`loop`), a store that is slow and sometimes fails (`store`), and a NATS server that keeps
-JetStream's contracts and no more (`headrace_coordinator.bus.memory.server`, behind `client`). The `observer` compares every commit, publish and execution
-with the invariants I1 to I11; when the last misfortune is over, everything must come to its end, as the workflows
-mean it.
+JetStream's contracts and no more (`headrace_coordinator.bus.memory.server`, behind `client`). The `observer`
+compares every commit, publish and execution with the invariants I1 to I11; when the last misfortune is over,
+everything must come to its end, as the workflows mean it.
 
 A failing plan is shrunk (`shrink`) and told in plain words (`story`). `mutants` breaks the code on purpose, to show
 that the simulation notices. Not simulated: threads and processes as lanes, the HTTP API, the SQL stores, TLS.
