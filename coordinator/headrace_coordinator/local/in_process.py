@@ -14,6 +14,7 @@ from headrace_coordinator.api.live import live_facts
 from headrace_coordinator.bus.memory import Connection, MemoryBus, MemoryResults, Network
 from headrace_coordinator.bus.port import BusError
 from headrace_coordinator.engine.effects import AttemptRecord
+from headrace_coordinator.engine.inputs import RetryRun
 from headrace_coordinator.engine.state import NODE_FINISHED, NodeState, RunHead, RunState
 from headrace_coordinator.queries.explain import Explanation, explain
 from headrace_coordinator.queries.live import LiveFacts
@@ -146,6 +147,11 @@ class InProcess:
     async def cancel(self, command: CancelRun) -> CommandReply:
         """Raises NotFound."""
         return await self._ask(lambda running: running.cancel(command))
+
+    async def retry(self, run_id: str, by: str, reason: str) -> CommandReply:
+        """Raises NotFound, or Conflict for a run that has not failed and was not cancelled."""
+        command = RetryRun(run_id, by, reason)
+        return await self._ask(lambda running: running.retry(command))
 
     async def event(self, event: CloudEvent) -> tuple[str, ...]:
         """The runs that it started; raises what a trigger's expression raises."""

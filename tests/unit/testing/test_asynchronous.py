@@ -83,7 +83,7 @@ async def test_the_plain_environment_works_in_a_coroutine_too() -> None:
 
 def test_nothing_awaited_is_left_out() -> None:
     """What of the plain environment lets time go by has its awaited counterpart."""
-    takes_time = {"run", "start", "wait", "cancel", "publish", "advance", "advance_to", "deploy"}
+    takes_time = {"run", "start", "wait", "cancel", "retry", "publish", "advance", "advance_to", "deploy"}
     assert takes_time <= vars(Environment).keys()
     assert all(asyncio.iscoroutinefunction(vars(AsyncEnvironment)[name]) for name in takes_time)
     _: Awaitable[None]

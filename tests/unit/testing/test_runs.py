@@ -222,3 +222,14 @@ def test_a_new_version_leaves_running_runs_alone() -> None:
         env.wait(old, new)
         assert (old.state, new.state) == ("succeeded", "failed")
         assert [run.id for run in env.runs(shorter)] == ["waiting-1", "waiting-2"]
+
+
+def test_a_failed_run_is_retried_when_its_cause_is_mended() -> None:
+    with Environment(fulfil) as env:
+        env.faults.fail("invoice", OSError("no paper"))
+        run = env.run(fulfil, 7, ["tea"])
+        assert run.state == "failed"
+        assert run.retry("there is paper now").wait().output == "order 7: 4.50"
+        assert [one.node for one in run.attempts()] == ["accept", "price", "invoice", "invoice"]
+        with pytest.raises(Conflict):
+            run.retry()

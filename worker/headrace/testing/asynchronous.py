@@ -65,6 +65,9 @@ class AsyncEnvironment:
     async def cancel(self, run: Run[object], reason: str = "") -> None:
         await self._aside(self.plain.cancel, run, reason)
 
+    async def retry(self, run: Run[object], reason: str = "") -> None:
+        await self._aside(self.plain.retry, run, reason)
+
     async def publish(
         self,
         type: str,

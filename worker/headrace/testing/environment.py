@@ -231,6 +231,14 @@ class Environment:
         command = CancelRun(run_id=run.id, by="the test", reason=reason)
         self.site.call(partial(self.site.in_process.cancel, command), f"the cancel of {run.id}")
 
+    def retry(self, run: Run[object], reason: str = "") -> None:
+        """Begin a run that failed or was cancelled again, as an operator does: what has succeeded stays.
+
+        Raises Conflict for any other run.
+        """
+        retry = partial(self.site.in_process.retry, run.id, "the test", reason)
+        self.site.call(retry, f"the retry of {run.id}")
+
     def publish(
         self,
         type: str,

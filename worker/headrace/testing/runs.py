@@ -273,6 +273,12 @@ class Run(Generic[R_co]):
         """Cancel it, and return when that is committed; its tasks are told at this instant."""
         self._environment.cancel(self, reason)
 
+    def retry(self, reason: str = "") -> Run[R_co]:
+        """Begin it again, as an operator does: what has succeeded stays. Raises Conflict unless it failed or was
+        cancelled."""
+        self._environment.retry(self, reason)
+        return self
+
     def __repr__(self) -> str:
         return f"<{stories.summary(self._site, self.id)}>"
 
