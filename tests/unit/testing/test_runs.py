@@ -189,9 +189,19 @@ def test_an_environment_is_used_inside_its_with() -> None:
     with env:
         run = env.run(fulfil, 1, ["tea"])
     with pytest.raises(Conflict, match="not open"):
-        _ = run.state
+        run.wait()
     with env:
         assert env.run(fulfil, 2, ["tea"]).id == "fulfil-1"
+
+
+def test_runs_are_read_after_the_end_too() -> None:
+    with Environment(fulfil) as env:
+        run, unfinished = env.run(fulfil, 7, ["tea"]), env.start(fulfil, 8, ["tea"])
+    assert run.output == "order 7: 4.50"
+    assert run.trace.find("attempt invoice").duration == timedelta(seconds=30)
+    assert [line.text for line in run.logs] == ["order 7", "attempt 1"]
+    assert unfinished.state == "running"
+    assert "price: mapping, 0 of 1 items" in unfinished.story
 
 
 def test_large_results_are_stored_beside_messages() -> None:

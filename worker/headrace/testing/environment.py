@@ -117,7 +117,7 @@ class Environment:
             raise Conflict(
                 "the environment is not open",
                 where="Environment",
-                fix="Use it, and the runs it gave, inside `with Environment(...) as env:`.",
+                fix="Use it inside `with Environment(...) as env:`.",
             )
         return self._site
 

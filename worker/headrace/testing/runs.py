@@ -106,19 +106,17 @@ class Line:
 
 
 class Run(Generic[R_co]):
-    """One run. Everything is read when it is asked for, so a run that goes on is seen as it is then."""
+    """One run. Everything is read when it is asked for: a run that goes on is seen as it is then, also after the end
+    of its environment."""
 
     def __init__(self, environment: Environment, run_id: str, returns: object) -> None:
         """`returns` is the type that its output is decoded to."""
         self.id = run_id
         self._environment = environment
+        self._site: Site = environment.site
         self._returns = returns
 
     # -- how it is ---------------------------------------------------------------------------------
-
-    @property
-    def _site(self) -> Site:
-        return self._environment.site
 
     @property
     def workflow(self) -> str:
@@ -174,7 +172,7 @@ class Run(Generic[R_co]):
     @property
     def duration(self) -> timedelta:
         """In virtual time; up to now while it runs."""
-        return (self.finished_at or self._environment.now) - self.created_at
+        return (self.finished_at or moment(self._site.clock.now_us())) - self.created_at
 
     @property
     def explanation(self) -> str:

@@ -267,6 +267,8 @@ class Site:
 
     def settle(self) -> None:
         """Let what is on its way now arrive, with the lines and spans that wait for company."""
+        if self.loop.is_closed():
+            return
         for worker in self.everyone:
             if worker.worker is not None and worker.program.running and not worker.program.process.paused:
                 worker.worker.flush()
