@@ -38,6 +38,30 @@ sim *args="1000":
 demo *args:
     uv run headrace demo {{ args }}
 
+web := "uv run --script coordinator/web/toolchain.py"
+
+# the web UI while it is written: reloads on save, asks the coordinator of `headrace dev` (or HEADRACE_API)
+ui *args:
+    {{ web }} run vite --port 8500 {{ args }}
+
+# what has to hold of the web UI: types, lint, unit tests, a client that fits the API
+ui-check: ui-client-check
+    {{ web }} run tsc
+    {{ web }} run oxlint --deny-warnings
+    {{ web }} run vitest run
+
+# write the TypeScript client's types anew from the API's description
+ui-client out="coordinator/web/src/api/schema.d.ts":
+    mkdir -p coordinator/web/client/.made
+    uv run python coordinator/web/client/document.py > coordinator/web/client/.made/openapi.json
+    {{ web }} generate .made/openapi.json --output {{ justfile_directory() / out }}
+
+# fail when the client's types are not those of the API
+ui-client-check:
+    @just ui-client coordinator/web/client/.made/schema.d.ts
+    @diff -u coordinator/web/src/api/schema.d.ts coordinator/web/client/.made/schema.d.ts \
+        || { echo "the client is stale: run \`just ui-client\`"; exit 1; }
+
 # pin the newest versions our bounds allow, in deploy/requirements.lock and as uv's constraints
 lock:
     #!/usr/bin/env python3

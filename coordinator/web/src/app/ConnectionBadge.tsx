@@ -1,0 +1,29 @@
+import { Tooltip } from "@mantine/core";
+
+import type { Connection } from "~/live/frames";
+import { retryLive, useConnection } from "~/live/live";
+import { relative } from "~/time/format";
+
+import classes from "./ConnectionBadge.module.css";
+
+const WORDS: Record<Connection, { label: string; hint: string }> = {
+  connecting: { label: "Connecting", hint: "Connecting to the coordinator." },
+  live: { label: "Live", hint: "Changes are shown as they happen." },
+  polling: { label: "Polling", hint: "The live stream is held up on its way (a proxy that buffers?). Changes are asked for every 2 s." },
+  stale: { label: "Stale", hint: "The coordinator does not answer. What is shown may be old. Click to try again." },
+};
+
+/** Whether what is on the screen is true now. */
+export function ConnectionBadge() {
+  const { connection, since } = useConnection();
+  const { label, hint } = WORDS[connection];
+  const age = connection === "stale" ? ` Since ${relative(since * 1000, Date.now() * 1000)}.` : "";
+  return (
+    <Tooltip label={hint + age} multiline w={240}>
+      <button type="button" className={classes.badge} data-connection={connection} onClick={retryLive}>
+        <span className={classes.mark} aria-hidden="true" />
+        <span role="status">{label}</span>
+      </button>
+    </Tooltip>
+  );
+}

@@ -1,0 +1,15 @@
+import type { IconName } from "~/design/icons";
+
+/** What the left navigation, the `g …` keys and the palette list. A page is linked here once it works. */
+export interface Destination {
+  label: string;
+  to: string;
+  icon: IconName;
+  /** After `g`. */
+  key: string;
+}
+
+export const DESTINATIONS: readonly Destination[] = [
+  { label: "Runs", to: "/runs", icon: "runs", key: "r" },
+  { label: "Settings", to: "/settings", icon: "settings", key: "s" },
+];

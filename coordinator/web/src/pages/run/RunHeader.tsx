@@ -1,0 +1,150 @@
+import { Button } from "@mantine/core";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { type ReactNode, useState } from "react";
+
+import { type Schemas, api, data } from "~/api/client";
+import { useInfo } from "~/app/Header";
+import { StateBadge, hueOf } from "~/design/State";
+import { Icon } from "~/design/icons";
+import { useShortcuts } from "~/keys/keys";
+import type { RunSummary } from "~/live/frames";
+import { CancelDialog } from "~/pages/runs/CancelDialog";
+import { Elapsed, Time } from "~/time/Time";
+import { CopyButton } from "~/ui/Command";
+
+import classes from "./RunPage.module.css";
+
+export function RunHeading({ run }: { run: RunSummary }) {
+  return (
+    <>
+      <StateBadge state={run.state} />
+      <span className={classes.crumb} aria-hidden="true">
+        ·
+      </span>
+      <span className={classes.name}>{run.workflow}</span>
+      <code className={classes.id}>{run.run_id}</code>
+      <CopyButton text={run.run_id} label="Copy run id" />
+    </>
+  );
+}
+
+export function RunActions({ run }: { run: RunSummary }) {
+  const [asking, setAsking] = useState(false);
+  const running = run.state === "running";
+  useShortcuts(running ? [{ keys: "c", label: "Cancel this run…", group: "Run", run: () => setAsking(true) }] : []);
+  return (
+    <>
+      {running && (
+        <Button onClick={() => setAsking(true)} leftSection={<Icon name="stop" size={14} />}>
+          Cancel…
+        </Button>
+      )}
+      {asking && <CancelDialog picked={[run.run_id]} filter={{}} onClose={() => setAsking(false)} onDone={() => undefined} />}
+    </>
+  );
+}
+
+/** What there is to know of a run at one glance. */
+export function RunFacts({ run }: { run: RunSummary }) {
+  return (
+    <dl className={classes.facts}>
+      <Fact name={run.finished_at_us === null ? "Running for" : "Took"}>
+        <Elapsed fromUs={run.created_at_us} toUs={run.finished_at_us} />
+      </Fact>
+      <Fact name="Created">
+        <Time us={run.created_at_us} />
+      </Fact>
+      {run.wait && <Fact name="Waits for">{run.wait.on}</Fact>}
+      {run.wait?.wake_at_us != null && (
+        <Fact name="Next wake">
+          <Time us={run.wait.wake_at_us} />
+        </Fact>
+      )}
+      {run.deadline_us !== null && run.finished_at_us === null && (
+        <Fact name="Deadline">
+          <Time us={run.deadline_us} />
+        </Fact>
+      )}
+      <Fact name="Nodes">
+        {run.nodes_done} of {run.nodes_total}
+      </Fact>
+      <Fact name="Started by">
+        <Link to="/runs" search={{ trigger: run.trigger }}>
+          {run.trigger}
+        </Link>
+      </Fact>
+      {run.event_id && (
+        <Fact name="Event">
+          <Link to="/runs" search={{ event: run.event_id }} title={`${run.event_source} ${run.event_id}`}>
+            {run.event_id}
+          </Link>
+        </Fact>
+      )}
+      <Fact name="Version">
+        <code title={run.version}>{run.version.slice(0, 8)}</code>
+      </Fact>
+      {run.trace_id && <TraceFact traceId={run.trace_id} />}
+      {Object.entries(run.labels).map(([key, value]) => (
+        <Fact key={key} name={key}>
+          <Link to="/runs" search={{ label: `${key}=${value}` }}>
+            {value}
+          </Link>
+        </Fact>
+      ))}
+    </dl>
+  );
+}
+
+function TraceFact({ traceId }: { traceId: string }) {
+  const info = useInfo();
+  const template = (info.data as (Schemas["Info"] & { jaeger_url_template?: string }) | undefined)?.jaeger_url_template;
+  return (
+    <Fact name="Trace">
+      {template ? (
+        <a href={template.replace("{trace_id}", traceId)} target="_blank" rel="noreferrer">
+          {traceId.slice(0, 8)} <Icon name="external" size={11} />
+        </a>
+      ) : (
+        <code title={traceId}>{traceId.slice(0, 8)}</code>
+      )}
+    </Fact>
+  );
+}
+
+function Fact({ name, children }: { name: string; children: ReactNode }) {
+  return (
+    <div className={classes.fact}>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+/** Why a run is not finished, or why it failed, and what to do; nothing for one that succeeded. */
+export function Why({ run }: { run: RunSummary }) {
+  const needed = run.state !== "succeeded";
+  const explanation = useQuery({
+    queryKey: ["run", run.run_id, "explain", run.state, run.nodes_done, run.wait?.on, run.wait?.wake_at_us],
+    queryFn: ({ signal }) => data(api.GET("/api/v1/runs/{run_id}/explain", { params: { path: { run_id: run.run_id } }, signal })),
+    enabled: needed,
+    placeholderData: keepPreviousData,
+  });
+  if (!needed || !explanation.data) return null;
+  const { summary, reasons, advice } = explanation.data;
+  return (
+    <section className={classes.why} style={hueOf(run.state)} aria-label="Why">
+      <p>{summary}</p>
+      {(reasons.length > 0 || advice.length > 0) && (
+        <ul>
+          {reasons.map((reason) => (
+            <li key={reason.text}>{reason.text}</li>
+          ))}
+          {advice.map((line) => (
+            <li key={line}>→ {line}</li>
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,39 @@
+import { Outlet, getRouteApi } from "@tanstack/react-router";
+
+import { Failure, Skeleton } from "~/ui/Feedback";
+import { Page } from "~/ui/Page";
+import { type Tab, Tabs } from "~/ui/Tabs";
+
+import { RunActions, RunFacts, RunHeading, Why } from "./RunHeader";
+import classes from "./RunPage.module.css";
+import { useRunDetail } from "./useRunDetail";
+
+const route = getRouteApi("/runs/$runId");
+
+/** The tabs of a run; one is listed here once it works. */
+const TABS: readonly Tab[] = [{ label: "Graph", to: "/runs/$runId/graph" }];
+
+export function RunPage() {
+  const { runId } = route.useParams();
+  const { query, run, summary } = useRunDetail(runId);
+  return (
+    <Page
+      title={summary ? `${summary.workflow} ${runId.slice(0, 10)}` : "Run"}
+      heading={summary ? <RunHeading run={summary} /> : "Run"}
+      actions={summary && <RunActions run={summary} />}
+    >
+      {query.isError && !run && <Failure error={query.error} retry={() => void query.refetch()} />}
+      {query.isPending && <Skeleton rows={10} />}
+      {run && summary && (
+        <>
+          <RunFacts run={summary} />
+          <Why run={summary} />
+          <Tabs label="Run" tabs={TABS.map((tab) => ({ ...tab, params: { runId } }))} />
+          <div className={classes.tab}>
+            <Outlet />
+          </div>
+        </>
+      )}
+    </Page>
+  );
+}

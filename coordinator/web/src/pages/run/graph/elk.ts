@@ -1,0 +1,48 @@
+import type { ElkNode } from "elkjs/lib/elk-api";
+
+import { NODE, type Place, type Shape } from "./layered";
+
+/** The better layout, computed in a worker of its own; its code is loaded when the first graph is refined. */
+const known = new Map<string, Map<string, Place>>();
+const KEPT = 20;
+
+export function refined(key: string): Map<string, Place> | undefined {
+  return known.get(key);
+}
+
+export async function refine(key: string, { nodes }: Shape, signal: AbortSignal): Promise<Map<string, Place>> {
+  const found = known.get(key);
+  if (found) return found;
+  const [{ default: Elk }, { default: workerUrl }] = await Promise.all([import("elkjs/lib/elk-api"), import("elkjs/lib/elk-worker.min.js?url")]);
+  const elk = new Elk({ workerFactory: () => new Worker(workerUrl) });
+  const stop = () => elk.terminateWorker();
+  signal.addEventListener("abort", stop);
+  try {
+    const laidOut = await elk.layout(graphOf(nodes));
+    const places = new Map((laidOut.children ?? []).map((child) => [child.id, { x: child.x ?? 0, y: child.y ?? 0 }]));
+    if (known.size >= KEPT) known.delete(known.keys().next().value ?? "");
+    known.set(key, places);
+    return places;
+  } finally {
+    signal.removeEventListener("abort", stop);
+    stop();
+  }
+}
+
+function graphOf(nodes: Shape["nodes"]): ElkNode {
+  const ids = new Set(nodes.map((node) => node.id));
+  return {
+    id: "root",
+    layoutOptions: {
+      "elk.algorithm": "layered",
+      "elk.direction": "RIGHT",
+      "elk.layered.spacing.nodeNodeBetweenLayers": "56",
+      "elk.spacing.nodeNode": "18",
+      "elk.layered.nodePlacement.strategy": nodes.length > 300 ? "SIMPLE" : "NETWORK_SIMPLEX",
+      "elk.layered.considerModelOrder.strategy": "NODES_AND_EDGES",
+      "elk.separateConnectedComponents": "true",
+    },
+    children: nodes.map((node) => ({ id: node.id, ...NODE })),
+    edges: nodes.flatMap((node) => node.upstream.filter((id) => ids.has(id)).map((id) => ({ id: `${id} ${node.id}`, sources: [id], targets: [node.id] }))),
+  };
+}

@@ -1,0 +1,72 @@
+import { Link } from "@tanstack/react-router";
+import { type MouseEvent, memo } from "react";
+
+import { StateIcon, hueOf } from "~/design/State";
+import { lookOf } from "~/design/states";
+import { useRun } from "~/live/runs";
+import { Elapsed, Time } from "~/time/Time";
+import { nowUs } from "~/time/now";
+
+import classes from "./RunList.module.css";
+import { type RunsFilter, matches } from "./search";
+
+interface Props {
+  runId: string;
+  index: number;
+  top: number;
+  height: number;
+  filter: RunsFilter;
+  active: boolean;
+  picked: boolean;
+  onPick: (runId: string, event: MouseEvent) => void;
+}
+
+/** A run. It reads itself from the store, so that a change redraws this row and no other. */
+export const RunRow = memo(function RunRow({ runId, index, top, height, filter, active, picked, onPick }: Props) {
+  const run = useRun(runId);
+  if (!run) return null;
+  return (
+    <div
+      id={`run-${runId}`}
+      role="row"
+      aria-rowindex={index + 1}
+      aria-selected={picked}
+      data-active={active || undefined}
+      data-left={!matches(run, filter, nowUs()) || undefined}
+      className={classes.row}
+      style={{ height, transform: `translateY(${top}px)` }}
+    >
+      <span role="gridcell" className={classes.pickCell}>
+        <input type="checkbox" className={classes.check} aria-label={`Select ${runId}`} checked={picked} readOnly onClick={(event) => onPick(runId, event)} tabIndex={-1} />
+      </span>
+      <span role="gridcell" data-column="State" className={classes.state}>
+        <StateIcon state={run.state} />
+        <span>{lookOf(run.state).label}</span>
+      </span>
+      <span role="gridcell" data-column="Workflow" className={classes.workflow}>
+        <Link to="/runs/$runId" params={{ runId }} tabIndex={-1}>
+          {run.workflow}
+        </Link>
+        <span className={classes.why}>{run.error?.message ?? (run.wait ? `waits for ${run.wait.on}` : "")}</span>
+      </span>
+      <span role="gridcell" data-column="Run" className={classes.id} title={runId}>
+        {runId}
+      </span>
+      <span role="gridcell" data-column="Started by" className={classes.trigger}>
+        {run.trigger}
+      </span>
+      <span role="gridcell" data-column="Progress" className={classes.progress}>
+        <span className={classes.track} aria-hidden="true">
+          <span style={{ ...hueOf(run.state), width: `${(100 * run.nodes_done) / Math.max(1, run.nodes_total)}%` }} />
+        </span>
+        {run.nodes_done}/{run.nodes_total}
+      </span>
+      <span role="gridcell" data-column="Duration">
+        <Elapsed fromUs={run.created_at_us} toUs={run.finished_at_us} />
+      </span>
+      <span role="gridcell" data-column="Created">
+        <Time us={run.created_at_us} />
+      </span>
+    </div>
+  );
+});
