@@ -3,6 +3,7 @@ import { Tooltip } from "@mantine/core";
 import type { Connection } from "~/live/frames";
 import { retryLive, useConnection } from "~/live/live";
 import { relative } from "~/time/format";
+import { useNowUs } from "~/time/now";
 
 import classes from "./ConnectionBadge.module.css";
 
@@ -15,9 +16,10 @@ const WORDS: Record<Connection, { label: string; hint: string }> = {
 
 /** Whether what is on the screen is true now. */
 export function ConnectionBadge() {
-  const { connection, since } = useConnection();
+  const { connection, sinceUs } = useConnection();
   const { label, hint } = WORDS[connection];
-  const age = connection === "stale" ? ` Since ${relative(since * 1000, Date.now() * 1000)}.` : "";
+  const now = useNowUs(connection === "stale");
+  const age = connection === "stale" ? ` Since ${relative(sinceUs, now)}.` : "";
   return (
     <Tooltip label={hint + age} multiline w={240}>
       <button type="button" className={classes.badge} data-connection={connection} onClick={retryLive}>

@@ -11,6 +11,7 @@ export function Help({ onClose }: { onClose: () => void }) {
   const shortcuts = useShortcutRegistry((registry) => registry.shortcuts);
   const latest = new Map(shortcuts.map((one) => [one.keys, one]));
   const groups = Map.groupBy(latest.values(), (one) => one.group);
+  const byLabel = (members: Shortcut[]) => [...Map.groupBy(members, (one) => one.label)];
   return (
     <Modal opened onClose={onClose} title="Keyboard" size={680} closeButtonProps={{ "aria-label": "Close" }}>
       <div className={classes.groups}>
@@ -18,11 +19,16 @@ export function Help({ onClose }: { onClose: () => void }) {
           <section key={group}>
             <h3 className={classes.group}>{group}</h3>
             <dl>
-              {members.map((one) => (
-                <div key={one.keys} className={classes.row}>
-                  <dt>{one.label}</dt>
+              {byLabel(members).map(([label, same]) => (
+                <div key={label} className={classes.row}>
+                  <dt>{label}</dt>
                   <dd>
-                    <Keys shortcut={one} />
+                    {same.map((one, index) => (
+                      <span key={one.keys}>
+                        {index > 0 && <span className={classes.or}>or</span>}
+                        <Keys shortcut={one} />
+                      </span>
+                    ))}
                   </dd>
                 </div>
               ))}

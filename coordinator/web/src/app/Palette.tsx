@@ -91,7 +91,7 @@ function useEntries(query: string): PaletteEntry[] {
   const runs = useRunStore((store) => store.byId);
   return useMemo(() => {
     const commands = shortcuts
-      .filter((one) => one.keys !== "mod+k" && !one.keys.startsWith("Arrow"))
+      .filter((one) => one.keys !== "mod+k" && !one.moves)
       .map((one: Shortcut): PaletteEntry => ({
         key: `key ${one.keys}`,
         label: one.group === "Go to" ? `Go to ${one.label}` : one.label,

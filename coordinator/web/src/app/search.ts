@@ -2,9 +2,9 @@
 
 export type RawSearch = Record<string, string | string[]>;
 
-export function parseSearch(text: string): RawSearch {
+export function parseSearch(address: string): RawSearch {
   const found: RawSearch = {};
-  for (const [name, value] of new URLSearchParams(text)) {
+  for (const [name, value] of new URLSearchParams(address)) {
     const before = found[name];
     found[name] = before === undefined ? value : [...[before].flat(), value];
   }
@@ -18,8 +18,8 @@ export function stringifySearch(search: Record<string, unknown>): string {
       if (one !== undefined && one !== null && one !== "") query.append(name, String(one));
     }
   }
-  const text = query.toString();
-  return text && `?${text}`;
+  const written = query.toString();
+  return written && `?${written}`;
 }
 
 /* What a route's `validateSearch` is made of: whatever is typed into the address, the page gets what it can use. */

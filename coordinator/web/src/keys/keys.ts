@@ -9,6 +9,8 @@ export interface Shortcut {
   run: () => void;
   /** Also while somebody types (for `mod+…` alone). */
   whileTyping?: boolean;
+  /** Moves something in front of one's eyes: of no use as a command of the palette. */
+  moves?: boolean;
 }
 
 interface Registry {

@@ -1,7 +1,7 @@
 import { useEffect } from "react";
 import { create } from "zustand";
 
-import { learnClock } from "~/time/now";
+import { learnClock, nowUs } from "~/time/now";
 
 import type { Connection, Frame, FrameData, FrameName, Want } from "./frames";
 import { type FromHub, Hub, type ToHub } from "./hub";
@@ -10,10 +10,10 @@ import { type FromHub, Hub, type ToHub } from "./hub";
 
 interface Status {
   connection: Connection;
-  since: number;
+  sinceUs: number;
 }
 
-export const useConnection = create<Status>(() => ({ connection: "connecting", since: Date.now() }));
+export const useConnection = create<Status>(() => ({ connection: "connecting", sinceUs: nowUs() }));
 
 type Handler<Name extends FrameName> = (data: FrameData[Name][]) => void;
 
@@ -94,7 +94,7 @@ function send(message: ToHub): void {
 
 function hear(message: FromHub): void {
   if ("connection" in message) {
-    useConnection.setState({ connection: message.connection, since: Date.now() });
+    useConnection.setState({ connection: message.connection, sinceUs: nowUs() });
   } else if ("settled" in message) {
     settledTicket = message.settled;
     const ready = onSettled;

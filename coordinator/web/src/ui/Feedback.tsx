@@ -7,6 +7,22 @@ import { Icon, type IconName } from "~/design/icons";
 import { Command } from "./Command";
 import classes from "./Feedback.module.css";
 
+/** A text of the API, with what stands between backticks as code. */
+export function Prose({ text }: { text: string }) {
+  const parts = text.split("`");
+  return (
+    <>
+      {parts[0]}
+      {parts.length > 1 && <code>{parts[1]}</code>}
+      {parts.length > 2 && <Prose text={parts.slice(2).join("`")} />}
+    </>
+  );
+}
+
+function sentence(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 /** Nothing here yet: says what would be, and the command that makes it so. */
 export function Empty({ icon, title, children, command }: { icon: IconName; title: string; children?: ReactNode; command?: string }) {
   return (
@@ -26,9 +42,13 @@ export function Failure({ error, retry }: { error: unknown; retry?: () => void }
     <div className={classes.failure} role="alert">
       <Icon name="warning" size={18} className={classes.failureIcon} />
       <div className={classes.failureText}>
-        <h2>{problem.detail || problem.title}</h2>
+        <h2>{sentence(problem.detail || problem.title)}</h2>
         <Particulars problem={problem} />
-        {problem.fix && <p>{problem.fix}</p>}
+        {problem.fix && (
+          <p>
+            <Prose text={problem.fix} />
+          </p>
+        )}
         {retry && (
           <Button onClick={retry} className={classes.again}>
             Try again

@@ -135,15 +135,22 @@ export function Why({ run }: { run: RunSummary }) {
   return (
     <section className={classes.why} style={hueOf(run.state)} aria-label="Why">
       <p>{summary}</p>
-      {(reasons.length > 0 || advice.length > 0) && (
-        <ul>
-          {reasons.map((reason) => (
-            <li key={reason.text}>{reason.text}</li>
-          ))}
-          {advice.map((line) => (
-            <li key={line}>→ {line}</li>
-          ))}
-        </ul>
+      {advice.map((line) => (
+        <p key={line} className={classes.advice}>
+          → {line}
+        </p>
+      ))}
+      {reasons.length > 0 && (
+        <details className={classes.reasons}>
+          <summary>
+            {reasons.length} {reasons.length === 1 ? "reason" : "reasons"}
+          </summary>
+          <ul>
+            {reasons.map((reason) => (
+              <li key={reason.text}>{reason.text}</li>
+            ))}
+          </ul>
+        </details>
       )}
     </section>
   );

@@ -129,17 +129,17 @@ function useRowShortcuts({ ids, fresh, showFresh, picked, place, cancel }: Props
     move(at + step);
   };
   useShortcuts([
-    { keys: "j", label: "Next run", group, run: () => move(at + 1) },
-    { keys: "ArrowDown", label: "Next run", group, run: () => move(at + 1) },
-    { keys: "k", label: "Previous run", group, run: () => move(at - 1) },
-    { keys: "ArrowUp", label: "Previous run", group, run: () => move(at - 1) },
-    { keys: "Home", label: "First run", group, run: () => move(0) },
-    { keys: "End", label: "Last run loaded", group, run: () => move(ids.length - 1) },
-    { keys: "Enter", label: "Open the run", group, run: () => here && open(here) },
-    { keys: "x", label: "Select the run", group, run: () => here && toggle(here) },
-    { keys: "shift+ArrowDown", label: "Select downwards", group, run: () => stretch(1) },
-    { keys: "shift+ArrowUp", label: "Select upwards", group, run: () => stretch(-1) },
-    { keys: "Escape", label: "Clear the selection", group, run: () => place(picked.length > 0 ? { pick: undefined } : { at: undefined }) },
+    { keys: "j", label: "Next run", group, moves: true, run: () => move(at + 1) },
+    { keys: "ArrowDown", label: "Next run", group, moves: true, run: () => move(at + 1) },
+    { keys: "k", label: "Previous run", group, moves: true, run: () => move(at - 1) },
+    { keys: "ArrowUp", label: "Previous run", group, moves: true, run: () => move(at - 1) },
+    { keys: "Home", label: "First run", group, moves: true, run: () => move(0) },
+    { keys: "End", label: "Last run loaded", group, moves: true, run: () => move(ids.length - 1) },
+    { keys: "Enter", label: "Open the run", group, moves: true, run: () => here && open(here) },
+    { keys: "x", label: "Select the run", group, moves: true, run: () => here && toggle(here) },
+    { keys: "shift+ArrowDown", label: "Select downwards", group, moves: true, run: () => stretch(1) },
+    { keys: "shift+ArrowUp", label: "Select upwards", group, moves: true, run: () => stretch(-1) },
+    { keys: "Escape", label: "Clear the selection", group, moves: true, run: () => place(picked.length > 0 ? { pick: undefined } : { at: undefined }) },
     { keys: "c", label: "Cancel runs…", group, run: cancel },
     ...(fresh > 0 ? [{ keys: "n", label: "Show new runs", group, run: showFresh }] : []),
   ]);

@@ -28,7 +28,7 @@ export function GraphTab() {
   if (!run) return null;
   return (
     <div className={classes.tab} data-panel={task ? true : undefined}>
-      <div className={classes.view}>
+      <div className={classes.view} data-view={view ?? "graph"}>
         <SegmentedControl
           className={classes.switch ?? ""}
           aria-label="Show as"

@@ -1,7 +1,7 @@
 import "@xyflow/react/dist/base.css";
 
 import { ActionIcon } from "@mantine/core";
-import { type Edge, Panel, ReactFlow, ReactFlowProvider, useReactFlow } from "@xyflow/react";
+import { Panel, ReactFlow, ReactFlowProvider, useReactFlow } from "@xyflow/react";
 import { useEffect, useMemo, useRef, useState } from "react";
 
 import type { Schemas } from "~/api/client";
@@ -10,8 +10,9 @@ import { useShortcuts } from "~/keys/keys";
 
 import classes from "./GraphView.module.css";
 import { NodeCard, type TaskNode } from "./NodeCard";
+import { type Routed, RoutedEdge } from "./RoutedEdge";
 import { refine, refined } from "./elk";
-import { NODE, type Place, type Shape, layered } from "./layered";
+import { type Layout, NODE, type Shape, edgeId, layered } from "./layered";
 
 interface Props {
   run: Schemas["RunDetail"];
@@ -20,6 +21,7 @@ interface Props {
 }
 
 const NODE_TYPES = { task: NodeCard };
+const EDGE_TYPES = { routed: RoutedEdge };
 const FAR = 0.45;
 
 export default function GraphView(props: Props) {
@@ -34,16 +36,17 @@ function Flow({ run, selected, select }: Props) {
   const [far, setFar] = useState(false);
   const key = `${run.workflow} ${run.version}`;
   const shape = useShape(run, key);
-  const places = usePlaces(key, shape);
-  const { nodes, edges } = useMemo(() => drawn(shape, places), [shape, places]);
+  const layout = useLayout(key, shape);
+  const { nodes, edges } = useMemo(() => drawn(shape, layout), [shape, layout]);
   const marked = useMemo(() => nodes.map((node) => (node.id === selected ? { ...node, selected: true } : node)), [nodes, selected]);
   const lit = useMemo(() => edges.map((edge) => (edge.source === selected || edge.target === selected ? { ...edge, className: classes.lit, zIndex: 1 } : edge)), [edges, selected]);
   return (
     <div className={classes.flow} data-far={far || undefined}>
-      <ReactFlow<TaskNode, Edge>
+      <ReactFlow<TaskNode, Routed>
         nodes={marked}
         edges={lit}
         nodeTypes={NODE_TYPES}
+        edgeTypes={EDGE_TYPES}
         nodesDraggable={false}
         nodesConnectable={false}
         edgesFocusable={false}
@@ -63,7 +66,7 @@ function Flow({ run, selected, select }: Props) {
         onSelectionChange={({ nodes: chosen }) => chosen[0] && chosen[0].id !== selected && select(chosen[0].id)}
         aria-label="Graph of the run. The table shows the same."
       >
-        <Controls places={places} />
+        <Controls layout={layout} />
       </ReactFlow>
     </div>
   );
@@ -71,15 +74,15 @@ function Flow({ run, selected, select }: Props) {
 
 const FIT = { padding: 0.12, maxZoom: 1 };
 
-function Controls({ places }: { places: ReadonlyMap<string, Place> }) {
+function Controls({ layout }: { layout: Layout }) {
   const { fitView, zoomIn, zoomOut } = useReactFlow();
-  const first = useRef(places);
+  const first = useRef(layout);
   useEffect(() => {
     // The better layout has come: the view follows it once, without a jump.
-    if (first.current === places) return;
-    first.current = places;
+    if (first.current === layout) return;
+    first.current = layout;
     requestAnimationFrame(() => void fitView({ ...FIT, duration: 200 }));
-  }, [places, fitView]);
+  }, [layout, fitView]);
   useShortcuts([
     { keys: "f", label: "Fit the graph", group: "Run", run: () => void fitView({ ...FIT, duration: 150 }) },
     { keys: "+", label: "Zoom in", group: "Run", run: () => void zoomIn() },
@@ -102,31 +105,37 @@ function Controls({ places }: { places: ReadonlyMap<string, Place> }) {
 
 /** The graph of the version that the run is pinned to never changes: states of nodes do not lay it out anew. */
 function useShape(run: Schemas["RunDetail"], key: string): Shape {
-  const latest = useRef(run);
-  latest.current = run;
-  return useMemo(() => ({ nodes: latest.current.nodes.map((node) => ({ id: node.node, upstream: node.upstream })) }), [key]); // oxlint-disable-line react/exhaustive-deps
+  const [kept, keep] = useState(() => ({ key, shape: shapeOf(run) }));
+  if (kept.key === key) return kept.shape;
+  const next = { key, shape: shapeOf(run) };
+  keep(next);
+  return next.shape;
 }
 
-function usePlaces(key: string, shape: Shape): ReadonlyMap<string, Place> {
+function shapeOf(run: Schemas["RunDetail"]): Shape {
+  return { nodes: run.nodes.map((node) => ({ id: node.node, upstream: node.upstream })) };
+}
+
+function useLayout(key: string, shape: Shape): Layout {
   const quick = useMemo(() => refined(key) ?? layered(shape), [key, shape]);
-  const [better, setBetter] = useState<{ key: string; places: Map<string, Place> } | null>(null);
+  const [better, setBetter] = useState<{ key: string; layout: Layout } | null>(null);
   useEffect(() => {
     const abort = new AbortController();
     refine(key, shape, abort.signal).then(
-      (places) => abort.signal.aborted || setBetter({ key, places }),
+      (layout) => abort.signal.aborted || setBetter({ key, layout }),
       // Without it the quick layout stays.
       () => undefined,
     );
     return () => abort.abort();
   }, [key, shape]);
-  return better?.key === key ? better.places : quick;
+  return better?.key === key ? better.layout : quick;
 }
 
-function drawn({ nodes }: Shape, places: ReadonlyMap<string, Place>): { nodes: TaskNode[]; edges: Edge[] } {
+function drawn({ nodes }: Shape, { places, routes }: Layout): { nodes: TaskNode[]; edges: Routed[] } {
   const ids = new Set(nodes.map((node) => node.id));
   return {
-    nodes: nodes.map((node) => ({ id: node.id, type: "task", position: places.get(node.id) ?? { x: 0, y: 0 }, data: {}, ...NODE, handles: HANDLES })),
-    edges: nodes.flatMap((node) => node.upstream.filter((id) => ids.has(id)).map((id) => ({ id: `${id} ${node.id}`, source: id, target: node.id, className: classes.edge ?? "" }))),
+    nodes: nodes.map((node) => ({ id: node.id, type: "task", position: places.get(node.id) ?? { x: 0, y: 0 }, data: {}, ...NODE, measured: NODE, handles: HANDLES })),
+    edges: nodes.flatMap((node) => node.upstream.filter((id) => ids.has(id)).map((id) => ({ id: edgeId(id, node.id), type: "routed", source: id, target: node.id, data: { way: routes.get(edgeId(id, node.id)) ?? [] }, className: classes.edge ?? "" }))),
   };
 }
 

@@ -1,16 +1,16 @@
-import type { ElkNode } from "elkjs/lib/elk-api";
+import type { ElkExtendedEdge, ElkNode } from "elkjs/lib/elk-api";
 
-import { NODE, type Place, type Shape } from "./layered";
+import { type Layout, NODE, type Place, type Shape, edgeId } from "./layered";
 
 /** The better layout, computed in a worker of its own; its code is loaded when the first graph is refined. */
-const known = new Map<string, Map<string, Place>>();
+const known = new Map<string, Layout>();
 const KEPT = 20;
 
-export function refined(key: string): Map<string, Place> | undefined {
+export function refined(key: string): Layout | undefined {
   return known.get(key);
 }
 
-export async function refine(key: string, { nodes }: Shape, signal: AbortSignal): Promise<Map<string, Place>> {
+export async function refine(key: string, { nodes }: Shape, signal: AbortSignal): Promise<Layout> {
   const found = known.get(key);
   if (found) return found;
   const [{ default: Elk }, { default: workerUrl }] = await Promise.all([import("elkjs/lib/elk-api"), import("elkjs/lib/elk-worker.min.js?url")]);
@@ -19,14 +19,21 @@ export async function refine(key: string, { nodes }: Shape, signal: AbortSignal)
   signal.addEventListener("abort", stop);
   try {
     const laidOut = await elk.layout(graphOf(nodes));
-    const places = new Map((laidOut.children ?? []).map((child) => [child.id, { x: child.x ?? 0, y: child.y ?? 0 }]));
+    const layout: Layout = {
+      places: new Map((laidOut.children ?? []).map((child) => [child.id, { x: child.x ?? 0, y: child.y ?? 0 }])),
+      routes: new Map((laidOut.edges ?? []).map((edge) => [edge.id, wayOf(edge)])),
+    };
     if (known.size >= KEPT) known.delete(known.keys().next().value ?? "");
-    known.set(key, places);
-    return places;
+    known.set(key, layout);
+    return layout;
   } finally {
     signal.removeEventListener("abort", stop);
     stop();
   }
+}
+
+function wayOf(edge: ElkExtendedEdge): Place[] {
+  return edge.sections?.[0]?.bendPoints ?? [];
 }
 
 function graphOf(nodes: Shape["nodes"]): ElkNode {
@@ -36,6 +43,7 @@ function graphOf(nodes: Shape["nodes"]): ElkNode {
     layoutOptions: {
       "elk.algorithm": "layered",
       "elk.direction": "RIGHT",
+      "elk.edgeRouting": "POLYLINE",
       "elk.layered.spacing.nodeNodeBetweenLayers": "56",
       "elk.spacing.nodeNode": "18",
       "elk.layered.nodePlacement.strategy": nodes.length > 300 ? "SIMPLE" : "NETWORK_SIMPLEX",
@@ -43,6 +51,6 @@ function graphOf(nodes: Shape["nodes"]): ElkNode {
       "elk.separateConnectedComponents": "true",
     },
     children: nodes.map((node) => ({ id: node.id, ...NODE })),
-    edges: nodes.flatMap((node) => node.upstream.filter((id) => ids.has(id)).map((id) => ({ id: `${id} ${node.id}`, sources: [id], targets: [node.id] }))),
+    edges: nodes.flatMap((node) => node.upstream.filter((id) => ids.has(id)).map((id) => ({ id: edgeId(id, node.id), sources: [id], targets: [node.id] }))),
   };
 }
