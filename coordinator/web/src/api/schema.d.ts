@@ -59,6 +59,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/workflows/{name}/grid": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The last runs of a workflow against its nodes */
+        get: operations["workflowGrid"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/workflows/{name}/runs": {
         parameters: {
             query?: never;
@@ -90,6 +107,63 @@ export interface paths {
         get: operations["listRuns"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How many runs there are, by state
+         * @description Counting stops at 10,000 of each state; `more` says that there are others.
+         */
+        get: operations["countRuns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/histogram": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** When runs were created, by state */
+        get: operations["runHistogram"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel many runs
+         * @description With `preview` it says which runs it would be; send exactly those `run_ids` then.
+         */
+        post: operations["cancelRuns"];
         delete?: never;
         options?: never;
         head?: never;
@@ -154,8 +228,82 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What the tasks of a run logged, oldest first */
+        /**
+         * What the tasks of a run logged, oldest first
+         * @description One of `after`, `before`, `around` (positions) and `offset` (a line's number) says where the page lies.
+         */
         get: operations["runLogs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/logs/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many lines a run logged */
+        get: operations["logSummary"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/logs/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Find a text in all lines of a run
+         * @description The case of ASCII letters does not matter.
+         */
+        get: operations["searchLogs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/logs.txt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All lines as text, for a file */
+        get: operations["downloadLogText"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/logs.jsonl": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All lines as JSON, one on each line, for a file */
+        get: operations["downloadLogLines"];
         put?: never;
         post?: never;
         delete?: never;
@@ -193,6 +341,23 @@ export interface paths {
          * @description With `format=jaeger` the document that the Jaeger UI opens as a JSON file.
          */
         get: operations["runTrace"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The event that started a run */
+        get: operations["runEvents"];
         put?: never;
         post?: never;
         delete?: never;
@@ -248,7 +413,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the events that were received, newest first */
+        /**
+         * List the events that were received, newest first
+         * @description A search looks at 20,000 events for one page; `next` goes on behind them.
+         */
         get: operations["listEvents"];
         put?: never;
         /**
@@ -256,6 +424,23 @@ export interface paths {
          * @description The HTTP binding of CloudEvents 1.0: binary mode (`ce-` headers), structured mode, or a batch. Publishing an event again starts nothing twice.
          */
         post: operations["publishEvents"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events/{position}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show an event with the runs that it started */
+        get: operations["showEvent"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -384,6 +569,60 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/dead-letters/{letter_id}/discard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Put a dead letter aside, with the reason
+         * @description It is kept as long as others are, and can still be redriven.
+         */
+        post: operations["discardDeadLetter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-letters/redrive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Publish many dead letters' messages again */
+        post: operations["redriveDeadLetters"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-letters/discard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put many dead letters aside, with the reason */
+        post: operations["discardDeadLetters"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health/live": {
         parameters: {
             query?: never;
@@ -484,6 +723,13 @@ export interface components {
             duration_s: number;
             error: components["schemas"]["ErrorInfo"] | null;
         };
+        /** Bucket */
+        Bucket: {
+            from_us: number;
+            counts: {
+                [key: string]: number;
+            };
+        };
         /** CancelReply */
         CancelReply: {
             run_id: string;
@@ -513,11 +759,15 @@ export interface components {
         /** DeadLetterView */
         DeadLetterView: {
             letter_id: string;
+            state: components["schemas"]["LetterState"];
             received_at_us: number;
             subject: string;
             error: components["schemas"]["ErrorInfo"];
             size_bytes: number;
             redriven_at_us: number | null;
+            discarded_at_us: number | null;
+            by: string;
+            reason: string;
             headers: {
                 [key: string]: string;
             };
@@ -562,10 +812,27 @@ export interface components {
             meaning: string;
             remedy: string;
         };
+        /** EventDetail */
+        EventDetail: {
+            event_id: string;
+            source: string;
+            type: string;
+            subject: string;
+            received_at_us: number;
+            runs: string[];
+            position: number;
+            event: unknown;
+            started: components["schemas"]["RunSummary"][];
+        };
+        /** EventList */
+        EventList: {
+            events: components["schemas"]["EventView"][];
+        };
         /** EventPage */
         EventPage: {
             events: components["schemas"]["EventView"][];
             next: string | null;
+            searched_to_us: number | null;
         };
         /** EventReply */
         EventReply: {
@@ -658,6 +925,24 @@ export interface components {
             mapped: boolean;
             doc: string;
         };
+        /** Grid */
+        Grid: {
+            workflow: string;
+            states: string[];
+            nodes: string[];
+            runs: components["schemas"]["GridRun"][];
+            cells: number[][];
+            durations_ms: (number | null)[][];
+        };
+        /** GridRun */
+        GridRun: {
+            run_id: string;
+            state: components["schemas"]["RunState"];
+            version: string;
+            trigger: string;
+            created_at_us: number;
+            duration_s: number;
+        };
         /** HeldAttempt */
         HeldAttempt: {
             run_id: string;
@@ -679,6 +964,9 @@ export interface components {
             store: string;
             shards: number[];
             position: number;
+            now_us: number;
+            started_at_us: number;
+            jaeger_url_template: string;
         };
         /**
          * Isolation
@@ -701,6 +989,26 @@ export interface components {
             /** @default 0 */
             size_bytes: number;
             item: number;
+        };
+        /** LetterFailure */
+        LetterFailure: {
+            letter_id: string;
+            error: components["schemas"]["ErrorInfo"];
+        };
+        /**
+         * LetterState
+         * @description What became of a dead letter.
+         * @enum {string}
+         */
+        LetterState: "open" | "redriven" | "discarded";
+        /** LettersReply */
+        LettersReply: {
+            preview: boolean;
+            count: number;
+            more: boolean;
+            letter_ids: string[];
+            done: string[];
+            failed: components["schemas"]["LetterFailure"][];
         };
         /** LifecycleBatch */
         LifecycleBatch: {
@@ -742,6 +1050,12 @@ export interface components {
             /** @description Any JSON value. */
             value: unknown;
         };
+        /**
+         * LogLevel
+         * @description How serious a line is.
+         * @enum {string}
+         */
+        LogLevel: "debug" | "info" | "warning" | "error" | "critical";
         /** LogLine */
         LogLine: {
             run_id: string;
@@ -760,10 +1074,36 @@ export interface components {
             /** @default  */
             span_id: string;
         };
+        /** LogMatch */
+        LogMatch: {
+            position: number;
+            line: number;
+        };
+        /** LogMatches */
+        LogMatches: {
+            q: string;
+            count: number;
+            matches: components["schemas"]["LogMatch"][];
+            more: boolean;
+        };
         /** LogPage */
         LogPage: {
             lines: components["schemas"]["LogView"][];
             next: number;
+            previous: number | null;
+            offset: number;
+            total: number;
+            last: number;
+            complete: boolean;
+        };
+        /** LogSummary */
+        LogSummary: {
+            total: number;
+            levels: {
+                [key: string]: number;
+            };
+            first: number | null;
+            last: number;
             complete: boolean;
         };
         /** LogView */
@@ -975,6 +1315,17 @@ export interface components {
             attempts: number | null;
             error: string;
         };
+        /** RunCount */
+        RunCount: {
+            count: number;
+            more: boolean;
+        };
+        /** RunCounts */
+        RunCounts: {
+            counts: {
+                [key: string]: components["schemas"]["RunCount"];
+            };
+        };
         /** RunDetail */
         RunDetail: {
             run_id: string;
@@ -1001,6 +1352,19 @@ export interface components {
             output: components["schemas"]["ValueView"] | null;
             nodes: components["schemas"]["NodeView"][];
         };
+        /** RunFailure */
+        RunFailure: {
+            run_id: string;
+            error: components["schemas"]["ErrorInfo"];
+        };
+        /** RunHistogram */
+        RunHistogram: {
+            from_us: number;
+            before_us: number;
+            bucket_us: number;
+            buckets: components["schemas"]["Bucket"][];
+            more: boolean;
+        };
         /** RunPage */
         RunPage: {
             runs: components["schemas"]["RunSummary"][];
@@ -1009,9 +1373,9 @@ export interface components {
         /**
          * RunState
          * @description Where a run is.
-         * @enum {string}
+         * @enum {unknown}
          */
-        RunState: "running" | "succeeded" | "failed" | "cancelled";
+        RunState: "cancelled" | "failed" | "running" | "succeeded";
         /** RunSummary */
         RunSummary: {
             run_id: string;
@@ -1034,6 +1398,16 @@ export interface components {
             trace_id: string;
             wait: components["schemas"]["WaitView"] | null;
             error: components["schemas"]["ErrorInfo"] | null;
+        };
+        /** RunsReply */
+        RunsReply: {
+            preview: boolean;
+            count: number;
+            more: boolean;
+            run_ids: string[];
+            runs: components["schemas"]["RunSummary"][];
+            done: string[];
+            failed: components["schemas"]["RunFailure"][];
         };
         /** Span */
         Span: {
@@ -1240,6 +1614,9 @@ export interface components {
             last_runs: components["schemas"]["RunSummary"][];
             graph: components["schemas"]["Graph"];
             definition: components["schemas"]["WorkflowDefinition"];
+            params_schema: {
+                [key: string]: unknown;
+            };
         };
         /** WorkflowList */
         WorkflowList: {
@@ -1275,6 +1652,44 @@ export interface components {
             };
             /** @default  */
             idempotency_key: string;
+        };
+        /**
+         * RunsCommand
+         * @description What to do with many runs: those named, or those that `where` finds and for which it can be done.
+         */
+        RunsCommand: {
+            /** @default null */
+            run_ids: string[] | null;
+            /** @default null */
+            where: components["schemas"]["RunSelection"] | null;
+            /** @default false */
+            preview: boolean;
+            /** @default  */
+            reason: string;
+            /** @default  */
+            by: string;
+        };
+        /**
+         * RunSelection
+         * @description Which runs, as the list's parameters say it.
+         */
+        RunSelection: {
+            /** @default null */
+            workflow: string | null;
+            /** @default [] */
+            states: components["schemas"]["RunState"][];
+            /** @default null */
+            trigger: string | null;
+            /** @default null */
+            event: string | null;
+            /** @default null */
+            label: string | null;
+            /** @default null */
+            from_us: number | null;
+            /** @default null */
+            before_us: number | null;
+            /** @default null */
+            q: string | null;
         };
         /**
          * CancelRequest
@@ -1313,6 +1728,40 @@ export interface components {
             extensions: {
                 [key: string]: string | number | boolean;
             };
+        };
+        /**
+         * LetterCommand
+         * @description Who does it, and why.
+         */
+        LetterCommand: {
+            /** @default  */
+            by: string;
+            /** @default  */
+            reason: string;
+        };
+        /**
+         * LettersCommand
+         * @description What to do with many letters: those named, or the open ones that `where` finds.
+         */
+        LettersCommand: {
+            /** @default  */
+            by: string;
+            /** @default  */
+            reason: string;
+            /** @default null */
+            letter_ids: string[] | null;
+            /** @default null */
+            where: components["schemas"]["LetterSelection"] | null;
+            /** @default false */
+            preview: boolean;
+        };
+        /**
+         * LetterSelection
+         * @description Which open letters: those named, or those that a search finds.
+         */
+        LetterSelection: {
+            /** @default  */
+            q: string;
         };
     };
     responses: never;
@@ -1516,6 +1965,49 @@ export interface operations {
             };
         };
     };
+    workflowGrid: {
+        parameters: {
+            query?: {
+                /** @description How many runs. */
+                runs?: number;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Grid"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     startRun: {
         parameters: {
             query?: never;
@@ -1695,6 +2187,167 @@ export interface operations {
             };
         };
     };
+    countRuns: {
+        parameters: {
+            query?: {
+                workflow?: string | null;
+                /** @description Any of these; may be repeated. */
+                state?: components["schemas"]["RunState"][] | null;
+                /** @description `manual`, or `<kind>:<id>` of a trigger. */
+                trigger?: string | null;
+                /** @description Id of the event that started it. */
+                event?: string | null;
+                /** @description `key=value` */
+                label?: string | null;
+                /** @description Created at this time or later. */
+                from?: string | null;
+                /** @description Created before this time. */
+                before?: string | null;
+                /** @description Part of the run id or of the error. */
+                q?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunCounts"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    runHistogram: {
+        parameters: {
+            query?: {
+                workflow?: string | null;
+                /** @description Any of these; may be repeated. */
+                state?: components["schemas"]["RunState"][] | null;
+                /** @description `manual`, or `<kind>:<id>` of a trigger. */
+                trigger?: string | null;
+                /** @description Id of the event that started it. */
+                event?: string | null;
+                /** @description `key=value` */
+                label?: string | null;
+                /** @description Created at this time or later. */
+                from?: string | null;
+                /** @description Created before this time. */
+                before?: string | null;
+                /** @description Part of the run id or of the error. */
+                q?: string | null;
+                buckets?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunHistogram"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancelRuns: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RunsCommand"];
+                "application/msgpack": components["schemas"]["RunsCommand"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunsReply"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     showRun: {
         parameters: {
             query?: never;
@@ -1831,8 +2484,16 @@ export interface operations {
             query?: {
                 node?: string | null;
                 item?: number | null;
+                /** @description This level or a more serious one. */
+                level?: components["schemas"]["LogLevel"] | null;
                 /** @description Go on after this. */
                 after?: number;
+                /** @description The page that ends before this. */
+                before?: number | null;
+                /** @description A page with this in its middle. */
+                around?: number | null;
+                /** @description From the line of this number, from 0. */
+                offset?: number | null;
                 /** @description At most so many. */
                 limit?: number;
             };
@@ -1851,6 +2512,183 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LogPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    logSummary: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogSummary"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    searchLogs: {
+        parameters: {
+            query: {
+                node?: string | null;
+                item?: number | null;
+                /** @description This level or a more serious one. */
+                level?: components["schemas"]["LogLevel"] | null;
+                /** @description The text. */
+                q: string;
+            };
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogMatches"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    downloadLogText: {
+        parameters: {
+            query?: {
+                node?: string | null;
+                item?: number | null;
+                /** @description This level or a more serious one. */
+                level?: components["schemas"]["LogLevel"] | null;
+            };
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stream Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": unknown;
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    downloadLogLines: {
+        parameters: {
+            query?: {
+                node?: string | null;
+                item?: number | null;
+                /** @description This level or a more serious one. */
+                level?: components["schemas"]["LogLevel"] | null;
+            };
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stream Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": unknown;
                 };
             };
             /** @description Bad Request */
@@ -1936,6 +2774,46 @@ export interface operations {
                     "application/json": components["schemas"]["TraceView"] | {
                         [key: string]: unknown;
                     };
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    runEvents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventList"];
                 };
             };
             /** @description Bad Request */
@@ -2118,6 +2996,16 @@ export interface operations {
             query?: {
                 /** @description Only this type. */
                 type?: string | null;
+                /** @description Only this source. */
+                source?: string | null;
+                /** @description Only this id. */
+                id?: string | null;
+                /** @description Part of the id, source, type, subject or data. */
+                q?: string | null;
+                /** @description Received at this time or later. */
+                from?: string | null;
+                /** @description Received before this time. */
+                before?: string | null;
                 /** @description `next` of the page before. */
                 cursor?: string | null;
                 /** @description At most so many. */
@@ -2239,6 +3127,46 @@ export interface operations {
             };
         };
     };
+    showEvent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                position: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventDetail"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     changes: {
         parameters: {
             query?: {
@@ -2347,6 +3275,9 @@ export interface operations {
     listDeadLetters: {
         parameters: {
             query?: {
+                state?: components["schemas"]["LetterState"] | null;
+                /** @description Part of the id, subject, error code, message or place. */
+                q?: string | null;
                 /** @description `next` of the page before. */
                 cursor?: string | null;
                 /** @description At most so many. */
@@ -2427,7 +3358,12 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LetterCommand"];
+                "application/msgpack": components["schemas"]["LetterCommand"];
+            };
+        };
         responses: {
             /** @description Request fulfilled, document follows */
             200: {
@@ -2467,6 +3403,254 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    discardDeadLetter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                letter_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LetterCommand"];
+                "application/msgpack": components["schemas"]["LetterCommand"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterView"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    redriveDeadLetters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LettersCommand"];
+                "application/msgpack": components["schemas"]["LettersCommand"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LettersReply"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    discardDeadLetters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LettersCommand"];
+                "application/msgpack": components["schemas"]["LettersCommand"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LettersReply"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -2,8 +2,7 @@ import { TextInput } from "@mantine/core";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
 
-import { data } from "~/api/client";
-import { type CancelRuns, type Cancelled, coming } from "~/api/coming";
+import { type Schemas, api, data } from "~/api/client";
 import { StateIcon } from "~/design/State";
 import { CommandDialog } from "~/ui/CommandDialog";
 import { Failure, Skeleton } from "~/ui/Feedback";
@@ -11,6 +10,9 @@ import { nowUs } from "~/time/now";
 
 import classes from "./CancelDialog.module.css";
 import { RANGES, type RunsFilter, quoted } from "./search";
+
+/** The parts of a `RunsCommand` that say which runs. */
+type Command = Partial<Pick<Schemas["RunsCommand"], "run_ids" | "where">>;
 
 interface Props {
   picked: readonly string[];
@@ -25,12 +27,12 @@ export function CancelDialog({ picked, filter, onClose, onDone }: Props) {
   const target = useMemo(() => targetOf(picked, filter), [picked, filter]);
   const preview = useQuery({
     queryKey: ["runs", "cancel", target],
-    queryFn: () => data(coming.POST("/api/v1/runs/cancel", { body: { ...target, preview: true } })),
+    queryFn: () => data(api.POST("/api/v1/runs/cancel", { body: { ...target, preview: true } })),
     gcTime: 0,
     staleTime: Number.POSITIVE_INFINITY,
   });
   const cancel = useMutation({
-    mutationFn: (runIds: string[]) => data(coming.POST("/api/v1/runs/cancel", { body: { run_ids: runIds, reason, by: "web" } })),
+    mutationFn: (runIds: string[]) => data(api.POST("/api/v1/runs/cancel", { body: { run_ids: runIds, reason, by: "web" } })),
     onSuccess: (answer) => {
       onDone();
       if (answer.failed.length === 0) onClose();
@@ -62,7 +64,7 @@ export function CancelDialog({ picked, filter, onClose, onDone }: Props) {
   );
 }
 
-function Preview({ found, selected }: { found: Cancelled; selected: number }) {
+function Preview({ found, selected }: { found: Schemas["RunsReply"]; selected: number }) {
   if (found.count === 0) return <p>{selected > 0 ? "None of the selected runs is running" : "No running run fits the filters"}: there is nothing to cancel.</p>;
   const finished = selected - found.count;
   return (
@@ -85,7 +87,7 @@ function Preview({ found, selected }: { found: Cancelled; selected: number }) {
   );
 }
 
-function targetOf(picked: readonly string[], filter: RunsFilter): CancelRuns {
+function targetOf(picked: readonly string[], filter: RunsFilter): Command {
   if (picked.length > 0) return { run_ids: [...picked] };
   const { range, from, before, state, ...rest } = filter;
   return {

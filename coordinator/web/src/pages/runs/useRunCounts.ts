@@ -1,8 +1,7 @@
 import { keepPreviousData, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
 
-import { data } from "~/api/client";
-import { coming } from "~/api/coming";
+import { api, data } from "~/api/client";
 import { onFrames } from "~/live/live";
 import { nowUs } from "~/time/now";
 
@@ -16,7 +15,7 @@ export function useRunCounts({ state: _state, ...filter }: RunsFilter) {
   const name = JSON.stringify(filter);
   const query = useQuery({
     queryKey: ["runs", "counts", name],
-    queryFn: ({ signal }) => data(coming.GET("/api/v1/runs/counts", { params: { query: queryOf(filter, nowUs()) }, signal })),
+    queryFn: ({ signal }) => data(api.GET("/api/v1/runs/counts", { params: { query: queryOf(filter, nowUs()) }, signal })),
     placeholderData: keepPreviousData,
     retry: false,
   });
