@@ -54,7 +54,7 @@ ui-check: ui-client-check
 ui-client out="coordinator/web/src/api/schema.d.ts":
     mkdir -p coordinator/web/client/.made
     uv run python coordinator/web/client/document.py > coordinator/web/client/.made/openapi.json
-    {{ web }} generate .made/openapi.json --output {{ justfile_directory() / out }}
+    {{ web }} generate .made/openapi.json --default-non-nullable false --output {{ justfile_directory() / out }}
 
 # fail when the client's types are not those of the API
 ui-client-check:

@@ -701,7 +701,7 @@ export interface components {
              * @default live
              * @constant
              */
-            status: "live";
+            status?: "live";
         };
         /** AttemptPage */
         AttemptPage: {
@@ -745,9 +745,9 @@ export interface components {
             id: string;
             expression: string;
             /** @default UTC */
-            tz: string;
+            tz?: string;
             /** @default {} */
-            params: {
+            params?: {
                 [key: string]: unknown;
             };
         };
@@ -791,17 +791,17 @@ export interface components {
             code: string;
             message: string;
             /** @default  */
-            kind: string;
+            kind?: string;
             /** @default  */
-            where: string;
+            where?: string;
             /** @default  */
-            found: string;
+            found?: string;
             /** @default  */
-            expected: string;
+            expected?: string;
             /** @default  */
-            fix: string;
+            fix?: string;
             /** @default  */
-            traceback: string;
+            traceback?: string;
             details?: {
                 [key: string]: string;
             };
@@ -854,9 +854,9 @@ export interface components {
             id: string;
             type: string;
             /** @default  */
-            where: string;
+            where?: string;
             /** @default {} */
-            params: {
+            params?: {
                 [key: string]: string;
             };
         };
@@ -885,7 +885,7 @@ export interface components {
             id: string;
             every_s: number;
             /** @default {} */
-            params: {
+            params?: {
                 [key: string]: unknown;
             };
         };
@@ -987,7 +987,7 @@ export interface components {
             value?: unknown;
             stored?: components["schemas"]["StoredView"] | null;
             /** @default 0 */
-            size_bytes: number;
+            size_bytes?: number;
             item: number;
         };
         /** LetterFailure */
@@ -1022,10 +1022,10 @@ export interface components {
             kind: string;
             at_us: number;
             /** @default  */
-            node: string;
+            node?: string;
             item?: number | null;
             /** @default 0 */
-            attempt: number;
+            attempt?: number;
             error?: components["schemas"]["ErrorInfo"] | null;
             data?: {
                 [key: string]: unknown;
@@ -1066,13 +1066,13 @@ export interface components {
             message: string;
             item?: number | null;
             /** @default logging */
-            stream: string;
+            stream?: string;
             /** @default  */
-            logger: string;
+            logger?: string;
             /** @default  */
-            trace_id: string;
+            trace_id?: string;
             /** @default  */
-            span_id: string;
+            span_id?: string;
         };
         /** LogMatch */
         LogMatch: {
@@ -1118,7 +1118,7 @@ export interface components {
         MapOver: {
             over: components["schemas"]["Param"] | components["schemas"]["Output"] | components["schemas"]["Literal"];
             /** @default 1000 */
-            window: number;
+            window?: number;
         };
         /** MapView */
         MapView: {
@@ -1135,15 +1135,15 @@ export interface components {
             id: string;
             task: string;
             /** @default {} */
-            bindings: {
+            bindings?: {
                 [key: string]: components["schemas"]["Literal"] | components["schemas"]["Param"] | components["schemas"]["Output"] | components["schemas"]["Item"] | components["schemas"]["ListOf"] | components["schemas"]["ObjectOf"];
             };
             /** @default [] */
-            after: string[];
+            after?: string[];
             /** @default null */
-            map: components["schemas"]["MapOver"] | null;
+            map?: components["schemas"]["MapOver"] | null;
             /** @default {} */
-            options: components["schemas"]["TaskOptions"];
+            options?: components["schemas"]["TaskOptions"];
         };
         /**
          * NodeState
@@ -1193,7 +1193,7 @@ export interface components {
             bind: "output";
             node: string;
             /** @default [] */
-            path: (string | number)[];
+            path?: (string | number)[];
         };
         /**
          * Param
@@ -1204,7 +1204,7 @@ export interface components {
             bind: "param";
             name: string;
             /** @default [] */
-            path: (string | number)[];
+            path?: (string | number)[];
         };
         /**
          * Priority
@@ -1220,15 +1220,15 @@ export interface components {
             detail: string;
             code: string;
             /** @default  */
-            where: string;
+            where?: string;
             /** @default  */
-            found: string;
+            found?: string;
             /** @default  */
-            expected: string;
+            expected?: string;
             /** @default  */
-            fix: string;
+            fix?: string;
             /** @default [] */
-            errors: components["schemas"]["FieldProblem"][];
+            errors?: components["schemas"]["FieldProblem"][];
         };
         /** QueueList */
         QueueList: {
@@ -1251,15 +1251,15 @@ export interface components {
             text: string;
             item?: number | null;
             /** @default 0 */
-            attempt: number;
+            attempt?: number;
             /** @default  */
-            queue: string;
+            queue?: string;
             /** @default  */
-            worker: string;
+            worker?: string;
             since_us?: number | null;
             wake_at_us?: number | null;
             /** @default [] */
-            waits_for: string[];
+            waits_for?: string[];
             done?: number | null;
             total?: number | null;
             error?: components["schemas"]["ErrorInfo"] | null;
@@ -1269,7 +1269,7 @@ export interface components {
             value?: unknown;
             stored?: components["schemas"]["StoredView"] | null;
             /** @default 0 */
-            size_bytes: number;
+            size_bytes?: number;
             node: string;
             items?: components["schemas"]["ItemView"][] | null;
             next?: number | null;
@@ -1285,19 +1285,19 @@ export interface components {
          */
         RetryPolicy: {
             /** @default 1 */
-            max_attempts: number;
+            max_attempts?: number;
             /** @default 1 */
-            backoff_s: number;
+            backoff_s?: number;
             /** @default 2 */
-            factor: number;
+            factor?: number;
             /** @default 300 */
-            cap_s: number;
+            cap_s?: number;
             /** @default true */
-            jitter: boolean;
+            jitter?: boolean;
             /** @default [] */
-            retry_on: string[];
+            retry_on?: string[];
             /** @default [] */
-            give_up_on: string[];
+            give_up_on?: string[];
         };
         /** Row */
         Row: {
@@ -1417,18 +1417,18 @@ export interface components {
             start_us: number;
             end_us: number;
             /** @default  */
-            parent_span_id: string;
+            parent_span_id?: string;
             /** @default internal */
-            kind: string;
+            kind?: string;
             /** @default  */
-            service: string;
+            service?: string;
             attributes?: {
                 [key: string]: unknown;
             };
             /** @default  */
-            error: string;
+            error?: string;
             /** @default [] */
-            links: components["schemas"]["SpanLink"][];
+            links?: components["schemas"]["SpanLink"][];
         };
         /** SpanLink */
         SpanLink: {
@@ -1456,21 +1456,21 @@ export interface components {
         TaskDefinition: {
             name: string;
             /** @default {} */
-            params: {
+            params?: {
                 [key: string]: {
                     [key: string]: unknown;
                 };
             };
             /** @default [] */
-            required: string[];
+            required?: string[];
             /** @default {} */
-            returns: {
+            returns?: {
                 [key: string]: unknown;
             };
             /** @default {} */
-            options: components["schemas"]["TaskOptions"];
+            options?: components["schemas"]["TaskOptions"];
             /** @default  */
-            doc: string;
+            doc?: string;
         };
         /**
          * TaskOptions
@@ -1478,15 +1478,15 @@ export interface components {
          */
         TaskOptions: {
             /** @default default */
-            queue: string;
+            queue?: string;
             /** @default normal */
-            priority: components["schemas"]["Priority"];
+            priority?: components["schemas"]["Priority"];
             /** @default {} */
-            retry: components["schemas"]["RetryPolicy"];
+            retry?: components["schemas"]["RetryPolicy"];
             /** @default null */
-            timeout_s: number | null;
+            timeout_s?: number | null;
             /** @default thread */
-            isolation: components["schemas"]["Isolation"];
+            isolation?: components["schemas"]["Isolation"];
         };
         /**
          * TraceFormat
@@ -1518,7 +1518,7 @@ export interface components {
             value?: unknown;
             stored?: components["schemas"]["StoredView"] | null;
             /** @default 0 */
-            size_bytes: number;
+            size_bytes?: number;
         };
         /** VersionList */
         VersionList: {
@@ -1572,33 +1572,33 @@ export interface components {
                 [key: string]: components["schemas"]["TaskDefinition"];
             };
             /** @default {} */
-            params: {
+            params?: {
                 [key: string]: {
                     [key: string]: unknown;
                 };
             };
             /** @default [] */
-            required: string[];
+            required?: string[];
             /** @default {} */
-            defaults: {
+            defaults?: {
                 [key: string]: unknown;
             };
             /** @default {} */
-            schema_definitions: {
+            schema_definitions?: {
                 [key: string]: {
                     [key: string]: unknown;
                 };
             };
             /** @default null */
-            output: (components["schemas"]["Literal"] | components["schemas"]["Param"] | components["schemas"]["Output"] | components["schemas"]["Item"] | components["schemas"]["ListOf"] | components["schemas"]["ObjectOf"]) | null;
+            output?: (components["schemas"]["Literal"] | components["schemas"]["Param"] | components["schemas"]["Output"] | components["schemas"]["Item"] | components["schemas"]["ListOf"] | components["schemas"]["ObjectOf"]) | null;
             /** @default [] */
-            triggers: (components["schemas"]["EventTrigger"] | components["schemas"]["CronTrigger"] | components["schemas"]["EveryTrigger"])[];
+            triggers?: (components["schemas"]["EventTrigger"] | components["schemas"]["CronTrigger"] | components["schemas"]["EveryTrigger"])[];
             /** @default null */
-            deadline_s: number | null;
+            deadline_s?: number | null;
             /** @default  */
-            doc: string;
+            doc?: string;
             /** @default  */
-            source: string;
+            source?: string;
         };
         /** WorkflowDetail */
         WorkflowDetail: {
@@ -1641,17 +1641,17 @@ export interface components {
          */
         StartRequest: {
             /** @default {} */
-            params: {
+            params?: {
                 [key: string]: unknown;
             };
             /** @default  */
-            version: string;
+            version?: string;
             /** @default {} */
-            labels: {
+            labels?: {
                 [key: string]: string;
             };
             /** @default  */
-            idempotency_key: string;
+            idempotency_key?: string;
         };
         /**
          * RunsCommand
@@ -1659,15 +1659,15 @@ export interface components {
          */
         RunsCommand: {
             /** @default null */
-            run_ids: string[] | null;
+            run_ids?: string[] | null;
             /** @default null */
-            where: components["schemas"]["RunSelection"] | null;
+            where?: components["schemas"]["RunSelection"] | null;
             /** @default false */
-            preview: boolean;
+            preview?: boolean;
             /** @default  */
-            reason: string;
+            reason?: string;
             /** @default  */
-            by: string;
+            by?: string;
         };
         /**
          * RunSelection
@@ -1675,21 +1675,21 @@ export interface components {
          */
         RunSelection: {
             /** @default null */
-            workflow: string | null;
+            workflow?: string | null;
             /** @default [] */
-            states: components["schemas"]["RunState"][];
+            states?: components["schemas"]["RunState"][];
             /** @default null */
-            trigger: string | null;
+            trigger?: string | null;
             /** @default null */
-            event: string | null;
+            event?: string | null;
             /** @default null */
-            label: string | null;
+            label?: string | null;
             /** @default null */
-            from_us: number | null;
+            from_us?: number | null;
             /** @default null */
-            before_us: number | null;
+            before_us?: number | null;
             /** @default null */
-            q: string | null;
+            q?: string | null;
         };
         /**
          * CancelRequest
@@ -1697,9 +1697,9 @@ export interface components {
          */
         CancelRequest: {
             /** @default  */
-            reason: string;
+            reason?: string;
             /** @default  */
-            by: string;
+            by?: string;
         };
         /**
          * CloudEvent
@@ -1710,22 +1710,22 @@ export interface components {
             source: string;
             type: string;
             /** @default 1.0 */
-            specversion: string;
+            specversion?: string;
             /** @default  */
-            subject: string;
+            subject?: string;
             /** @default  */
-            time: string;
+            time?: string;
             /** @default  */
-            datacontenttype: string;
+            datacontenttype?: string;
             /** @default  */
-            dataschema: string;
+            dataschema?: string;
             /**
              * @description Any JSON value.
              * @default null
              */
-            data: unknown;
+            data?: unknown;
             /** @default {} */
-            extensions: {
+            extensions?: {
                 [key: string]: string | number | boolean;
             };
         };
@@ -1735,9 +1735,9 @@ export interface components {
          */
         LetterCommand: {
             /** @default  */
-            by: string;
+            by?: string;
             /** @default  */
-            reason: string;
+            reason?: string;
         };
         /**
          * LettersCommand
@@ -1745,15 +1745,15 @@ export interface components {
          */
         LettersCommand: {
             /** @default  */
-            by: string;
+            by?: string;
             /** @default  */
-            reason: string;
+            reason?: string;
             /** @default null */
-            letter_ids: string[] | null;
+            letter_ids?: string[] | null;
             /** @default null */
-            where: components["schemas"]["LetterSelection"] | null;
+            where?: components["schemas"]["LetterSelection"] | null;
             /** @default false */
-            preview: boolean;
+            preview?: boolean;
         };
         /**
          * LetterSelection
@@ -1761,7 +1761,7 @@ export interface components {
          */
         LetterSelection: {
             /** @default  */
-            q: string;
+            q?: string;
         };
     };
     responses: never;
