@@ -467,6 +467,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Everything that changes, in one stream
+         * @description Server-sent events; the name says which fields of `LiveData` there are. `Last-Event-ID`, or `after`, goes on exactly behind an id; without either the stream begins now. An event `reset` says that the id belongs to another store: read everything anew.
+         */
+        get: operations["followLive"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/live/poll": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the stream would have sent since a place
+         * @description For clients behind something that lets no stream through.
+         */
+        get: operations["livePoll"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/info": {
         parameters: {
             query?: never;
@@ -1050,6 +1090,31 @@ export interface components {
             /** @description Any JSON value. */
             value: unknown;
         };
+        /** LiveData */
+        LiveData: {
+            id?: string | null;
+            now_us?: number | null;
+            runs?: components["schemas"]["RunSummary"][] | null;
+            changes?: components["schemas"]["LifecycleBatch"][] | null;
+            run_id?: string | null;
+            lines?: components["schemas"]["LogView"][] | null;
+            events?: components["schemas"]["EventView"][] | null;
+            dead_letters?: components["schemas"]["DeadLetterView"][] | null;
+            workers?: components["schemas"]["WorkerView"][] | null;
+            queues?: components["schemas"]["QueueView"][] | null;
+        };
+        /** LiveFrame */
+        LiveFrame: {
+            event: string;
+            data: components["schemas"]["LiveData"];
+        };
+        /** LivePoll */
+        LivePoll: {
+            id: string;
+            now_us: number;
+            more: boolean;
+            frames: components["schemas"]["LiveFrame"][];
+        };
         /**
          * LogLevel
          * @description How serious a line is.
@@ -1488,6 +1553,12 @@ export interface components {
             /** @default thread */
             isolation?: components["schemas"]["Isolation"];
         };
+        /**
+         * Topic
+         * @description What a client follows.
+         * @enum {string}
+         */
+        Topic: "runs" | "events" | "dead_letters" | "workers" | "queues";
         /**
          * TraceFormat
          * @description How a trace is written.
@@ -3190,6 +3261,84 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": unknown;
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    followLive: {
+        parameters: {
+            query?: {
+                /** @description What to hear of; may be repeated. */
+                topics?: components["schemas"]["Topic"][] | null;
+                /** @description A run whose history to hear. */
+                run?: string | null;
+                /** @description A run whose log lines to hear. */
+                logs?: string | null;
+                workflow?: string | null;
+                /** @description Go on after this id. Absent: from now on. */
+                after?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": unknown;
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    livePoll: {
+        parameters: {
+            query?: {
+                /** @description What to hear of; may be repeated. */
+                topics?: components["schemas"]["Topic"][] | null;
+                /** @description A run whose history to hear. */
+                run?: string | null;
+                /** @description A run whose log lines to hear. */
+                logs?: string | null;
+                workflow?: string | null;
+                /** @description Go on after this id. Absent: from now on. */
+                after?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LivePoll"];
                 };
             };
             /** @description Bad Request */
