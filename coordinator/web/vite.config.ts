@@ -47,5 +47,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 2000,
+    // Compressing is most of it, and is meant to be.
+    rolldownOptions: { checks: { bundlerTimings: false } },
   },
 });

@@ -46,17 +46,24 @@ export function useRunDetail(runId: string) {
   });
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const stop = onFrames("changes", (frames) => {
+    const readSoon = () => {
+      timer ??= setTimeout(() => {
+        timer = undefined;
+        void queryClient.invalidateQueries({ queryKey: runKey(runId), exact: true });
+      }, SOON_MS);
+    };
+    const stopChanges = onFrames("changes", (frames) => {
       const batches = frames.flatMap((frame) => frame.changes.filter((batch) => batch.run_id === runId));
       if (batches.length === 0) return;
       queryClient.setQueryData<Schemas["RunDetail"]>(runKey(runId), (old) => old && patchRun(old, batches));
-      timer ??= setTimeout(() => {
-        timer = undefined;
-        void queryClient.invalidateQueries({ queryKey: runKey(runId) });
-      }, SOON_MS);
+      readSoon();
+    });
+    const stopRuns = onFrames("runs", (frames) => {
+      if (frames.some((frame) => frame.runs.some((run) => run.run_id === runId))) readSoon();
     });
     return () => {
-      stop();
+      stopChanges();
+      stopRuns();
       clearTimeout(timer);
     };
   }, [queryClient, runId]);
