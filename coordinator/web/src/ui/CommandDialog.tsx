@@ -9,7 +9,8 @@ interface Props {
   title: string;
   /** What will happen, before it does. */
   children: ReactNode;
-  command: string;
+  /** Null while there is nothing to do. */
+  command: string | null;
   action: string;
   danger?: boolean;
   busy?: boolean;
@@ -31,10 +32,12 @@ export function CommandDialog({ title, children, command, action, danger, busy, 
         }}
       >
         {children}
-        <div>
-          <p className={classes.same}>The same from a terminal</p>
-          <Command text={command} />
-        </div>
+        {command !== null && (
+          <div>
+            <p className={classes.same}>The same from a terminal</p>
+            <Command text={command} />
+          </div>
+        )}
         {error != null && <Failure error={error} />}
         <div className={classes.actions}>
           <Button onClick={onClose}>Close</Button>

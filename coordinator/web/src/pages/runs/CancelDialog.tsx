@@ -42,9 +42,9 @@ export function CancelDialog({ picked, filter, onClose, onDone }: Props) {
   return (
     <CommandDialog
       title="Cancel runs"
-      action={found ? `Cancel ${found.count} ${found.count === 1 ? "run" : "runs"}` : "Cancel"}
+      action={found && found.count > 0 ? `Cancel ${found.count} ${found.count === 1 ? "run" : "runs"}` : "Cancel"}
       danger
-      command={commandOf(found?.run_ids ?? [...picked], reason)}
+      command={found && found.count > 0 ? commandOf(found.run_ids, reason) : null}
       busy={cancel.isPending}
       disabled={!found || found.count === 0 || cancel.isSuccess}
       error={cancel.error}
