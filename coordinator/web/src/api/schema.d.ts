@@ -170,6 +170,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Retry many runs that failed or were cancelled
+         * @description With `preview` it says which runs it would be; send exactly those `run_ids` then.
+         */
+        post: operations["retryRuns"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs/{run_id}": {
         parameters: {
             query?: never;
@@ -406,6 +426,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{run_id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Retry a run that failed or was cancelled
+         * @description Nodes and map items that have succeeded keep their results; the others begin anew.
+         */
+        post: operations["retryRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -550,6 +590,40 @@ export interface paths {
         };
         /** List queues with their depth and workers */
         get: operations["listQueues"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/queues/{queue}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a queue with its workers and users */
+        get: operations["showQueue"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How things are going */
+        get: operations["overview"];
         put?: never;
         post?: never;
         delete?: never;
@@ -769,11 +843,6 @@ export interface components {
             counts: {
                 [key: string]: number;
             };
-        };
-        /** CancelReply */
-        CancelReply: {
-            run_id: string;
-            state: components["schemas"]["RunState"];
         };
         /**
          * CronTrigger
@@ -1260,6 +1329,37 @@ export interface components {
             /** @default [] */
             path?: (string | number)[];
         };
+        /** Overview */
+        Overview: {
+            now_us: number;
+            window_s: number;
+            bucket_s: number;
+            from_us: number;
+            runs: {
+                [key: string]: number;
+            };
+            tasks: {
+                [key: string]: number;
+            };
+            running: components["schemas"]["RunCount"];
+            dead_letters: components["schemas"]["RunCount"];
+            series: components["schemas"]["OverviewBucket"][];
+            queue_wait: components["schemas"]["QueueWait"][];
+            failures: components["schemas"]["RunSummary"][];
+            recent: components["schemas"]["RunSummary"][];
+        };
+        /** OverviewBucket */
+        OverviewBucket: {
+            from_us: number;
+            runs: {
+                [key: string]: number;
+            };
+            tasks: {
+                [key: string]: number;
+            };
+            wait_p50_s: number | null;
+            wait_p95_s: number | null;
+        };
         /**
          * Param
          * @description A param of the run, or a place inside it.
@@ -1295,9 +1395,22 @@ export interface components {
             /** @default [] */
             errors?: components["schemas"]["FieldProblem"][];
         };
+        /** QueueDetail */
+        QueueDetail: {
+            queue: string;
+            priorities: components["schemas"]["QueueView"][];
+            workers: components["schemas"]["WorkerView"][];
+            used_by: components["schemas"]["QueueUse"][];
+            wait: components["schemas"]["QueueWait"];
+        };
         /** QueueList */
         QueueList: {
             queues: components["schemas"]["QueueView"][];
+        };
+        /** QueueUse */
+        QueueUse: {
+            workflow: string;
+            nodes: string[];
         };
         /** QueueView */
         QueueView: {
@@ -1308,6 +1421,17 @@ export interface components {
             redelivered: number;
             workers: number;
             slots: number;
+            /** @default 0 */
+            waiting?: number;
+            last_delivered_us?: number | null;
+            last_acked_us?: number | null;
+        };
+        /** QueueWait */
+        QueueWait: {
+            queue: string;
+            count: number;
+            p50_s: number | null;
+            p95_s: number | null;
         };
         /** Reason */
         Reason: {
@@ -1410,6 +1534,7 @@ export interface components {
             duration_s: number;
             nodes_done: number;
             nodes_total: number;
+            retries: number;
             trace_id: string;
             wait: components["schemas"]["WaitView"] | null;
             error: components["schemas"]["ErrorInfo"] | null;
@@ -1434,6 +1559,11 @@ export interface components {
         RunPage: {
             runs: components["schemas"]["RunSummary"][];
             next: string | null;
+        };
+        /** RunReply */
+        RunReply: {
+            run_id: string;
+            state: components["schemas"]["RunState"];
         };
         /**
          * RunState
@@ -1460,6 +1590,7 @@ export interface components {
             duration_s: number;
             nodes_done: number;
             nodes_total: number;
+            retries: number;
             trace_id: string;
             wait: components["schemas"]["WaitView"] | null;
             error: components["schemas"]["ErrorInfo"] | null;
@@ -1615,6 +1746,13 @@ export interface components {
             on: string;
             wake_at_us: number | null;
         };
+        /**
+         * Window
+         * @description How far back an overview looks.
+         * @default 1h
+         * @enum {string}
+         */
+        Window: "15m" | "1h" | "6h" | "24h" | "7d";
         /** WorkerList */
         WorkerList: {
             workers: components["schemas"]["WorkerView"][];
@@ -1763,10 +1901,10 @@ export interface components {
             q?: string | null;
         };
         /**
-         * CancelRequest
-         * @description Why a run is cancelled.
+         * RunRequest
+         * @description Who orders it, and why.
          */
-        CancelRequest: {
+        RunRequest: {
             /** @default  */
             reason?: string;
             /** @default  */
@@ -2419,6 +2557,76 @@ export interface operations {
             };
         };
     };
+    retryRuns: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RunsCommand"];
+                "application/msgpack": components["schemas"]["RunsCommand"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunsReply"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     showRun: {
         parameters: {
             query?: never;
@@ -2978,13 +3186,13 @@ export interface operations {
                  *       "reason": "wrong month"
                  *     }
                  */
-                "application/json": components["schemas"]["CancelRequest"];
+                "application/json": components["schemas"]["RunRequest"];
                 /**
                  * @example {
                  *       "reason": "wrong month"
                  *     }
                  */
-                "application/msgpack": components["schemas"]["CancelRequest"];
+                "application/msgpack": components["schemas"]["RunRequest"];
             };
         };
         responses: {
@@ -2994,7 +3202,107 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["CancelReply"];
+                    "application/json": components["schemas"]["RunReply"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retryRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "wrong month"
+                 *     }
+                 */
+                "application/json": components["schemas"]["RunRequest"];
+                /**
+                 * @example {
+                 *       "reason": "wrong month"
+                 *     }
+                 */
+                "application/msgpack": components["schemas"]["RunRequest"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunReply"];
                 };
             };
             /** @description Bad Request */
@@ -3412,6 +3720,89 @@ export interface operations {
             };
             /** @description Service Unavailable */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    showQueue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                queue: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueDetail"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    overview: {
+        parameters: {
+            query?: {
+                /** @description How far back an overview looks. */
+                window?: components["schemas"]["Window"];
+                /** @description Only runs of this workflow. */
+                workflow?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overview"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
                 headers: {
                     [name: string]: unknown;
                 };
