@@ -46,11 +46,17 @@ export class LiveStream {
   #heard: Heard;
   #times: StreamTimes;
 
-  constructor(base: string, heard: Heard, times: StreamTimes = TIMES) {
+  constructor(base: string, heard: Heard, times: StreamTimes = TIMES, after: string | null = null) {
+    this.#after = after;
     this.#base = base;
     this.#heard = heard;
     this.#times = times;
     void this.#loop();
+  }
+
+  /** Behind what it has heard; null before it has heard anything. */
+  get place(): string | null {
+    return this.#after;
   }
 
   /** Asks for something else from here on, without a gap. */
@@ -129,12 +135,12 @@ export class LiveStream {
     while (Date.now() < until) {
       const response = await fetch(this.#url("/live/poll"), { signal, cache: "no-store" });
       if (!response.ok) throw new TypeError(`polling answered ${response.status}`);
-      const answer = (await response.json()) as { id: string; frames: Frame[] };
+      const answer = (await response.json()) as { id: string; more: boolean; frames: Frame[] };
       this.#after = answer.id;
       this.#heard.connection("polling");
       this.#heard.frames(answer.frames);
       this.#failures = 0;
-      await this.#pause(this.#times.pollMs);
+      if (!answer.more) await this.#pause(this.#times.pollMs);
       if (signal.aborted) return;
     }
     this.#mutes = 1; // one more silence, and it is polling again

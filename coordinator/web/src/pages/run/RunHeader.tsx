@@ -1,17 +1,18 @@
 import { Button } from "@mantine/core";
-import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { keepPreviousData, useMutation, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { type ReactNode, useState } from "react";
 
-import { type Schemas, api, data } from "~/api/client";
+import { api, data } from "~/api/client";
 import { useInfo } from "~/app/Header";
-import { StateBadge, hueOf } from "~/design/State";
+import { StateBadge, StateIcon, hueOf } from "~/design/State";
 import { Icon } from "~/design/icons";
 import { useShortcuts } from "~/keys/keys";
 import type { RunSummary } from "~/live/frames";
 import { CancelDialog } from "~/pages/runs/CancelDialog";
 import { Elapsed, Time } from "~/time/Time";
 import { CopyButton } from "~/ui/Command";
+import { CommandDialog } from "~/ui/CommandDialog";
 
 import classes from "./RunPage.module.css";
 
@@ -40,7 +41,36 @@ export function RunActions({ run }: { run: RunSummary }) {
           Cancel…
         </Button>
       )}
+      {(run.state === "failed" || run.state === "cancelled") && <Retry run={run} />}
       {asking && <CancelDialog picked={[run.run_id]} filter={{}} onClose={() => setAsking(false)} onDone={() => undefined} />}
+    </>
+  );
+}
+
+function Retry({ run }: { run: RunSummary }) {
+  const [asking, setAsking] = useState(false);
+  const retry = useMutation({
+    mutationFn: () => data(api.POST("/api/v1/runs/{run_id}/retry", { params: { path: { run_id: run.run_id } }, body: { by: "web" } })),
+    onSuccess: () => setAsking(false),
+  });
+  const ask = () => {
+    retry.reset();
+    setAsking(true);
+  };
+  useShortcuts([{ keys: "r", label: "Retry this run…", group: "Run", run: ask }]);
+  return (
+    <>
+      <Button onClick={ask} leftSection={<StateIcon state="retrying" />}>
+        Retry…
+      </Button>
+      {asking && (
+        <CommandDialog title="Retry the run" action="Retry" command={`headrace runs retry ${run.run_id}`} busy={retry.isPending} error={retry.error} onConfirm={() => retry.mutate()} onClose={() => setAsking(false)}>
+          <p>
+            What has succeeded is kept. Nodes that failed, were cancelled or never ran begin again, and the run goes on with the version
+            and params it started with.
+          </p>
+        </CommandDialog>
+      )}
     </>
   );
 }
@@ -98,7 +128,7 @@ export function RunFacts({ run }: { run: RunSummary }) {
 
 function TraceFact({ traceId }: { traceId: string }) {
   const info = useInfo();
-  const template = (info.data as (Schemas["Info"] & { jaeger_url_template?: string }) | undefined)?.jaeger_url_template;
+  const template = info.data?.jaeger_url_template;
   return (
     <Fact name="Trace">
       {template ? (

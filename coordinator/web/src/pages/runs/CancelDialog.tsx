@@ -9,7 +9,7 @@ import { Failure, Skeleton } from "~/ui/Feedback";
 import { nowUs } from "~/time/now";
 
 import classes from "./CancelDialog.module.css";
-import { RANGES, type RunsFilter, quoted } from "./search";
+import { RANGES, type RunsFilter, flag, quoted } from "./search";
 
 /** The parts of a `RunsCommand` that say which runs. */
 type Command = Partial<Pick<Schemas["RunsCommand"], "run_ids" | "where">>;
@@ -44,7 +44,7 @@ export function CancelDialog({ picked, filter, onClose, onDone }: Props) {
       title="Cancel runs"
       action={found && found.count > 0 ? `Cancel ${found.count} ${found.count === 1 ? "run" : "runs"}` : "Cancel"}
       danger
-      command={found && found.count > 0 ? commandOf(found.run_ids, reason) : null}
+      command={found && found.count > 0 ? commandOf(picked.length > 0 || !tellable(filter) ? found.run_ids : null, filter, reason) : null}
       busy={cancel.isPending}
       disabled={!found || found.count === 0 || cancel.isSuccess}
       error={cancel.error}
@@ -100,8 +100,19 @@ function targetOf(picked: readonly string[], filter: RunsFilter): Command {
   };
 }
 
-function commandOf(runIds: readonly string[], reason: string): string {
+function commandOf(runIds: readonly string[] | null, filter: RunsFilter, reason: string): string {
   const why = reason ? ` --reason ${quoted(reason)}` : "";
+  if (runIds === null) return `headrace runs cancel${chosen(filter)}${why}`;
   if (runIds.length === 1) return `headrace runs cancel ${runIds[0]}${why}`;
   return `for run in ${runIds.join(" ")}; do headrace runs cancel "$run"${why}; done`;
+}
+
+/** Whether the command line has flags for all of the filter: with fewer it would cancel more. */
+function tellable({ range, from, before, event }: RunsFilter): boolean {
+  return !(range ?? from ?? before ?? event);
+}
+
+function chosen(filter: RunsFilter): string {
+  const flags = [flag("--workflow", filter.workflow), flag("--trigger", filter.trigger), flag("--label", filter.label), flag("--search", filter.q)];
+  return flags.filter(Boolean).map((one) => ` ${one}`).join("");
 }
