@@ -3587,10 +3587,10 @@ export interface operations {
             query?: {
                 /** @description What to hear of; may be repeated. */
                 topics?: components["schemas"]["Topic"][] | null;
-                /** @description A run whose history to hear. */
-                run?: string | null;
-                /** @description A run whose log lines to hear. */
-                logs?: string | null;
+                /** @description A run whose history to hear; may be repeated. */
+                run?: string[] | null;
+                /** @description A run whose log lines to hear; may be repeated. */
+                logs?: string[] | null;
                 workflow?: string | null;
                 /** @description Go on after this id. Absent: from now on. */
                 after?: string | null;
@@ -3626,10 +3626,10 @@ export interface operations {
             query?: {
                 /** @description What to hear of; may be repeated. */
                 topics?: components["schemas"]["Topic"][] | null;
-                /** @description A run whose history to hear. */
-                run?: string | null;
-                /** @description A run whose log lines to hear. */
-                logs?: string | null;
+                /** @description A run whose history to hear; may be repeated. */
+                run?: string[] | null;
+                /** @description A run whose log lines to hear; may be repeated. */
+                logs?: string[] | null;
                 workflow?: string | null;
                 /** @description Go on after this id. Absent: from now on. */
                 after?: string | null;
