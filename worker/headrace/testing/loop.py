@@ -28,8 +28,8 @@ Ts = TypeVarTuple("Ts")
 
 THREAD_GRACE_S = 0.005
 """How long something may take that answers from a thread which nobody told the loop about."""
-SOCKET_GRACE_S = 0.2
-"""How long a peer behind a socket may take to answer."""
+SOCKET_GRACE_S = 1.0
+"""How long a peer behind a socket or a pipe may take to answer; a machine that is busy starts a process in 0.3 s."""
 LOOK_EVERY_S = 30.0
 """Virtual time after which it is asked again whether time may be skipped."""
 BEFORE_S = 1.0
