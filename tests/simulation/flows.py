@@ -73,6 +73,17 @@ class Flow(msgspec.Struct, frozen=True):
     definition: WorkflowDefinition
     habits: dict[str, Habit]
 
+    @property
+    def clocked(self) -> bool:
+        """Whether time starts it."""
+        return any(isinstance(trigger, EveryTrigger) for trigger in self.definition.triggers)
+
+    @property
+    def quiet(self) -> WorkflowDefinition:
+        """The same, never started by time."""
+        others = tuple(t for t in self.definition.triggers if not isinstance(t, EveryTrigger))
+        return msgspec.structs.replace(self.definition, triggers=others)
+
 
 class Expected(msgspec.Struct, frozen=True):
     """How a run must end, unless a timeout, a deadline or a cancel interferes."""

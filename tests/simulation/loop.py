@@ -262,14 +262,18 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         """End what is left of every process, quietly."""
         self._closed = True
         self._timers.clear()
-        for process in self._processes:
-            process.alive = False
-            process.ready.clear()
-            for task in process.tasks:
-                if not task.done():
-                    task._log_destroy_pending = False  # type: ignore[attr-defined]
-                    _discard(task)
-            process.tasks.clear()
+        asyncio._set_running_loop(self)  # a `finally` that asks for a loop must not be given a new one
+        try:
+            for process in self._processes:
+                process.alive = False
+                process.ready.clear()
+                for task in process.tasks:
+                    if not task.done():
+                        task._log_destroy_pending = False  # type: ignore[attr-defined]
+                        _discard(task)
+                process.tasks.clear()
+        finally:
+            asyncio._set_running_loop(None)
 
 
 def _discard(task: Task[object]) -> None:

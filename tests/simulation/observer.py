@@ -17,14 +17,16 @@ from headrace_coordinator.engine.effects import AttemptRecord, TimerKey
 from headrace_coordinator.engine.invariants import check_all
 from headrace_coordinator.engine.plan import Plan, compile_plan
 from headrace_coordinator.engine.state import Node, NodeState, RunHead, RunState
+from headrace_coordinator.engine.transitions.redispatch import live_attempts
 from headrace_coordinator.engine.transitions.start import restore
 from headrace_coordinator.store.memory_tables import Tables
 from headrace_coordinator.store.records import NodeRow, OutboxMessage, Transaction
 from headrace_protocol.codec import decode, encode
+from headrace_protocol.definition import EventTrigger
 from headrace_protocol.errors import ErrorCode, InvariantBroken
 from headrace_protocol.headers import MESSAGE_ID
 from headrace_protocol.ids import attempt_key
-from headrace_protocol.messages import Result, TaskMessage
+from headrace_protocol.messages import CancelAttempts, Result, TaskMessage
 from tests.simulation.flows import marks
 
 Key = tuple[str, str, int | None]
@@ -54,11 +56,15 @@ class Observer:
         self._hash = blake2b(digest_size=16)
         self.plans: dict[str, Plan] = {}
         self.heads: dict[str, tuple[RunState, bytes]] = {}
+        self.versions: dict[str, str] = {}
+        """Of each run: it never changes."""
         self.highest: dict[Key, int] = {}
         """The highest attempt dispatched."""
         self.applied: set[tuple[Key, int]] = set()
         self.applied_now: set[tuple[Key, int]] = set()
         """Those of the transaction in hand."""
+        self.recovering_now: set[tuple[str, str]] = set()
+        """Nodes that had succeeded until the transaction in hand, which found their results lost."""
         self.failures: dict[Key, int] = defaultdict(int)
         self.results: dict[tuple[str, str], bytes] = {}
         """What each node's winner wrote, as it is committed."""
@@ -74,7 +80,8 @@ class Observer:
         self.arrived: set[str] = set()
         """Message ids that the bus has stored at least once."""
         self.by_cause: dict[tuple[str, str, str], str] = {}
-        self.erased_events: set[str] = set()
+        self.wanted: dict[str, str] = {}
+        """The version of each workflow that was asked for last; the one before has been answered."""
         self.commits = self.executions = 0
 
     # -- writing down ------------------------------------------------------------------------------
@@ -105,7 +112,8 @@ class Observer:
     def committed(self, transaction: Transaction) -> None:
         """A transaction has just been written."""
         self.commits += 1
-        self._deduped(transaction)
+        self._deployed(transaction)
+        self._started(transaction)
         touched = dict.fromkeys(
             [row.run_id for row in transaction.nodes] + [head.run_id for head in transaction.runs]
         )
@@ -117,6 +125,12 @@ class Observer:
             self._ended(record, before)
         for row in transaction.nodes:
             self._node(row)
+        self.recovering_now = {
+            (history.run_id, event.node)
+            for history in transaction.history
+            for event in history.events
+            if event.kind == "node.recovering"
+        }
         for batch in transaction.outbox:
             self._promised(batch.sequence, batch.messages)
         for sequence in transaction.outbox_confirmed:
@@ -147,10 +161,20 @@ class Observer:
             self.note(f"dead letter {dead.subject} {dead.error.code}")
             self.tell(f"dead letter: {dead.subject}: {dead.error.message}")
 
-    def _deduped(self, transaction: Transaction) -> None:
+    def _deployed(self, transaction: Transaction) -> None:
+        for row in transaction.definitions:
+            name, version = row.definition.name, row.version
+            self.tell(f"{name}: version {version[:6]} is current")
+            self.require(version == self.wanted[name], "deploy", f"{name} goes back to version {version[:6]}")
+
+    def _started(self, transaction: Transaction) -> None:
         for head in transaction.runs:
             if head.run_id in self.heads:
                 continue
+            if head.scheduled_at_us:
+                current = next(reversed(self._tables.definitions[head.workflow].values())).definition
+                clocked = not all(isinstance(trigger, EventTrigger) for trigger in current.triggers)
+                self.require(clocked, "schedule", f"run {head.run_id} is started by a schedule that is gone")
             cause = (head.event_id and f"{head.event_source}\0{head.event_id}") or str(
                 head.scheduled_at_us or ""
             )
@@ -171,6 +195,8 @@ class Observer:
         if found is None:
             self.breach("I1", f"run {run_id} is gone")
             return
+        version = self.versions.setdefault(run_id, found.head.version)
+        self.require(version == found.head.version, "I6", f"run {run_id} has changed its version")
         encoded = _head(found.head)
         if known is not None and known[0] is not RunState.RUNNING:
             self.require(known[1] == encoded, "I6", f"run {run_id} was {known[0]} and has changed")
@@ -256,6 +282,7 @@ class Observer:
         for source in planned.upstream:
             node = run.nodes.get(source)
             ready = node is not None and node.state is NodeState.SUCCEEDED
+            ready = ready or (message.run_id, source) in self.recovering_now
             self.require(ready, "I4", f"{name} is dispatched before {source} has succeeded")
         for source, result in message.inputs.items():
             same = self.results.get((message.run_id, source)) == encode(result)
@@ -279,11 +306,22 @@ class Observer:
 
     def sent(self, subject: str, headers: Mapping[str, str] | None, body: bytes) -> None:
         """A coordinator hands a message to its bus."""
+        if subject.endswith(".cancel"):
+            self._cancelled(decode(body, CancelAttempts))
         if ".task." not in subject and ".life." not in subject:
             return
         name = (headers or {}).get(MESSAGE_ID, "")
         known = self.promised.get(name)
         self.require(known == bytes(body), "I8", f"{subject} {name} is published and was never committed")
+
+    def _cancelled(self, message: CancelAttempts) -> None:
+        run = self._tables.runs.get(message.run_id)
+        if run is None or run.head.state is not RunState.RUNNING:
+            return
+        state = restore(self._plan(run.head), run.head, run.nodes)
+        named = {(held.node, held.item, held.attempt) for held in message.attempts}
+        unwanted = [attempt for attempt in live_attempts(state) if not named or attempt in named]
+        self.require(not unwanted, "I3", f"run {message.run_id} waits for {unwanted}, which is cancelled")
 
     def stored(self, subject: str, headers: Mapping[str, str] | None, body: bytes) -> None:
         """The bus has a message."""

@@ -25,7 +25,7 @@ class Action(msgspec.Struct, frozen=True, omit_defaults=True):
     """Callbacks until a kill, messages rolled back, times an event is published, the workflow of a run."""
     by_s: float = 0.0
     name: str = ""
-    """Run or event id."""
+    """Run or event id; how a workflow is deployed."""
 
     def __str__(self) -> str:
         text = STORIES[self.kind].format(
@@ -38,6 +38,7 @@ STORIES = {
     "start": "a user starts run {name} of flow{number}",
     "event": "event {name} is published {number} time(s)",
     "cancel": "a user cancels run {name}",
+    "deploy": "a user deploys flow{number} {name}",
     "garbage": "somebody publishes {number} message(s) that nobody understands",
     "kill": "{who} is killed {number} callbacks later, and starts again after {for_s:.2f} s",
     "pause": "{who} stands still for {for_s:.2f} s",
@@ -52,7 +53,8 @@ STORIES = {
     "clock": "the clock of {who} jumps by {by_s:+.2f} s",
     "rival": "a second coordinator is started beside the first",
 }
-COMMANDS = frozenset({"start", "event", "cancel", "garbage"})
+COMMANDS = frozenset({"start", "event", "cancel", "deploy", "garbage"})
+QUIET, WHOLE = "without its schedules", "with its schedules"
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -107,6 +109,12 @@ def _commands(rng: random.Random, flows: tuple[Flow, ...]) -> list[Action]:
         found.append(Action(at_s, "start", number=rng.randrange(len(flows)), name=name))
         if rng.random() < 0.15:
             found.append(Action(at_s + rng.choice((0.01, 0.5, 5.0)), "cancel", name=name))
+    for number, flow in enumerate(flows):
+        if flow.clocked and rng.random() < 0.7:
+            times = sorted(rng.uniform(0.5, FAULTS_END_S * 0.9) for _ in range(rng.choice((1, 2, 3))))
+            found += (
+                Action(at_s, "deploy", number=number, name=rng.choice((QUIET, WHOLE))) for at_s in times
+            )
     if rng.random() < 0.2:
         found.append(Action(rng.uniform(1.0, 20.0), "garbage", number=rng.choice((1, 5))))
     return found

@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-import msgspec
-
 import headrace.runtime.worker as worker_module
 from headrace.authoring.retries import Fail
 from headrace.bus import BusOptions
@@ -23,11 +21,11 @@ from headrace_coordinator.runtime.parts import Parts
 from headrace_coordinator.service.coordinator import Options, RunningCoordinator
 from headrace_protocol.cloudevent import CloudEvent, encode_binary
 from headrace_protocol.codec import encode
-from headrace_protocol.definition import EveryTrigger, Priority
+from headrace_protocol.definition import Priority, WorkflowDefinition
 from headrace_protocol.errors import Conflict, HeadraceError, NotFound
 from tests.simulation.flows import EVENT, TASK, result_of
 from tests.simulation.loop import PROCESS
-from tests.simulation.plan import Action
+from tests.simulation.plan import QUIET, Action
 from tests.simulation.site import Program, SimulatedClock, Site
 from tests.simulation.store import SimulatedStore
 
@@ -162,23 +160,26 @@ class User(Program):
         self.asked_to_cancel: set[str] = set()
         self.cancelled: set[str] = set()
         self.coordinators: list[CoordinatorProgram] = []
+        self._deploying = asyncio.Lock()
 
     async def run(self) -> None:
         async with self._client:
             for flow in self.site.plan.flows:
-                definition = flow.definition
-                await self._until_done(lambda definition=definition: self._client.deploy(definition))
+                await self._make_current(flow.definition)
             self.site.deployed.set()
             await asyncio.Event().wait()
 
     def calm_down(self) -> None:
         """Deploy the workflows once more without their schedules, so that there is an end."""
-        for flow in self.site.plan.flows:
-            triggers = tuple(t for t in flow.definition.triggers if not isinstance(t, EveryTrigger))
-            if triggers != flow.definition.triggers and self.client is not None:
-                quiet = msgspec.structs.replace(flow.definition, triggers=triggers)
-                work = self._until_done(lambda quiet=quiet: self._client.deploy(quiet))
-                self.client.context.run(self.site.loop.create_task, work)
+        for number, flow in enumerate(self.site.plan.flows):
+            if flow.clocked:
+                self.act(Action(self.site.loop.time(), "deploy", number=number, name=QUIET))
+
+    async def _make_current(self, definition: WorkflowDefinition) -> None:
+        """One deploy after the other: what is asked for last is what must stay."""
+        async with self._deploying:
+            self.site.observer.wanted[definition.name] = definition.version()
+            await self._until_done(lambda: self._client.deploy(definition))
 
     async def _until_done(self, act: Callable[[], object]) -> object:
         while True:
@@ -195,6 +196,7 @@ class User(Program):
             "start": self._start,
             "event": self._event,
             "cancel": self._cancel,
+            "deploy": self._deploy,
             "garbage": self._garbage,
         }
         if self.client is not None:
@@ -210,6 +212,11 @@ class User(Program):
             self.site.observer.breach("I1", f"the start of {action.name} was refused: {error}")
         self.accepted.add(action.name)
         self.site.observer.tell(f"run {action.name} is accepted")
+
+    async def _deploy(self, action: Action) -> None:
+        await self.site.deployed.wait()
+        flow = self.site.plan.flows[action.number]
+        await self._make_current(flow.quiet if action.name == QUIET else flow.definition)
 
     async def _cancel(self, action: Action) -> None:
         await self.site.deployed.wait()

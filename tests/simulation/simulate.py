@@ -141,7 +141,7 @@ class _Simulation:
         program = self.programs.get(action.who)
         loop = site.loop
         match action.kind:
-            case "start" | "event" | "cancel" | "garbage":
+            case "start" | "event" | "cancel" | "deploy" | "garbage":
                 self.user.act(action)
             case "kill" if program is not None:
                 program.burn(action.number, action.for_s)

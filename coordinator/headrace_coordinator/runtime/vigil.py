@@ -180,7 +180,7 @@ class Vigil:
                     live |= await self._look(shard, run, plan, now_us, held, suspects, consumers)
                 after = page[-1]
         self._suspects = suspects
-        self._stop([attempt for key, (_, attempt) in held.items() if key not in live])
+        await self._stop([attempt for key, (_, attempt) in held.items() if key not in live])
         await self._observe()
 
     async def _look(
@@ -219,11 +219,18 @@ class Vigil:
             self._shards.put(shard, Envelope(inputs=(Redispatch(run_id, tuple(lost)),)))
         return keys
 
-    def _stop(self, stale: list[HeldAttempt]) -> None:
-        """Attempts that are held and not live: numbers are never used again, so nobody can come to want them."""
-        owned = self._shards.owned()
+    async def _stop(self, stale: list[HeldAttempt]) -> None:
+        """Attempts that are held and not live: numbers are never used again, so nobody can come to want them.
+
+        A turn comes first, though there is nothing to write: its commit tells that what was looked at is committed
+        too, and that the shard did not go to another coordinator meanwhile, which knows of newer attempts.
+        """
+        by_shard: dict[int, list[HeldAttempt]] = {shard: [] for shard in self._shards.owned()}
         for held in stale:
-            if shard_of(held.run_id, self._shards.count) in owned:
+            by_shard.get(shard_of(held.run_id, self._shards.count), []).append(held)
+        for shard in [shard for shard, found in by_shard.items() if found]:
+            await self._shards.ask(shard, Envelope())
+            for held in by_shard[shard]:
                 cancel = CancelAttempts(
                     run_id=held.run_id, attempts=(held,), reason="the run does not wait for it any more"
                 )

@@ -95,10 +95,10 @@ class RunningCoordinator:
         await self._fleet.start(self._bus)
         await self._shards.start()
         await self._vigil.start()
+        await self._schedules.start(definitions)  # before a deploy can come that changes them
         await self._shards.consume()
         await self._events.start()
         await self._keeper.start()
-        await self._schedules.start(definitions)
         self._spawn(self._prune())
         self._ready = True
 

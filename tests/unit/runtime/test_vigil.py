@@ -15,6 +15,7 @@ from headrace_coordinator.runtime.vigil import Vigil, is_lost
 from headrace_coordinator.store.memory import MemoryStore
 from headrace_coordinator.store.records import DefinitionRow, NodeRow, StreamIdentity, Transaction
 from headrace_protocol.codec import decode
+from headrace_protocol.errors import Unavailable
 from headrace_protocol.messages import CancelAttempts, CommandReply, HeldAttempt
 from headrace_protocol.topology import Topology
 from tests.engine.building import T0, Driver, node, plan_of
@@ -40,6 +41,8 @@ class FakeShards:
     def __init__(self, actors: Actors) -> None:
         self._actors = actors
         self.inputs: list[object] = []
+        self.gone = False
+        """The shard belongs to another coordinator, and nothing has told this one yet."""
 
     def owned(self) -> tuple[int, ...]:
         return (0,)
@@ -48,6 +51,8 @@ class FakeShards:
         self.inputs += envelope.inputs
 
     async def ask(self, shard: int, envelope: Envelope) -> list[CommandReply]:
+        if self.gone:
+            raise Unavailable("shard 0 has stopped")
         self.put(shard, envelope)
         return []
 
@@ -194,6 +199,15 @@ async def test_what_no_run_waits_for_is_stopped(setting: Setting) -> None:
     assert {subject for subject, _ in setting.bus.sent} == {"hr.n.live.cancel"}
     cancelled = [decode(body, CancelAttempts) for _, body in setting.bus.sent]
     assert [(one.run_id, one.attempts) for one in cancelled] == [("r", (old,)), ("no more", (gone,))]
+
+
+async def test_nothing_is_stopped_for_a_shard_that_another_coordinator_runs(setting: Setting) -> None:
+    """It has started newer attempts, which the runs in this one's memory know nothing of."""
+    setting.fleet.attempts = [("w", HeldAttempt(run_id="r", node="a", attempt=2, started_at_us=T0))]
+    setting.shards.gone = True
+    with pytest.raises(Unavailable):
+        await setting.vigil.sweep()
+    assert setting.bus.sent == []
 
 
 async def test_an_attempt_far_beyond_its_timeout_is_fenced() -> None:
