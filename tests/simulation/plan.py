@@ -69,6 +69,8 @@ class Plan(msgspec.Struct, frozen=True):
     shards: int = 1
     prefetch: int = 0
     sweep_s: float = 3.0
+    embedded: bool = False
+    """The store lets nobody else in, so that opening it ends the leases of whoever had it before."""
 
     @property
     def faults(self) -> tuple[Action, ...]:
@@ -91,10 +93,11 @@ def make_plan(seed: int) -> Plan:
         flows=flows,
         actions=tuple(sorted(actions, key=lambda action: action.at_s)),
         slots=tuple(rng.choice((1, 2, 4)) for _ in range(workers)),
-        ack_wait_s=rng.choice((2.0, 4.0)),
+        ack_wait_s=rng.choice((2.0, 4.0, 15.0)),  # shorter and longer than a shard's lease
         shards=rng.choice((1, 1, 1, 2)) if alone else 1,
         prefetch=rng.choice((0, 0, 0, 1)),
         sweep_s=3.0 if swept else NEVER_S,
+        embedded=alone and rng.random() < 0.6,
     )
 
 

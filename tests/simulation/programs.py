@@ -48,14 +48,13 @@ class CoordinatorProgram(Program):
         site = self.site
         self._stopped = asyncio.Event()
         self.opened = False
-        store = SimulatedStore(site.disk, site.rng)
+        store = SimulatedStore(site.disk, site.rng, embedded=site.plan.embedded)
         await store.open()
         bus = CoordinatorBus(NatsSettings(), self.name)
         client = self.connection()
         client.on_publish = site.observer.sent
         bus.client = client  # type: ignore[assignment]
         await bus.open()
-        results = NatsResults(bus, site.topology.bucket)
         results = NatsResults(bus, site.topology.bucket)
         self.running = RunningCoordinator(
             Parts(site.topology, store, bus, results, SimulatedClock(site)),
@@ -180,6 +179,9 @@ class User(Program):
         async with self._deploying:
             self.site.observer.wanted[definition.name] = definition.version()
             await self._until_done(lambda: self._client.deploy(definition))
+            current = next(reversed(self.site.disk.tables.definitions[definition.name]))
+            same = current == definition.version()
+            self.site.observer.require(same, "deploy", f"{definition.name} is deployed, and not current")
 
     async def _until_done(self, act: Callable[[], object]) -> object:
         while True:

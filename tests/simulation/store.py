@@ -35,17 +35,21 @@ class Disk:
 
 
 class SimulatedStore(MemoryStore):
-    """A connection to the disk. As with a database server, opening it ends nobody's lease."""
+    """A connection to the disk."""
 
     capabilities = Capabilities(durable=True, many_coordinators=True)
 
-    def __init__(self, disk: Disk, rng: random.Random) -> None:
+    def __init__(self, disk: Disk, rng: random.Random, *, embedded: bool) -> None:
+        """Opening a store that is not `embedded` ends nobody's lease, as with a database server."""
         super().__init__()
+        self._embedded = embedded
         self._tables = disk.tables
         self._disk = disk
         self._rng = rng
 
     async def open(self) -> None:
+        if self._embedded:
+            await super().open()
         self._open = True
 
     async def _commit(self, transaction: Transaction) -> None:

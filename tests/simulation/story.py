@@ -18,7 +18,10 @@ def tell(report: Report, *, shrunk: bool) -> str:
     lines = [f"seed {plan.seed}: {report.breaches[0]}" if report.breaches else f"seed {plan.seed} holds", ""]
     workers = f"{len(plan.slots)} worker(s) with {', '.join(map(str, plan.slots))} slot(s)"
     sweep = "" if plan.sweep_s < NEVER else ", no sweeper"
-    lines.append(f"There are {workers}, {plan.shards} shard(s), ack wait {plan.ack_wait_s:g} s{sweep}.")
+    store = ", an embedded store" if plan.embedded else ""
+    lines.append(
+        f"There are {workers}, {plan.shards} shard(s), ack wait {plan.ack_wait_s:g} s{sweep}{store}."
+    )
     for flow in plan.flows:
         lines += _flow(flow)
     lines += ["", "The plan" + (", shrunk to what it takes:" if shrunk else ":")]

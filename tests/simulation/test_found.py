@@ -16,7 +16,7 @@ from headrace_protocol.definition import (
     WorkflowDefinition,
 )
 from tests.simulation.flows import EVENT, PARAMS, TASK, Flow, Habit
-from tests.simulation.plan import QUIET, Action, Plan
+from tests.simulation.plan import QUIET, WHOLE, Action, Plan
 from tests.simulation.simulate import simulate
 
 
@@ -60,6 +60,18 @@ FOUND = {
         ),
         slots=(2,),
         ack_wait_s=2.0,
+    ),
+    "a deploy that comes again does not undo a later one": Plan(
+        seed=0,
+        flows=(CLOCKED,),
+        actions=(
+            Action(4.0, "deploy", number=0, name=QUIET),
+            Action(4.0, "kill", "coordinator-0", for_s=1.0, number=8),
+            Action(4.1, "deploy", number=0, name=WHOLE),
+        ),
+        slots=(1,),
+        ack_wait_s=15.0,
+        embedded=True,
     ),
 }
 

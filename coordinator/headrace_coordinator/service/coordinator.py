@@ -34,7 +34,7 @@ from headrace_protocol import headers
 from headrace_protocol.cloudevent import CloudEvent, encode_binary
 from headrace_protocol.codec import encode
 from headrace_protocol.definition import Priority, WorkflowDefinition
-from headrace_protocol.errors import Conflict, HeadraceError, NotFound
+from headrace_protocol.errors import Conflict, HeadraceError, NotFound, Unavailable
 from headrace_protocol.headers import MESSAGE_ID
 from headrace_protocol.ids import shard_of
 from headrace_protocol.messages import CancelRun, CommandReply, Deploy, HeldAttempt, LifecycleBatch, StartRun
@@ -79,7 +79,7 @@ class RunningCoordinator:
         self._matcher = Matcher(topology.namespace, clock.now_us)
         self._events = EventConsumer(topology, bus, self._matcher, self._shards, clock)
         self._schedules = ScheduleRunner(topology.namespace, store, self._shards, clock)
-        self._deployment = Deployment(self._registry, self._matcher, self._schedules, self._shards, clock)
+        self._deployment = Deployment(parts, self._matcher, self._schedules, self._shards)
         self._vigil = Vigil(parts, self._fleet, self._shards, sweep_s=options.sweep_s)
         self._keeper = Keeper(topology, bus, store, clock, parts.arrivals, spans=options.keep_spans)
         self._background: set[asyncio.Task[None]] = set()
@@ -203,7 +203,10 @@ class RunningCoordinator:
     async def _deploy_and_reply(self, command: Deploy, message: Incoming) -> None:
         reply_to = message.headers.get(headers.REPLY_TO, "")
         try:
-            reply = await self._deployment.deploy(command.definition)
+            reply = await self._deployment.deploy(command.definition, message)
+        except Unavailable as error:
+            log.warning("a deploy cannot be carried out now; it comes again: %s", error)
+            return
         except Exception as error:
             known = understood(error)
             reply = CommandReply(created=False, error=known.info())

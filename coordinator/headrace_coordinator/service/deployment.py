@@ -1,12 +1,19 @@
-"""A definition becomes current: checked in every respect, stored, then used."""
+"""A definition becomes current: checked in every respect, stored, then used.
+
+Deploys by the bus take effect in the order in which the bus took them. One that comes again, because a coordinator
+died over it, may come after others: a workflow must not go back to what it was. So the store keeps, for each
+workflow, the sequence of the last one that was carried out.
+"""
 
 from __future__ import annotations
 
 import msgspec
 
-from headrace_coordinator.runtime.clock import Clock
+from headrace_coordinator.bus.delivery import delivery_of
+from headrace_coordinator.bus.port import Incoming
 from headrace_coordinator.runtime.envelope import Envelope
-from headrace_coordinator.runtime.registry import Entry, Registry
+from headrace_coordinator.runtime.parts import Parts
+from headrace_coordinator.runtime.registry import Entry
 from headrace_coordinator.schedules.runner import ScheduleRunner, check_schedules
 from headrace_coordinator.service.failures import raised
 from headrace_coordinator.service.shards import ShardSet
@@ -20,29 +27,45 @@ from headrace_protocol.messages import CommandReply
 class Deployment:
     """Deploys definitions."""
 
-    def __init__(
-        self, registry: Registry, matcher: Matcher, schedules: ScheduleRunner, shards: ShardSet, clock: Clock
-    ) -> None:
-        self._registry = registry
+    def __init__(self, parts: Parts, matcher: Matcher, schedules: ScheduleRunner, shards: ShardSet) -> None:
+        self._inputs = parts.topology.stream("INPUTS")
+        self._store = parts.store
+        self._registry = parts.registry
+        self._clock = parts.clock
         self._matcher = matcher
         self._schedules = schedules
         self._shards = shards
-        self._clock = clock
 
-    async def deploy(self, definition: WorkflowDefinition) -> CommandReply:
-        """Raises DefinitionError (or one of its kinds) when the definition is wrong; nothing changes then."""
+    async def deploy(self, definition: WorkflowDefinition, message: Incoming | None = None) -> CommandReply:
+        """Raises DefinitionError (or one of its kinds) when the definition is wrong; nothing changes then.
+
+        `message` is the one that the deploy came in.
+        """
         check_definition(definition)
         check_event_triggers(definition)
         check_schedules(definition)
         async with self._schedules.changing:
-            return await self._deploy(definition)
+            reached: dict[str, int] = {}
+            if message is not None:
+                delivery, place = delivery_of(message), await self._place(definition.name)
+                if delivery.count > 1 and delivery.sequence <= await self._store.cursor(place):
+                    return CommandReply(version=definition.version(), created=False)
+                reached[place] = delivery.sequence
+            return await self._deploy(definition, reached)
 
-    async def _deploy(self, definition: WorkflowDefinition) -> CommandReply:
+    async def _place(self, workflow: str) -> str:
+        """The cursor of a workflow's deploys; a stream that is made anew counts from the beginning again."""
+        stream = await self._store.stream(self._inputs)
+        return f"deploy {workflow} {'' if stream is None else stream.created}"
+
+    async def _deploy(self, definition: WorkflowDefinition, reached: dict[str, int]) -> CommandReply:
         version = definition.version()
         row = DefinitionRow(definition, version, self._clock.now_us())
         if self._registry.current_version(definition.name) == version:
             if (await self._registry.entry(definition.name)).definition.source != definition.source:
                 await self._renew_source(row)
+            if reached:
+                raised(await self._shards.ask(0, Envelope(write=lambda t: t.cursors.update(reached))))
             return CommandReply(version=version, created=False)
         Entry(row).check()  # compiles, or raises, before anything is stored
         states, gone = self._schedules.changes(definition)
@@ -51,6 +74,7 @@ class Deployment:
             transaction.definitions.append(row)
             transaction.schedules += states
             transaction.schedules_dropped += gone
+            transaction.cursors.update(reached)
 
         raised(await self._shards.ask(0, Envelope(write=write)))
         self._registry.deployed(row)
