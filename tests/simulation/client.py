@@ -347,6 +347,7 @@ def _stream_info(stream: Stream) -> object:
 
 def _consumer_info(consumer: Consumer) -> object:
     return SimpleNamespace(
+        created=consumer.created,
         config=SimpleNamespace(ack_wait=consumer.ack_wait_s),
         num_pending=len(consumer.fresh),
         num_ack_pending=len(consumer.in_flight),

@@ -93,6 +93,7 @@ class NatsBus:
         self._pulls: list[Pull] = []
         self._reconnected: list[Callable[[], Awaitable[None]]] = []
         self._closing = False
+        self._connection = 1
 
     @property
     def connected(self) -> bool:
@@ -145,10 +146,11 @@ class NatsBus:
         self._put(subject, body, "", headers)
 
     def acknowledge(self, message: Incoming) -> None:
-        self._put(message.reply, b"+ACK", "", None)
+        if message.connection == self._connection and self.client.is_connected:
+            self._put(message.reply, b"+ACK", "", None)
 
     async def consume(self, spec: ConsumerSpec, batch: int, handler: Handler) -> Subscription:
-        pull = Pull(self.client, spec, batch, handler)
+        pull = Pull(self.client, spec, batch, handler, lambda: self._connection)
         await pull.start()
         self._pulls.append(pull)
         return pull
@@ -214,6 +216,7 @@ class NatsBus:
     async def _on_disconnect(self) -> None:
         if not self._closing:
             log.warning("the connection to NATS is lost; reconnecting to %s", self._settings.shown)
+        self._connection += 1
         self._fail_awaited()
 
     async def _on_reconnect(self) -> None:

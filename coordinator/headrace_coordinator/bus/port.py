@@ -23,6 +23,8 @@ class Incoming(msgspec.Struct, frozen=True, gc=False):
     body: bytes
     reply: str = ""
     """Where its acknowledgement goes, or the answer to a request."""
+    connection: int = 0
+    """Which of this process' connections it came over."""
 
 
 class StreamState(msgspec.Struct, frozen=True):
@@ -94,7 +96,10 @@ class Bus(Protocol):
         """Core NATS: fire and forget."""
         ...
 
-    def acknowledge(self, message: Incoming) -> None: ...
+    def acknowledge(self, message: Incoming) -> None:
+        """Nothing is said of a message from before the last reconnect, which comes again: a bus that has lost
+        everything would take it for another's."""
+        ...
 
     async def consume(self, spec: ConsumerSpec, batch: int, handler: Handler) -> Subscription:
         """Deliver a durable consumer's messages, with at most `batch` asked for ahead."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import nats.errors
 from nats.aio.subscription import Subscription
@@ -28,8 +28,17 @@ RETRY_S = 0.25
 class Pull:
     """Keeps `batch` messages of one consumer asked for."""
 
-    def __init__(self, client: Connection, spec: ConsumerSpec, batch: int, handler: Handler) -> None:
+    def __init__(
+        self,
+        client: Connection,
+        spec: ConsumerSpec,
+        batch: int,
+        handler: Handler,
+        connection: Callable[[], int],
+    ) -> None:
         self._client = client
+        self._current = connection
+        self._connection = 0
         self._spec = spec
         self._batch = batch
         self._handler = handler
@@ -62,7 +71,7 @@ class Pull:
     async def _begin(self) -> None:
         await ensure_consumer(self._client.jetstream(), self._spec)
         await self._drop_inbox()
-        self._inbox = self._client.new_inbox()
+        self._inbox, self._connection = self._client.new_inbox(), self._current()
         self._subscription = await self._client.listen(f"{self._inbox}.*", self._receive)
         self._asked = 0
         self._ask()
@@ -113,7 +122,7 @@ class Pull:
             self._ended(subject, headers or {})
             return
         self._asked = max(0, self._asked - 1)
-        self._handler(Incoming(subject, headers or {}, body, reply))
+        self._handler(Incoming(subject, headers or {}, body, reply, self._connection))
         if self._asked * 2 < self._batch and self._running:
             self._ask_again()
 

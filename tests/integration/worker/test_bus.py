@@ -66,8 +66,9 @@ async def test_publishes_fail_when_the_server_goes(fleet: Fleet, server: Server)
 async def test_a_consumer_needs_its_stream(fleet: Fleet, server: Server) -> None:
     bus = await opened(server)
     spec = fleet.topology.task_consumer("q", Priority.HIGH)
-    assert await bus.ensure_consumer(spec) == fleet.topology.ack_wait_s
-    assert await bus.ensure_consumer(spec) == fleet.topology.ack_wait_s
+    found = await bus.ensure_consumer(spec)
+    assert found.ack_wait_s == fleet.topology.ack_wait_s
+    assert await bus.ensure_consumer(spec) == found
     await fleet.jetstream.delete_stream(spec.stream)
     with pytest.raises(StreamMissing):
         await bus.ensure_consumer(spec)

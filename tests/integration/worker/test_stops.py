@@ -280,8 +280,8 @@ async def test_an_outcome_survives_the_loss_of_the_bus(
     await until(settled)
 
 
-async def test_a_server_that_lost_its_data(fleet: Fleet, server: Server, worker: Worker) -> None:
-    await fleet.run(task_message("add", {"a": 1}))
+async def wiped(fleet: Fleet, server: Server) -> None:
+    """The server comes back with nothing, and the coordinator makes its streams."""
     server.kill()
     server.wipe()
     server.start()
@@ -294,8 +294,36 @@ async def test_a_server_that_lost_its_data(fleet: Fleet, server: Server, worker:
         return True
 
     await until(reopened)
+
+
+async def test_a_server_that_lost_its_data(fleet: Fleet, server: Server, worker: Worker) -> None:
+    await fleet.run(task_message("add", {"a": 1}))
+    await wiped(fleet, server)
     await fleet.publish(task_message("add", {"a": 1}))
     assert (await fleet.outcome(20)).result == Result(raw(11))
+
+
+async def test_what_was_held_before_a_loss_settles_nothing_after_it(
+    fleet: Fleet, server: Server, worker: Worker, tmp_path: Path
+) -> None:
+    """The first message of the new stream has the number that the first one of the old stream had."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    await fleet.publish(task_message("waits_for", {"mark": str(old)}))
+    await has(old, "started")
+    await wiped(fleet, server)
+    await fleet.publish(task_message("waits_for", {"mark": str(new)}))
+    await has(new, "started")
+    old.write_text("go on")
+    await fleet.outcome(20)
+    await fleet.run(task_message("add", {"a": 1}))
+    await fleet.jetstream.get_msg(fleet.topology.stream("TASKS"), 1)  # raises when it is gone
+    new.write_text("go on")
+    await fleet.outcome()
+
+    async def settled() -> bool:
+        return await fleet.unsettled() == 0
+
+    await until(settled)
 
 
 async def test_high_priority_goes_first(fleet: Fleet, settings: WorkerSettings, mark: Path) -> None:

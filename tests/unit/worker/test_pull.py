@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import pytest
 
-from headrace.bus.port import Delivery, Handler, Message, Settlement, StreamMissing
+from headrace.bus.port import ConsumerFound, Delivery, Handler, Message, Settlement, StreamMissing
 from headrace.bus.pull import Pull, as_delivery
 from headrace_protocol.definition import Priority
 from headrace_protocol.topology import ConsumerSpec, Topology
@@ -24,6 +24,7 @@ class Recorded:
         self.naks: list[str] = []
         self.handlers: dict[str, Handler] = {}
         self.missing = False
+        self.consumer = "first"
         self.made = asyncio.Event()
         self.reconnect: Callable[[], Awaitable[None]] | None = None
         self._inboxes = 0
@@ -42,10 +43,10 @@ class Recorded:
         assert settlement is Settlement.NAK
         self.naks.append(reply)
 
-    async def ensure_consumer(self, spec: ConsumerSpec) -> float:
+    async def ensure_consumer(self, spec: ConsumerSpec) -> ConsumerFound:
         if self.missing:
             raise StreamMissing(spec.stream)
-        return 5.0
+        return ConsumerFound(5.0, self.consumer)
 
     async def subscribe(self, subject: str, handler: Handler) -> "Recorded":
         self.handlers[subject.removesuffix(".*")] = handler
@@ -211,6 +212,19 @@ async def test_a_reconnect_asks_for_everything_again() -> None:
     assert fleet.bus.reconnect is not None
     await fleet.bus.reconnect()
     assert sorted(await fleet.asked()) == sorted(PARKED)
+
+
+async def test_a_consumer_that_was_made_anew_is_told_from_the_one_before() -> None:
+    fleet = Fleet(2)
+    found: list[tuple[str, bool]] = []
+    fleet.pull.found = lambda name, same: found.append((name, same))
+    assert fleet.bus.reconnect is not None
+    for consumer, same in (("first", True), ("first", True), ("second", False), ("second", True)):
+        fleet.bus.consumer = consumer
+        await fleet.bus.reconnect()
+        await fleet.asked()
+        assert sorted(found) == [("q_high", same), ("q_low", same), ("q_normal", same)]
+        found.clear()
 
 
 async def test_queues_share_a_backlog() -> None:

@@ -20,7 +20,15 @@ from nats.js.api import AckPolicy, ConsumerConfig
 
 from headrace.bus.objects import NatsBucket
 from headrace.bus.options import BusOptions
-from headrace.bus.port import BusError, Disconnected, Handler, Message, Settlement, StreamMissing
+from headrace.bus.port import (
+    BusError,
+    ConsumerFound,
+    Disconnected,
+    Handler,
+    Message,
+    Settlement,
+    StreamMissing,
+)
 from headrace_protocol.errors import ConfigError, Unavailable
 from headrace_protocol.nats import Connection
 from headrace_protocol.topology import ConsumerSpec
@@ -71,6 +79,7 @@ class NatsBus:
         self._acks = ""
         self._next = 0
         self._awaited: dict[str, asyncio.Future[None]] = {}
+        self._disconnected: list[Callable[[], None]] = []
         self._reconnected: list[Callable[[], Awaitable[None]]] = []
         self._closing = False
         self._last_error: Exception | None = None
@@ -148,7 +157,7 @@ class NatsBus:
 
         return await self._client.listen(subject, receive)
 
-    async def ensure_consumer(self, spec: ConsumerSpec) -> float:
+    async def ensure_consumer(self, spec: ConsumerSpec) -> ConsumerFound:
         jetstream = self._client.jetstream()
         config = ConsumerConfig(
             durable_name=spec.durable,
@@ -168,13 +177,16 @@ class NatsBus:
             raise StreamMissing(spec.stream) from error
         except (nats.errors.Error, TimeoutError) as error:
             raise BusError(str(error) or type(error).__name__) from error
-        return found.config.ack_wait or spec.ack_wait_s
+        return ConsumerFound(found.config.ack_wait or spec.ack_wait_s, str(found.created))
 
     async def bucket(self, name: str) -> NatsBucket:
         try:
             return await NatsBucket.open(self._client, name)
         except (nats.errors.Error, TimeoutError) as error:
             raise BusError(str(error)) from error
+
+    def on_disconnect(self, callback: Callable[[], None]) -> None:
+        self._disconnected.append(callback)
 
     def on_reconnect(self, callback: Callable[[], Awaitable[None]]) -> None:
         self._reconnected.append(callback)
@@ -231,6 +243,8 @@ class NatsBus:
     async def _on_disconnect(self) -> None:
         if not self._closing:
             log.warning("the connection to NATS is lost; reconnecting to %s", self._options.shown)
+        for callback in self._disconnected:
+            callback()
         self._fail_awaited()
 
     async def _on_reconnect(self) -> None:

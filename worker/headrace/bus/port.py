@@ -57,6 +57,15 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
     """How many more the consumer had for us when it was sent."""
 
 
+class ConsumerFound(msgspec.Struct, frozen=True):
+    """A durable consumer as it is at the bus."""
+
+    ack_wait_s: float
+    made: str
+    """Tells it from one of the same name before it: what is said of messages that came from that one means
+    others here."""
+
+
 Handler = Callable[[Message], None]
 """Called on the loop, in the order of arrival; it must not block."""
 
@@ -110,13 +119,15 @@ class Bus(Protocol):
 
     async def subscribe(self, subject: str, handler: Handler) -> Subscription: ...
 
-    async def ensure_consumer(self, spec: ConsumerSpec) -> float:
-        """Create the consumer unless it exists; returns its ack wait. Raises StreamMissing, or BusError."""
+    async def ensure_consumer(self, spec: ConsumerSpec) -> ConsumerFound:
+        """Create the consumer unless it exists. Raises StreamMissing, or BusError."""
         ...
 
     async def bucket(self, name: str) -> ObjectBucket:
         """The bucket, made if missing."""
         ...
+
+    def on_disconnect(self, callback: Callable[[], None]) -> None: ...
 
     def on_reconnect(self, callback: Callable[[], Awaitable[None]]) -> None: ...
 

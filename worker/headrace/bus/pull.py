@@ -26,7 +26,16 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from headrace.bus.port import Bus, BusError, Delivery, Message, Settlement, StreamMissing, Subscription
+from headrace.bus.port import (
+    Bus,
+    BusError,
+    ConsumerFound,
+    Delivery,
+    Message,
+    Settlement,
+    StreamMissing,
+    Subscription,
+)
 from headrace_protocol.topology import ConsumerSpec
 
 log = logging.getLogger("headrace.bus")
@@ -69,6 +78,7 @@ class _Consumer:
         self.revival: asyncio.Task[None] | None = None
         self.heard_at = 0.0
         self.ack_wait_s = spec.ack_wait_s
+        self.made = ""
         self.forget()
 
     @property
@@ -104,6 +114,9 @@ class Pull:
         self._turn = 0
         self._running = False
         self._scheduled = False
+        self.found: Callable[[str, bool], None] = lambda *_: None
+        """Called when a consumer has been found at the bus, with its name, and whether it is still the one that
+        delivered before."""
         bus.on_reconnect(self._reconnected)
 
     def start(self) -> None:
@@ -242,7 +255,7 @@ class Pull:
         attempt = 0
         while self._running:
             try:
-                consumer.ack_wait_s = await self._bus.ensure_consumer(consumer.spec)
+                self._found(consumer, await self._bus.ensure_consumer(consumer.spec))
                 await self._new_inbox(consumer)
             except StreamMissing:
                 if attempt == 0:
@@ -256,6 +269,11 @@ class Pull:
                 return
             await asyncio.sleep(REVIVE_WAIT_S[min(attempt, len(REVIVE_WAIT_S) - 1)])
             attempt += 1
+
+    def _found(self, consumer: _Consumer, found: ConsumerFound) -> None:
+        same = consumer.made in ("", found.made)
+        consumer.made, consumer.ack_wait_s = found.made, found.ack_wait_s
+        self.found(consumer.spec.durable, same)
 
     async def _new_inbox(self, consumer: _Consumer) -> None:
         old, consumer.subscription = consumer.subscription, None

@@ -7,11 +7,24 @@ from collections.abc import Callable
 
 from headrace.bus import Bus, Settlement
 
+_TOKENS = 9
+"""Of an acknowledgement subject without domain and account; see `headrace.bus.pull.as_delivery`."""
+
+
+def consumer_of(reply: str) -> str:
+    """The durable consumer that delivered a message, from the subject that settles it."""
+    tokens = reply.split(".")
+    return tokens[3 if len(tokens) == _TOKENS else 5]
+
 
 class Leases:
     """A delivery is *held* until it is settled. The bus gives it to another worker when it has not heard of
     it for the consumer's ack wait, so every third of that a sign of life is sent for each one held that
-    long."""
+    long.
+
+    A bus that has lost everything numbers its messages from the beginning again, and would take what is said of
+    an old one for another's. So after the connection was gone, settlements wait until their consumer has been
+    found again; those of a consumer that is not the one it was are dropped."""
 
     def __init__(self, bus: Bus, ack_wait_s: Callable[[], float]) -> None:
         self._bus = bus
@@ -19,6 +32,10 @@ class Leases:
         self._held: dict[str, float] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._clock = asyncio.get_running_loop().time
+        self._known: set[str] = set()
+        """Consumers that are known to be the ones that delivered what is held."""
+        self._waiting: list[tuple[str, Settlement]] = []
+        bus.on_disconnect(self._known.clear)
 
     def __len__(self) -> int:
         return len(self._held)
@@ -29,8 +46,23 @@ class Leases:
             self._schedule()
 
     def settle(self, reply: str, settlement: Settlement) -> None:
-        if self._held.pop(reply, None) is not None:
+        if self._held.pop(reply, None) is None:
+            return
+        if self._bus.connected and consumer_of(reply) in self._known:
             self._bus.settle(reply, settlement)
+        else:
+            self._waiting.append((reply, settlement))
+
+    def found(self, consumer: str, same: bool) -> None:
+        """A consumer has been found at the bus; whether it is still the one that it was."""
+        self._known.add(consumer)
+        waiting = [entry for entry in self._waiting if consumer_of(entry[0]) == consumer]
+        self._waiting = [entry for entry in self._waiting if consumer_of(entry[0]) != consumer]
+        if same:
+            for reply, settlement in waiting:
+                self._bus.settle(reply, settlement)
+        else:
+            self._held = {reply: at for reply, at in self._held.items() if consumer_of(reply) != consumer}
 
     def drop(self, reply: str) -> None:
         """The bus has delivered the message again: this reply subject means nothing any more."""

@@ -158,6 +158,7 @@ class _Parts:
         )
         self._runner.use((self._tracing, *middlewares) if self._tracing else middlewares)
         self._pull = Pull(bus, _consumers(settings, queues), self._runner.free, self._accept)
+        self._pull.found = self._leases.found
         self._runner.freed = self._pull.refill
         self._beating: asyncio.Task[None] | None = None
         self._warming: asyncio.Task[None] | None = None

@@ -60,6 +60,7 @@ class Consumer:
         self.durable = durable
         self.subject = subject
         self.ack_wait_s = ack_wait_s
+        self.created = stream.created
         self.delivered = 0
         self.redelivered = 0
         self.fresh: deque[int] = deque(seq for seq, m in stream.messages.items() if self.wants(m.subject))
@@ -100,6 +101,7 @@ class Stream:
         self.work_queue = work_queue
         self.window_s = window_s
         self.created = made
+        self.number = made.partition("@")[0]
         self.last_sequence = 0
         self.messages: dict[int, Stored] = {}
         self.ids: dict[str, tuple[int, float]] = {}
@@ -120,6 +122,8 @@ class Server:
         """By the part of the subject before the last token."""
         self.on_stored: Callable[[str, Headers, bytes], None] = lambda *_: None
         self.on_erased: Callable[[Stored], None] = lambda _: None
+        self.on_stray: Callable[[str], None] = lambda _: None
+        """An acknowledgement takes effect that was meant for a message of another incarnation of the stream."""
 
     # -- subjects ----------------------------------------------------------------------------------
 
@@ -267,7 +271,9 @@ class Server:
         consumer.in_flight[sequence] = _InFlight(deliveries, self._now() + consumer.ack_wait_s)
         consumer.delivered = max(consumer.delivered, sequence)
         pending = len(consumer.fresh) + len(consumer.again)
-        reply = f"{ACK_PREFIX}{stream.name}.{consumer.durable}.{deliveries}.{sequence}.{sequence}.0.{pending}"
+        # A real server has the message's time where this one has the stream's incarnation: both are only told.
+        place = f"{sequence}.{sequence}.{stream.number}"
+        reply = f"{ACK_PREFIX}{stream.name}.{consumer.durable}.{deliveries}.{place}.{pending}"
         inbox = self._inbox(request.reply)
         if inbox is not None:
             inbox.deliver(message.subject, message.body, reply, message.headers)
@@ -296,7 +302,7 @@ class Server:
         self._watch(consumer)
 
     def _acknowledged(self, subject: str, body: bytes) -> None:
-        _, _, name, durable, _, token, *_ = subject.split(".")
+        _, _, name, durable, _, token, _, number, _ = subject.split(".")
         stream = self.streams.get(name)
         consumer = None if stream is None else stream.consumers.get(durable)
         sequence = int(token)
@@ -311,6 +317,8 @@ class Server:
                 consumer.again.append(sequence)
             self._serve(consumer)
         else:
+            if number != stream.number:
+                self.on_stray(f"message {sequence} of {name} is acknowledged by who had read an older stream")
             del consumer.in_flight[sequence]
             if sequence in consumer.again:
                 consumer.again.remove(sequence)

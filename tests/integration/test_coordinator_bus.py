@@ -1,0 +1,58 @@
+"""The coordinator's NATS adapter against a real server that loses everything."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path
+
+from headrace_coordinator.bus import BusError, Incoming, NatsSettings, connect
+from headrace_coordinator.local.nats_server import EmbeddedNats
+from headrace_protocol import headers
+from headrace_protocol.topology import Topology
+from tests.support.cluster import eventually
+
+TOPOLOGY = Topology("n")
+
+
+async def test_what_was_read_before_a_loss_is_not_acknowledged_after_it(tmp_path: Path) -> None:
+    """The first message of the new stream has the number that the first one of the old stream had."""
+    async with EmbeddedNats(tmp_path) as server:
+        bus = await connect(NatsSettings(url=server.url), "test")
+        await bus.ensure(TOPOLOGY)
+        spec = TOPOLOGY.input_consumer(0)
+        received: asyncio.Queue[Incoming] = asyncio.Queue()
+        consuming = await bus.consume(spec, 10, received.put_nowait)
+        again = asyncio.Event()
+
+        async def reconnected() -> None:
+            await bus.ensure(TOPOLOGY)
+            again.set()
+
+        bus.on_reconnect(reconnected)
+
+        async def message() -> Incoming:
+            await bus.publish(TOPOLOGY.subjects.input(0, "outcome", "q"), headers.make(), b"x")
+            return await asyncio.wait_for(received.get(), 10)
+
+        async def in_flight(count: int) -> None:
+            async def so_many() -> bool:
+                state = await bus.consumer_state(spec)
+                return state is not None and state.in_flight == count
+
+            await eventually(so_many, 5)
+
+        old = await message()
+        await server.stop()
+        shutil.rmtree(server.data_dir)
+        await server.start()
+        await asyncio.wait_for(again.wait(), 10)
+        new = await message()
+        assert new.reply.split(".")[5] == old.reply.split(".")[5] == "1"
+        bus.acknowledge(old)
+        bus.acknowledge(await message())
+        await in_flight(1)
+        bus.acknowledge(new)
+        await in_flight(0)
+        await consuming.stop()
+        await bus.close()
