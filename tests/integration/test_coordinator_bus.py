@@ -6,7 +6,7 @@ import asyncio
 import shutil
 from pathlib import Path
 
-from headrace_coordinator.bus import BusError, Incoming, NatsSettings, connect
+from headrace_coordinator.bus import Incoming, NatsSettings, connect
 from headrace_coordinator.local.nats_server import EmbeddedNats
 from headrace_protocol import headers
 from headrace_protocol.topology import Topology

@@ -56,6 +56,8 @@ class Habit(msgspec.Struct, frozen=True, omit_defaults=True):
     """Attempts up to this number fail."""
     hangs: int = 0
     """Attempts up to this number never end by themselves."""
+    asks_s: float = 0.0
+    """With its failure it asks for another attempt after so long."""
     gives_up: bool = False
     """The failure says that trying again is of no use."""
     odd_items_only: bool = False
@@ -179,10 +181,10 @@ def _make_habit(rng: random.Random, *, mapped: bool) -> tuple[Habit, RetryPolicy
     attempts = rng.choice((1, 1, 2, 3, 4))
     fails = hangs = 0
     timeout_s = rng.choice((None, None, None, 20.0))
-    gives_up = False
+    gives_up, asks_s = False, 0.0
     kind = rng.random()
     if kind < 0.3:
-        fails = rng.choice((1, 1, 2, NEVER))
+        fails, asks_s = rng.choice((1, 1, 2, NEVER)), rng.choice((0.0, 0.0, 0.4, 3.0))
     elif kind < 0.4:
         hangs, timeout_s = rng.choice((1, NEVER)), rng.choice((0.5, 2.0))
     elif kind < 0.45:
@@ -202,6 +204,7 @@ def _make_habit(rng: random.Random, *, mapped: bool) -> tuple[Habit, RetryPolicy
         lasts_s=rng.choice((0.0, 0.01, 0.1) if mapped or hangs else (0.0, 0.001, 0.05, 0.3, 1.0, 3.0)),
         fails=fails,
         hangs=hangs,
+        asks_s=asks_s,
         gives_up=gives_up,
         odd_items_only=rng.random() < 0.7,
         big=rng.random() < 0.25,

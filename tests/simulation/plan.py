@@ -19,19 +19,19 @@ class Action(msgspec.Struct, frozen=True, omit_defaults=True):
     at_s: float
     kind: str
     who: str = ""
-    """A process: `coordinator-0`, `worker-1`, `user`."""
+    """A process: `coordinator-0`, `worker-1`, `user`; the API that a command comes by, if not the bus."""
     for_s: float = 0.0
     number: int = 0
     """Callbacks until a kill, messages rolled back, times an event is published, the workflow of a run."""
     by_s: float = 0.0
     name: str = ""
-    """Run or event id; how a workflow is deployed."""
+    """Run or event id; how a workflow is deployed; a kind of stream."""
 
     def __str__(self) -> str:
         text = STORIES[self.kind].format(
             who=self.who, for_s=self.for_s, number=self.number, by_s=self.by_s, name=self.name
         )
-        return f"at {self.at_s:.3f} s {text}"
+        return f"at {self.at_s:.3f} s {text}{' over HTTP' if self.who == HTTP else ''}"
 
 
 STORIES = {
@@ -45,6 +45,7 @@ STORIES = {
     "stop": "{who} is told to stop, and starts again after {for_s:.2f} s",
     "cut": "{who} loses its connection, for {for_s:.2f} s",
     "wipe": "the bus loses everything it holds, and is away for {for_s:.2f} s",
+    "delete": "somebody deletes the stream {name}",
     "roll_back": "the bus crashes and forgets its newest {number} message(s), and is away for {for_s:.2f} s",
     "storm": "messages get lost ({by_s:.0%}) and come late, for {for_s:.2f} s",
     "hurry": "the bus delivers once more whatever is in flight",
@@ -54,6 +55,7 @@ STORIES = {
     "rival": "a second coordinator is started beside the first",
 }
 COMMANDS = frozenset({"start", "event", "cancel", "deploy", "garbage"})
+HTTP = "http"
 QUIET, WHOLE = "without its schedules", "with its schedules"
 
 
@@ -109,18 +111,23 @@ def _commands(rng: random.Random, flows: tuple[Flow, ...]) -> list[Action]:
             found.append(Action(at_s, "event", number=rng.choice((1, 1, 2, 3)), name=f"event{number}"))
             continue
         name = f"run{number}"
-        found.append(Action(at_s, "start", number=rng.randrange(len(flows)), name=name))
+        found.append(Action(at_s, "start", _way(rng), number=rng.randrange(len(flows)), name=name))
         if rng.random() < 0.15:
-            found.append(Action(at_s + rng.choice((0.01, 0.5, 5.0)), "cancel", name=name))
+            found.append(Action(at_s + rng.choice((0.01, 0.5, 5.0)), "cancel", _way(rng), name=name))
     for number, flow in enumerate(flows):
         if flow.clocked and rng.random() < 0.7:
             times = sorted(rng.uniform(0.5, FAULTS_END_S * 0.9) for _ in range(rng.choice((1, 2, 3))))
             found += (
-                Action(at_s, "deploy", number=number, name=rng.choice((QUIET, WHOLE))) for at_s in times
+                Action(at_s, "deploy", _way(rng), number=number, name=rng.choice((QUIET, WHOLE)))
+                for at_s in times
             )
     if rng.random() < 0.2:
         found.append(Action(rng.uniform(1.0, 20.0), "garbage", number=rng.choice((1, 5))))
     return found
+
+
+def _way(rng: random.Random) -> str:
+    return HTTP if rng.random() < 0.3 else ""
 
 
 def _faults(rng: random.Random, workers: int, kinds: tuple[str, ...]) -> list[Action]:
@@ -160,8 +167,15 @@ def _fault(rng: random.Random, workers: int, kinds: tuple[str, ...], *, rival: b
             return Action(at_s, "roll_back", for_s=short_s, number=rng.choice((1, 3, 10)))
         case "wipe":
             return Action(at_s, "wipe", for_s=short_s)
+        case "delete":
+            return Action(at_s, "delete", name=rng.choice(("TASKS", "INPUTS", "EVENTS")))
         case "clock":
-            return Action(at_s, "clock", rng.choice((coordinator, worker)), by_s=rng.uniform(-8.0, 8.0))
+            return Action(
+                at_s,
+                "clock",
+                rng.choice((coordinator, worker)),
+                by_s=rng.choice((8.0, 8.0, 30.0)) * rng.uniform(-1.0, 1.0),
+            )
         case "full" | "unreadable" as kind:
             return Action(at_s, kind, for_s=short_s)
         case kind:
@@ -183,6 +197,7 @@ KINDS = (
     "storm",
     "roll_back",
     "wipe",
+    "delete",
     "hurry",
     "hurry",
     "hurry",
@@ -191,4 +206,5 @@ KINDS = (
     "unreadable",
     "clock",
 )
-UNSWEPT_KINDS = tuple(kind for kind in KINDS if kind not in ("storm", "roll_back", "hurry", "unreadable"))
+_NEED_A_SWEEP = ("storm", "roll_back", "delete", "hurry", "unreadable")
+UNSWEPT_KINDS = tuple(kind for kind in KINDS if kind not in _NEED_A_SWEEP)

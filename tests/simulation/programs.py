@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from contextvars import copy_context
 from datetime import UTC, datetime
 
 import headrace.runtime.worker as worker_module
-from headrace.authoring.retries import Fail
+from headrace.authoring.retries import Fail, Retry
 from headrace.bus import BusOptions
 from headrace.bus.nats_bus import NatsBus as WorkerBus
 from headrace.client import Client as UserClient
@@ -20,16 +22,18 @@ from headrace_coordinator.bus.settings import NatsSettings
 from headrace_coordinator.runtime.parts import Parts
 from headrace_coordinator.service.coordinator import Options, RunningCoordinator
 from headrace_protocol.cloudevent import CloudEvent, encode_binary
-from headrace_protocol.codec import encode
+from headrace_protocol.codec import encode, raw
 from headrace_protocol.definition import Priority, WorkflowDefinition
-from headrace_protocol.errors import Conflict, HeadraceError, NotFound
+from headrace_protocol.errors import Conflict, HeadraceError, NotFound, Unavailable
+from headrace_protocol.messages import CancelRun, StartRun
 from tests.simulation.flows import EVENT, TASK, result_of
 from tests.simulation.loop import PROCESS
-from tests.simulation.plan import QUIET, Action
+from tests.simulation.plan import HTTP, QUIET, Action
 from tests.simulation.site import Program, SimulatedClock, Site
 from tests.simulation.store import SimulatedStore
 
 SOURCE = "/simulation"
+HTTP_TIMEOUT_S = 4.0
 
 
 class CoordinatorProgram(Program):
@@ -94,6 +98,8 @@ class SimulatedTask:
         if struck and here.attempt <= habit.fails:
             if habit.gives_up:
                 raise Fail("no retry can help")
+            if habit.asks_s:
+                raise Retry("not yet", after=habit.asks_s)
             raise ValueError("broken")
         value = result_of(flow, here.node, here.item, arguments, mark)
         if habit.big:
@@ -174,11 +180,14 @@ class User(Program):
             if flow.clocked:
                 self.act(Action(self.site.loop.time(), "deploy", number=number, name=QUIET))
 
-    async def _make_current(self, definition: WorkflowDefinition) -> None:
+    async def _make_current(self, definition: WorkflowDefinition, *, http: bool = False) -> None:
         """One deploy after the other: what is asked for last is what must stay."""
         async with self._deploying:
             self.site.observer.wanted[definition.name] = definition.version()
-            await self._until_done(lambda: self._client.deploy(definition))
+            if http:
+                await self._until_done(lambda: self._by_http(lambda running: running.deploy(definition)))
+            else:
+                await self._until_done(lambda: self._client.deploy(definition))
             current = next(reversed(self.site.disk.tables.definitions[definition.name]))
             same = current == definition.version()
             self.site.observer.require(same, "deploy", f"{definition.name} is deployed, and not current")
@@ -208,8 +217,12 @@ class User(Program):
     async def _start(self, action: Action) -> None:
         await self.site.deployed.wait()
         workflow = self.site.plan.flows[action.number].definition.name
+        command = StartRun(run_id=action.name, workflow=workflow, params=raw({}), trigger="manual")
         try:
-            await self._until_done(lambda: self._client.start_run(workflow, run_id=action.name))
+            if action.who == HTTP:
+                await self._until_done(lambda: self._by_http(lambda running: running.start(command)))
+            else:
+                await self._until_done(lambda: self._client.start_run(workflow, run_id=action.name))
         except (Conflict, NotFound) as error:
             self.site.observer.breach("I1", f"the start of {action.name} was refused: {error}")
         self.accepted.add(action.name)
@@ -218,13 +231,18 @@ class User(Program):
     async def _deploy(self, action: Action) -> None:
         await self.site.deployed.wait()
         flow = self.site.plan.flows[action.number]
-        await self._make_current(flow.quiet if action.name == QUIET else flow.definition)
+        wanted = flow.quiet if action.name == QUIET else flow.definition
+        await self._make_current(wanted, http=action.who == HTTP)
 
     async def _cancel(self, action: Action) -> None:
         await self.site.deployed.wait()
         self.asked_to_cancel.add(action.name)
+        command = CancelRun(run_id=action.name, by="the simulation")
         try:
-            await self._until_done(lambda: self._client.cancel_run(action.name, by="the simulation"))
+            if action.who == HTTP:
+                await self._until_done(lambda: self._by_http(lambda running: running.cancel(command)))
+            else:
+                await self._until_done(lambda: self._client.cancel_run(action.name, by=command.by))
         except (Conflict, NotFound):
             return
         self.cancelled.add(action.name)
@@ -244,7 +262,8 @@ class User(Program):
                 if self.client is not None:
                     self.client.send(self.site.topology.subjects.event(EVENT), body, headers=sent)
             else:
-                self._by_http(event)
+                with suppress(HeadraceError):
+                    await self._by_http(lambda running: running.event(event))
 
     async def _garbage(self, action: Action) -> None:
         """What cannot be understood goes to the dead letters, and keeps nothing else from being done."""
@@ -260,20 +279,37 @@ class User(Program):
             if self.client is not None:
                 self.client.send(place, b"\xc1garbage")
 
-    def _by_http(self, event: CloudEvent) -> None:
-        for program in self.coordinators:
-            running, client = program.running, program.client
-            if program.process.alive and program.opened and running is not None and client is not None:
-                client.context.run(self._post, running, event)
+    async def _by_http(self, ask: Callable[[RunningCoordinator], Awaitable[object]]) -> object:
+        """What the HTTP API does, without HTTP: a coordinator works on it, in its own process."""
+        loop, mine = self.site.loop, copy_context()
+        found = [program for program in self.coordinators if program.process.alive and program.opened]
+        program = self.site.rng.choice(found) if found else None
+        if program is None or program.client is None or program.running is None:
+            raise Unavailable("no coordinator serves HTTP")
+        running, answer = program.running, asyncio.get_running_loop().create_future()
 
-    def _post(self, running: RunningCoordinator, event: CloudEvent) -> None:
-        async def post() -> None:
+        def answered(result: object) -> None:
+            if not answer.done():
+                answer.set_result(result)
+
+        async def work() -> None:
+            result: object
             try:
-                await running.event(event)
-            except (HeadraceError, asyncio.CancelledError):
-                return
+                result = await ask(running)
+            except (HeadraceError, asyncio.CancelledError) as error:
+                result = error
+            loop.call_soon(answered, result, context=mine)
 
-        self.site.loop.create_task(post(), name="http")
+        program.client.context.run(loop.create_task, work())
+        try:
+            result = await asyncio.wait_for(answer, HTTP_TIMEOUT_S)
+        except TimeoutError:
+            raise Unavailable("no coordinator has answered") from None
+        if isinstance(result, HeadraceError):
+            raise result
+        if isinstance(result, BaseException):
+            raise Unavailable("the coordinator has gone")
+        return result
 
 
 def worker_connect(

@@ -166,6 +166,8 @@ class _Simulation:
             case "storm":
                 site.weather.loss, site.weather.slow_s = action.by_s, action.by_s
                 loop.call_later(action.for_s, self._calm)
+            case "delete":
+                site.server.delete(site.topology.stream(action.name))
             case "hurry":
                 site.server.hurry()
             case "full" | "unreadable":

@@ -64,6 +64,8 @@ def _node(node: NodeDefinition, habit: Habit) -> Iterator[str]:
     for count, verb in ((habit.fails, "fails"), (habit.hangs, "hangs")):
         if count:
             yield f"{struck} {verb} {'always' if count == NEVER else f'{count} time(s)'}"
+    if habit.asks_s:
+        yield f"it asks for another attempt {habit.asks_s:g} s later"
     yield f"at most {node.options.retry.max_attempts} attempt(s)"
     if node.options.timeout_s is not None:
         yield f"timeout {node.options.timeout_s:g} s"

@@ -16,7 +16,7 @@ from headrace_protocol.definition import (
     WorkflowDefinition,
 )
 from tests.simulation.flows import EVENT, PARAMS, TASK, Flow, Habit
-from tests.simulation.plan import QUIET, WHOLE, Action, Plan
+from tests.simulation.plan import HTTP, NEVER_S, QUIET, WHOLE, Action, Plan
 from tests.simulation.simulate import simulate
 
 
@@ -36,6 +36,7 @@ def flow(name: str, habit: Habit, trigger: Trigger, attempts: int = 1) -> Flow:
 
 
 CLOCKED = flow("clocked", Habit(), EveryTrigger(id="tick", every_s=3.0))
+QUICK = flow("quick", Habit(lasts_s=1.0), EventTrigger(id="on", type=EVENT))
 SLOW = flow("slow", Habit(lasts_s=3.0), EventTrigger(id="on", type=EVENT))
 BROKEN_ONCE = flow("broken", Habit(lasts_s=3.0, fails=1), EventTrigger(id="on", type=EVENT), attempts=2)
 
@@ -72,6 +73,32 @@ FOUND = {
         slots=(1,),
         ack_wait_s=15.0,
         embedded=True,
+    ),
+    "a coordinator that has lost its lease does not hide a loss of the bus": Plan(
+        seed=0,
+        flows=(QUICK,),
+        actions=(
+            Action(2.282, "event", number=1, name="event1"),
+            Action(2.835, "pause", "coordinator-0", for_s=13.9),
+            Action(4.669, "rival"),
+            Action(5.248, "wipe", for_s=1.74),
+            Action(5.619, "kill", "coordinator-1", for_s=1.17, number=78),
+        ),
+        slots=(4,),
+        ack_wait_s=4.0,
+        sweep_s=NEVER_S,
+    ),
+    "a coordinator that has lost its lease does not say what is current": Plan(
+        seed=0,
+        flows=(CLOCKED,),
+        actions=(
+            Action(1.308, "rival"),
+            Action(7.076, "pause", "coordinator-0", for_s=15.82),
+            Action(7.339, "deploy", number=0, name=QUIET),
+            Action(23.714, "deploy", HTTP, number=0, name=WHOLE),
+        ),
+        slots=(4,),
+        ack_wait_s=15.0,
     ),
 }
 

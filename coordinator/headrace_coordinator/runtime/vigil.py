@@ -26,7 +26,7 @@ from headrace_coordinator.runtime.actors import Actors
 from headrace_coordinator.runtime.envelope import Envelope
 from headrace_coordinator.runtime.fleet import Fleet
 from headrace_coordinator.runtime.parts import Parts
-from headrace_coordinator.store.records import StreamIdentity, Transaction
+from headrace_coordinator.store.records import StreamIdentity
 from headrace_protocol import headers
 from headrace_protocol.codec import encode
 from headrace_protocol.definition import Priority
@@ -138,8 +138,11 @@ class Vigil:
                 await self._clock.sleep(RETRY_S)
 
     async def _record(self, states: list[StreamState]) -> None:
+        """Under the fence of a shard: a coordinator that has lost its lease has published nothing again, and would
+        hide the loss from the one that must."""
         identities = [StreamIdentity(s.name, s.created, s.last_sequence) for s in states]
-        await self._store.commit(Transaction(streams=identities))
+        for shard in self._shards.owned()[:1]:
+            await self._shards.ask(shard, Envelope(write=lambda t: t.streams.extend(identities)))
 
     async def republish_all(self, lost: list[str]) -> None:
         """Publish again everything that is dispatched. Returns when that is committed: only then may the streams

@@ -64,8 +64,8 @@ class Deployment:
         if self._registry.current_version(definition.name) == version:
             if (await self._registry.entry(definition.name)).definition.source != definition.source:
                 await self._renew_source(row)
-            if reached:
-                raised(await self._shards.ask(0, Envelope(write=lambda t: t.cursors.update(reached))))
+            # Committed all the same: a coordinator that has lost its lease does not know what is current.
+            raised(await self._shards.ask(0, Envelope(write=lambda t: t.cursors.update(reached))))
             return CommandReply(version=version, created=False)
         Entry(row).check()  # compiles, or raises, before anything is stored
         states, gone = self._schedules.changes(definition)

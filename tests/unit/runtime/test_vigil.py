@@ -38,8 +38,9 @@ class FakeFleet:
 class FakeShards:
     count = 1
 
-    def __init__(self, actors: Actors) -> None:
+    def __init__(self, actors: Actors, store: MemoryStore) -> None:
         self._actors = actors
+        self._store = store
         self.inputs: list[object] = []
         self.gone = False
         """The shard belongs to another coordinator, and nothing has told this one yet."""
@@ -54,6 +55,10 @@ class FakeShards:
         if self.gone:
             raise Unavailable("shard 0 has stopped")
         self.put(shard, envelope)
+        if envelope.write is not None:
+            transaction = Transaction()
+            envelope.write(transaction)
+            await self._store.commit(transaction)
         return []
 
     def actors(self, shard: int) -> Actors:
@@ -73,7 +78,7 @@ class Setting:
         self.fleet = FakeFleet()
         actors = Actors(store, parts.registry)
         actors.keep(self.driver.run, self.driver.plan)
-        self.shards = FakeShards(actors)
+        self.shards = FakeShards(actors, store)
         self.vigil = Vigil(parts, self.fleet, self.shards)  # type: ignore[arg-type]
 
     def streams(self, tasks: int, inputs: int = 5, created: str = "monday") -> None:
@@ -132,6 +137,14 @@ async def test_what_is_dispatched_is_published_again(setting: Setting, change: s
     assert setting.shards.inputs == [Redispatch("r")]
     await setting.vigil.reconnected()
     assert setting.shards.inputs == [Redispatch("r")], "once for each loss"
+
+
+async def test_a_loss_stays_to_be_noticed_by_the_coordinator_that_runs_the_shard(setting: Setting) -> None:
+    setting.shards.gone = True
+    setting.streams(7, created="tuesday")
+    with pytest.raises(Unavailable):
+        await setting.vigil.sweep()
+    assert await setting.store.stream(TASKS) == StreamIdentity(TASKS, "monday", 7)
 
 
 async def test_what_is_published_while_the_bus_is_asked_is_not_lost(setting: Setting) -> None:

@@ -116,6 +116,8 @@ class Server:
         self._call_at = call_at
         self._made = 0
         self.streams: dict[str, Stream] = {}
+        self.deleted: set[str] = set()
+        """Incarnations of streams that were deleted while everybody was connected."""
         self.buckets: dict[str, dict[str, bytes]] = {}
         self.exact: dict[str, list[Inbox]] = {}
         self.inboxes: dict[str, Inbox] = {}
@@ -317,7 +319,7 @@ class Server:
                 consumer.again.append(sequence)
             self._serve(consumer)
         else:
-            if number != stream.number:
+            if number != stream.number and number not in self.deleted:
                 self.on_stray(f"message {sequence} of {name} is acknowledged by who had read an older stream")
             del consumer.in_flight[sequence]
             if sequence in consumer.again:
@@ -334,6 +336,18 @@ class Server:
                 self._erase(stream, sequence)
         self.streams.clear()
         self.buckets.clear()
+
+    def delete(self, name: str) -> None:
+        """A stream is gone, and only who waits at it is told."""
+        stream = self.streams.pop(name, None)
+        if stream is None:
+            return
+        self.deleted.add(stream.number)
+        for sequence in list(stream.messages):
+            self._erase(stream, sequence)
+        for consumer in stream.consumers.values():
+            while consumer.requests:
+                self._end(consumer.requests.popleft(), "409", "Consumer Deleted")
 
     def roll_back(self, count: int) -> None:
         """The newest messages of every stream were not on the disk yet."""
