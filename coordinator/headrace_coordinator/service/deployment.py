@@ -2,15 +2,17 @@
 
 Deploys by the bus take effect in the order in which the bus took them. One that comes again, because a coordinator
 died over it, may come after others: a workflow must not go back to what it was. So the store keeps, for each
-workflow, the sequence of the last one that was carried out.
+workflow, how far the inputs' stream had got with the last deploy.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import msgspec
 
 from headrace_coordinator.bus.delivery import delivery_of
-from headrace_coordinator.bus.port import Incoming
+from headrace_coordinator.bus.port import BusError, Incoming
 from headrace_coordinator.runtime.envelope import Envelope
 from headrace_coordinator.runtime.parts import Parts
 from headrace_coordinator.runtime.registry import Entry
@@ -28,7 +30,9 @@ class Deployment:
     """Deploys definitions."""
 
     def __init__(self, parts: Parts, matcher: Matcher, schedules: ScheduleRunner, shards: ShardSet) -> None:
+        self._topology = parts.topology
         self._inputs = parts.topology.stream("INPUTS")
+        self._bus = parts.bus
         self._store = parts.store
         self._registry = parts.registry
         self._clock = parts.clock
@@ -45,18 +49,26 @@ class Deployment:
         check_event_triggers(definition)
         check_schedules(definition)
         async with self._schedules.changing:
-            reached: dict[str, int] = {}
-            if message is not None:
-                delivery, place = delivery_of(message), await self._place(definition.name)
-                if delivery.count > 1 and delivery.sequence <= await self._store.cursor(place):
-                    return CommandReply(version=definition.version(), created=False)
-                reached[place] = delivery.sequence
-            return await self._deploy(definition, reached)
+            place = await self._place(definition.name)
+            if message is None:
+                return await self._deploy(definition, {place: await self._newest()})
+            delivery = delivery_of(message)
+            if delivery.count > 1 and delivery.sequence <= await self._store.cursor(place):
+                return CommandReply(version=definition.version(), created=False)
+            return await self._deploy(definition, {place: delivery.sequence})
 
     async def _place(self, workflow: str) -> str:
         """The cursor of a workflow's deploys; a stream that is made anew counts from the beginning again."""
         stream = await self._store.stream(self._inputs)
         return f"deploy {workflow} {'' if stream is None else stream.created}"
+
+    async def _newest(self) -> int:
+        """The inputs' last sequence: a deploy that comes by another way than the bus is later than all of them."""
+        if self._bus.connected:
+            with suppress(BusError):
+                states = await self._bus.ensure(self._topology)
+                return next(state.last_sequence for state in states if state.name == self._inputs)
+        return 0
 
     async def _deploy(self, definition: WorkflowDefinition, reached: dict[str, int]) -> CommandReply:
         version = definition.version()
