@@ -31,6 +31,8 @@ class Process:
         self.paused = False
         self.queued = False
         self.clock_offset_us = 0
+        self.callbacks = 0
+        """That it has run."""
         self.fuse = -1
         """Callbacks until `on_fuse` is called; negative: never."""
         self.on_fuse: Callable[[], None] = lambda: None
@@ -252,6 +254,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
                 handle.run()
             except Exception as error:
                 self.errors.append((f"a callback of {process.name} failed", error))
+            process.callbacks += 1
             if process.fuse >= 0:
                 process.fuse -= 1
                 if process.fuse < 0:

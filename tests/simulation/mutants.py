@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 import msgspec
 
 from headrace.bus import Settlement
+from headrace.runtime.leases import Leases
 from headrace.runtime.runner import Runner
 from headrace_coordinator.engine.effects import Collect
 from headrace_coordinator.engine.inputs import RunInput
@@ -34,8 +35,10 @@ from headrace_coordinator.store.port import FenceLost
 from headrace_coordinator.store.records import OutboxBatch, ShardFence, Transaction
 from headrace_coordinator.timers.wheel import Wheel
 from headrace_coordinator.triggers import events
+from headrace_protocol import headers
+from headrace_protocol.codec import encode
 from headrace_protocol.errors import HeadraceError
-from headrace_protocol.messages import CommandReply, Outcome, OutcomeState
+from headrace_protocol.messages import CancelAttempts, CommandReply, HeldAttempt, Outcome, OutcomeState
 from tests.simulation.store import SimulatedStore
 
 Replacement = tuple[object, str, object]
@@ -257,6 +260,21 @@ table(
     "a map that was being collected when the coordinator died is not collected by the next",
     (ShardSet, "_resume_collecting", nothing_async),
 )
+
+_found = Leases.found
+
+
+@mutant("what is held settles messages of a stream that was made anew", (Leases, "found"))
+def settled_across_incarnations(self: Leases, consumer: str, same: bool) -> None:
+    _found(self, consumer, same=True)
+
+
+@mutant("a sweep cancels what it believes nobody waits for, whoever owns the shard now", (Vigil, "_stop"))
+async def sweep_without_fence(self: Vigil, stale: list[HeldAttempt]) -> None:
+    for held in stale:
+        cancel = CancelAttempts(run_id=held.run_id, attempts=(held,), reason="")
+        self._bus.send(self._topology.subjects.cancel, headers.make(), encode(cancel))
+
 
 # -- time ------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from tests.simulation.flows import Flow, make_flow
 FAULTS_END_S = 30.0
 """From here on nothing goes wrong any more."""
 NEVER_S = 1e6
+NEVER_CALLBACKS = 10**9
 
 
 class Action(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -71,6 +72,8 @@ class Plan(msgspec.Struct, frozen=True):
     shards: int = 1
     prefetch: int = 0
     sweep_s: float = 3.0
+    crash: str = ""
+    """`WHO:CALLBACKS`: instead of its faults, one crash of a process after so many callbacks."""
     embedded: bool = False
     """The store lets nobody else in, so that opening it ends the leases of whoever had it before."""
 
@@ -101,6 +104,19 @@ def make_plan(seed: int) -> Plan:
         sweep_s=3.0 if swept else NEVER_S,
         embedded=alone and rng.random() < 0.6,
     )
+
+
+CRASH_S = 0.25
+"""Every process has started by then."""
+
+
+def crash_plan(seed: int, who: str, callbacks: int) -> Plan:
+    """The scenario of a seed without its misfortunes, with a crash instead."""
+    plan = make_plan(seed)
+    actions = [action for action in plan.actions if action.kind in COMMANDS]
+    actions.append(Action(CRASH_S, "kill", who, for_s=0.3, number=callbacks))
+    actions.sort(key=lambda action: action.at_s)
+    return msgspec.structs.replace(plan, actions=tuple(actions), crash=f"{who}:{callbacks}")
 
 
 def _commands(rng: random.Random, flows: tuple[Flow, ...]) -> list[Action]:
@@ -207,4 +223,4 @@ KINDS = (
     "clock",
 )
 _NEED_A_SWEEP = ("storm", "roll_back", "delete", "hurry", "unreadable")
-UNSWEPT_KINDS = tuple(kind for kind in KINDS if kind not in _NEED_A_SWEEP)
+UNSWEPT_KINDS = (*(kind for kind in KINDS if kind not in _NEED_A_SWEEP), "wipe", "wipe")

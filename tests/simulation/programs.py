@@ -188,8 +188,8 @@ class User(Program):
                 await self._until_done(lambda: self._by_http(lambda running: running.deploy(definition)))
             else:
                 await self._until_done(lambda: self._client.deploy(definition))
-            current = next(reversed(self.site.disk.tables.definitions[definition.name]))
-            same = current == definition.version()
+            versions = self.site.disk.tables.definitions.get(definition.name, {})
+            same = next(reversed(versions), "") == definition.version()
             self.site.observer.require(same, "deploy", f"{definition.name} is deployed, and not current")
 
     async def _until_done(self, act: Callable[[], object]) -> object:

@@ -57,6 +57,8 @@ class Report(msgspec.Struct, frozen=True):
     commits: int
     executions: int
     turns: int
+    callbacks: dict[str, int]
+    """That each process had run when faults end."""
     story: tuple[tuple[float, str], ...] = ()
 
     @property
@@ -88,6 +90,7 @@ def simulate(plan: Plan, *, story: bool = False, mutant: Callable[[Site], None] 
             observer.commits,
             observer.executions,
             site.loop.turns,
+            simulation.callbacks,
             tuple(observer.story or ()),
         )
 
@@ -107,6 +110,7 @@ class _Simulation:
         self.programs = {program.name: program for program in programs}
         self.rival = False
         self.healed = False
+        self.callbacks: dict[str, int] = {}
         self.required: set[str] = set()
         self.excused: set[str] = set()
         self.not_ready: dict[str, float] = {}
@@ -189,6 +193,7 @@ class _Simulation:
         self._calm()
         site.weather.down = site.disk.full = site.disk.unreadable = False
         self.healed = True
+        self.callbacks = {name: program.process.callbacks for name, program in self.programs.items()}
         for program in self.programs.values():
             program.process.fuse = -1
             if program.client is not None:

@@ -33,7 +33,8 @@ def tell(report: Report, *, shrunk: bool) -> str:
     lines += [f"  {at_s:9.4f} s  {line}" for at_s, line in story[-LINES:]]
     lines += ["", f"  {report.ended_s:9.4f} s  the end"]
     lines += [f"Broken: {breach} (at {breach.at_s:.4f} s)" for breach in report.breaches]
-    lines += ["", f"Replay: just sim --seed {plan.seed}   or: python -m tests.simulation --seed {plan.seed}"]
+    replay = f"--seed {plan.seed}" + (f" --crash {plan.crash}" if plan.crash else "")
+    lines += ["", f"Replay: just sim {replay}   or: python -m tests.simulation {replay}"]
     return "\n".join(lines)
 
 

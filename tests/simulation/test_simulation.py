@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.campaign import check_seed
+from tests.simulation.campaign import check_crash, check_seed, crash_points
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.plan import make_plan
 from tests.simulation.shrink import shrink
@@ -31,6 +31,16 @@ def test_seeds_hold(first: int) -> None:
     failed = [f"just sim --seed {result.seed}: {result.failure}" for result in results if result.failure]
     assert not failed, "\n".join(failed)
     assert sum(result.executions for result in results), "nothing was executed"
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("seed", [2, 6])
+def test_a_crash_at_any_await_does_no_harm(seed: int) -> None:
+    """At every await: `just sim --seed 2 --crash everywhere`."""
+    points = crash_points(seed, stride=17)
+    assert {who for _, who, _ in points} >= {"coordinator-0", "worker-0"}
+    failed = [f"{result.crash}: {result.failure}" for result in map(check_crash, points) if result.failure]
+    assert not failed, "\n".join(failed)
 
 
 @pytest.mark.parametrize("seed", [3, 17, 42])
