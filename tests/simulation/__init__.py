@@ -9,8 +9,10 @@ compares every commit, publish and execution with the invariants I1 to I11; when
 everything must come to its end, as the workflows mean it.
 
 A failing plan is shrunk (`shrink`) and told in plain words (`story`). `mutants` breaks the code on purpose, to show
-that the simulation notices. Not simulated: threads and processes as lanes, the HTTP API, the SQL stores, TLS.
+that the simulation notices; `test_found` keeps what seeds have found. Not simulated: threads and processes as lanes,
+HTTP itself, logs and spans, retention, the SQL stores, a commit whose outcome nobody knows, TLS.
 
     python -m tests.simulation 1000       a thousand seeds
     python -m tests.simulation --seed 7   one, with its story
+    python -m tests.simulation --seed 7 --crash everywhere   without its misfortunes, crashing at every await
 """
