@@ -227,6 +227,18 @@ async def test_a_consumer_that_was_made_anew_is_told_from_the_one_before() -> No
         found.clear()
 
 
+async def test_what_is_held_at_the_end_can_be_settled_after_a_reconnect_too() -> None:
+    fleet = Fleet(2)
+    await fleet.asked()
+    fleet.pull.stop()
+    found: list[str] = []
+    fleet.pull.found = lambda name, same: found.append(name)
+    assert fleet.bus.reconnect is not None
+    await fleet.bus.reconnect()
+    assert sorted(found) == ["q_high", "q_low", "q_normal"]
+    assert await fleet.asked() == []
+
+
 async def test_queues_share_a_backlog() -> None:
     fleet = Fleet(9, ("q", "r"))
     assert len(await fleet.asked()) == 6

@@ -244,7 +244,11 @@ class Pull:
             if consumer.revival is not None:
                 consumer.revival.cancel()
                 consumer.revival = None
-            self._revive(consumer)
+            if self._running:
+                self._revive(consumer)
+            else:  # what is still held is settled all the same
+                with suppress(BusError):
+                    self._found(consumer, await self._bus.ensure_consumer(consumer.spec))
 
     def _revive(self, consumer: _Consumer) -> None:
         if self._running and consumer.revival is None:
