@@ -63,6 +63,7 @@ class Observer:
         self.applied: set[tuple[Key, int]] = set()
         self.applied_now: set[tuple[Key, int]] = set()
         """Those of the transaction in hand."""
+        self.retried_now: set[str] = set()
         self.recovering_now: set[tuple[str, str]] = set()
         """Nodes that had succeeded until the transaction in hand, which found their results lost."""
         self.failures: dict[Key, int] = defaultdict(int)
@@ -80,6 +81,9 @@ class Observer:
         self.arrived: set[str] = set()
         """Message ids that the bus has stored at least once."""
         self.by_cause: dict[tuple[str, str, str], str] = {}
+        self.asked_to_retry: set[str] = set()
+        self.retried: set[str] = set()
+        """Runs that an operator's order has opened again."""
         self.wanted: dict[str, str] = {}
         """The version of each workflow that was asked for last; the one before has been answered."""
         self.commits = self.executions = 0
@@ -114,6 +118,7 @@ class Observer:
         self.commits += 1
         self._deployed(transaction)
         self._started(transaction)
+        self._retried(transaction)
         touched = dict.fromkeys(
             [row.run_id for row in transaction.nodes] + [head.run_id for head in transaction.runs]
         )
@@ -167,6 +172,20 @@ class Observer:
             self.tell(f"{name}: version {version[:6]} is current")
             self.require(version == self.wanted[name], "deploy", f"{name} goes back to version {version[:6]}")
 
+    def _retried(self, transaction: Transaction) -> None:
+        """Of what had not succeeded, everything counts anew but the numbers of attempts."""
+        self.retried_now.clear()
+        for history in transaction.history:
+            run_id = history.run_id
+            for event in history.events:
+                if event.kind == "run.retried":
+                    self.require(run_id in self.asked_to_retry, "I6", f"nobody asked to retry {run_id}")
+                    self.retried_now.add(run_id)
+                    for books in (self.failures, self.retry_at_us):
+                        for key in [key for key in books if key[0] == run_id]:
+                            del books[key]
+        self.retried |= self.retried_now
+
     def _started(self, transaction: Transaction) -> None:
         for head in transaction.runs:
             if head.run_id in self.heads:
@@ -198,6 +217,8 @@ class Observer:
         version = self.versions.setdefault(run_id, found.head.version)
         self.require(version == found.head.version, "I6", f"run {run_id} has changed its version")
         encoded = _head(found.head)
+        if run_id in self.retried_now:
+            known = None
         if known is not None and known[0] is not RunState.RUNNING:
             self.require(known[1] == encoded, "I6", f"run {run_id} was {known[0]} and has changed")
             changed = [row.name for row in transaction.nodes if row.run_id == run_id]
@@ -318,6 +339,8 @@ class Observer:
         run = self._tables.runs.get(message.run_id)
         if run is None or run.head.state is not RunState.RUNNING:
             return
+        if message.ended_at_us and message.run_id in self.retried:
+            return  # workers stop what was queued before the run ended, not what the retry has queued since
         state = restore(self._plan(run.head), run.head, run.nodes)
         named = {(held.node, held.item, held.attempt) for held in message.attempts}
         unwanted = [attempt for attempt in live_attempts(state) if not named or attempt in named]

@@ -39,6 +39,7 @@ STORIES = {
     "start": "a user starts run {name} of flow{number}",
     "event": "event {name} is published {number} time(s)",
     "cancel": "a user cancels run {name}",
+    "retry": "an operator retries run {name}",
     "deploy": "a user deploys flow{number} {name}",
     "garbage": "somebody publishes {number} message(s) that nobody understands",
     "kill": "{who} is killed {number} callbacks later, and starts again after {for_s:.2f} s",
@@ -55,7 +56,7 @@ STORIES = {
     "clock": "the clock of {who} jumps by {by_s:+.2f} s",
     "rival": "a second coordinator is started beside the first",
 }
-COMMANDS = frozenset({"start", "event", "cancel", "deploy", "garbage"})
+COMMANDS = frozenset({"start", "event", "cancel", "retry", "deploy", "garbage"})
 HTTP = "http"
 QUIET, WHOLE = "without its schedules", "with its schedules"
 
@@ -130,6 +131,8 @@ def _commands(rng: random.Random, flows: tuple[Flow, ...]) -> list[Action]:
         found.append(Action(at_s, "start", _way(rng), number=rng.randrange(len(flows)), name=name))
         if rng.random() < 0.15:
             found.append(Action(at_s + rng.choice((0.01, 0.5, 5.0)), "cancel", _way(rng), name=name))
+        retries = range(rng.choice((0, 0, 0, 1, 2)))
+        found += [Action(at_s + rng.uniform(0.5, 12.0), "retry", HTTP, name=name) for _ in retries]
     for number, flow in enumerate(flows):
         if flow.clocked and rng.random() < 0.7:
             times = sorted(rng.uniform(0.5, FAULTS_END_S * 0.9) for _ in range(rng.choice((1, 2, 3))))

@@ -19,6 +19,7 @@ from headrace.runtime.settings import WorkerSettings
 from headrace_coordinator.bus.nats_bus import NatsBus as CoordinatorBus
 from headrace_coordinator.bus.results import NatsResults
 from headrace_coordinator.bus.settings import NatsSettings
+from headrace_coordinator.engine.inputs import RetryRun
 from headrace_coordinator.runtime.parts import Parts
 from headrace_coordinator.service.coordinator import Options, RunningCoordinator
 from headrace_protocol.cloudevent import CloudEvent, encode_binary
@@ -207,6 +208,7 @@ class User(Program):
             "start": self._start,
             "event": self._event,
             "cancel": self._cancel,
+            "retry": self._retry,
             "deploy": self._deploy,
             "garbage": self._garbage,
         }
@@ -246,6 +248,14 @@ class User(Program):
         except (Conflict, NotFound):
             return
         self.cancelled.add(action.name)
+
+    async def _retry(self, action: Action) -> None:
+        """Of a run that has failed or was cancelled: of any other it is refused."""
+        await self.site.deployed.wait()
+        self.site.observer.asked_to_retry.add(action.name)
+        command = RetryRun(action.name, by="the simulation")
+        with suppress(Conflict, NotFound):
+            await self._until_done(lambda: self._by_http(lambda running: running.retry(command)))
 
     async def _event(self, action: Action) -> None:
         await self.site.deployed.wait()

@@ -145,7 +145,7 @@ class _Simulation:
         program = self.programs.get(action.who)
         loop = site.loop
         match action.kind:
-            case "start" | "event" | "cancel" | "deploy" | "garbage":
+            case "start" | "event" | "cancel" | "retry" | "deploy" | "garbage":
                 self.user.act(action)
             case "kill" if program is not None:
                 program.burn(action.number, action.for_s)
@@ -289,7 +289,8 @@ class _Simulation:
                 self._judge_run(run_id, run.head, self.site.flows[run.head.workflow])
         for run_id in self.user.cancelled:
             state = self.site.disk.tables.runs[run_id].head.state
-            observer.require(state is RunState.CANCELLED, "I6", f"{run_id} was cancelled and is {state}")
+            kept = state is RunState.CANCELLED or run_id in observer.retried
+            observer.require(kept, "I6", f"{run_id} was cancelled and is {state}")
 
     def _judge_run(self, run_id: str, head: RunHead, flow: Flow) -> None:
         expected = expect(flow, {})
