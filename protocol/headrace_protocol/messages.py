@@ -73,6 +73,8 @@ class TaskMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     deadline_us: int | None = None
     trace: TraceContext | None = None
     """The span of the task; the attempt's span is its child."""
+    retries: int = 0
+    """How often an operator has retried the run: a cancel of it stops only what was queued before the next time."""
 
 
 class OutcomeState(StrEnum):
@@ -292,8 +294,8 @@ class CancelAttempts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     run_id: str
     attempts: tuple[HeldAttempt, ...] = ()
     reason: str = ""
-    ended_at_us: int = 0
-    """When the run ended: tasks that were queued later belong to a retry of it. 0: nothing later will be queued."""
+    retries: int = 0
+    """How often the run had been retried when it ended: tasks of a later retry go on."""
 
 
 class Rejected(msgspec.Struct, frozen=True, kw_only=True):

@@ -128,6 +128,8 @@ class Observer:
         self.applied_now.clear()
         for record in transaction.attempts:
             self._ended(record, before)
+        for run_id in self.retried_now:  # an attempt's end comes before the retry of its run
+            self._counts_anew(run_id)
         for row in transaction.nodes:
             self._node(row)
         self.recovering_now = {
@@ -158,7 +160,7 @@ class Observer:
                     )
                 if event.kind == "run.failed" and event.error is not None:
                     head = self._tables.runs[history.run_id].head
-                    if event.error.code == ErrorCode.RUN_DEADLINE:
+                    if event.error.code == ErrorCode.RUN_DEADLINE and history.run_id not in self.retried_now:
                         self.require(
                             event.at_us >= (head.deadline_us or 0), "I10", f"{line}: before its deadline"
                         )
@@ -173,18 +175,21 @@ class Observer:
             self.require(version == self.wanted[name], "deploy", f"{name} goes back to version {version[:6]}")
 
     def _retried(self, transaction: Transaction) -> None:
-        """Of what had not succeeded, everything counts anew but the numbers of attempts."""
-        self.retried_now.clear()
-        for history in transaction.history:
-            run_id = history.run_id
-            for event in history.events:
-                if event.kind == "run.retried":
-                    self.require(run_id in self.asked_to_retry, "I6", f"nobody asked to retry {run_id}")
-                    self.retried_now.add(run_id)
-                    for books in (self.failures, self.retry_at_us):
-                        for key in [key for key in books if key[0] == run_id]:
-                            del books[key]
+        self.retried_now = {
+            history.run_id
+            for history in transaction.history
+            for event in history.events
+            if event.kind == "run.retried"
+        }
         self.retried |= self.retried_now
+        unasked = self.retried_now - self.asked_to_retry
+        self.require(not unasked, "I6", f"nobody asked to retry {unasked}")
+
+    def _counts_anew(self, run_id: str) -> None:
+        """Everything but the numbers of attempts."""
+        for books in (self.failures, self.retry_at_us):
+            for key in [key for key in books if key[0] == run_id]:
+                del books[key]
 
     def _started(self, transaction: Transaction) -> None:
         for head in transaction.runs:
@@ -300,7 +305,8 @@ class Observer:
         run = self._tables.runs[message.run_id]
         plan = self._plan(run.head)
         planned = plan.nodes[message.node]
-        for source in planned.upstream:
+        highest = self.highest.get(key, 0)
+        for source in planned.upstream if message.attempt > highest else ():
             node = run.nodes.get(source)
             ready = node is not None and node.state is NodeState.SUCCEEDED
             ready = ready or (message.run_id, source) in self.recovering_now
@@ -308,7 +314,6 @@ class Observer:
         for source, result in message.inputs.items():
             same = self.results.get((message.run_id, source)) == encode(result)
             self.require(same, "I9", f"{name} is sent another result of {source} than the one that won")
-        highest = self.highest.get(key, 0)
         if message.attempt > highest:
             most = planned.definition.options.retry.max_attempts
             self.require(self.failures[key] < most, "retry", f"{name} is one attempt more than {most}")
@@ -339,7 +344,7 @@ class Observer:
         run = self._tables.runs.get(message.run_id)
         if run is None or run.head.state is not RunState.RUNNING:
             return
-        if message.ended_at_us and message.run_id in self.retried:
+        if not message.attempts and message.retries < run.head.retries:
             return  # workers stop what was queued before the run ended, not what the retry has queued since
         state = restore(self._plan(run.head), run.head, run.nodes)
         named = {(held.node, held.item, held.attempt) for held in message.attempts}

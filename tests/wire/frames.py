@@ -107,6 +107,7 @@ TASK = m.TaskMessage(
     max_attempts=5,
     deadline_us=NOW_US + 1,
     trace=TRACE,
+    retries=1,
 )
 OUTCOMES = m.OutcomeBatch(
     (
@@ -238,7 +239,7 @@ FRAMES: dict[str, msgspec.Struct] = {
         SPANS,
         HEARTBEAT,
         m.Started("host-1-abcdef", (HELD,)),
-        m.CancelAttempts(run_id=RUN, attempts=(HELD,), reason="deadline", ended_at_us=NOW_US),
+        m.CancelAttempts(run_id=RUN, attempts=(HELD,), reason="deadline", retries=1),
     )
 }
 

@@ -52,10 +52,8 @@ def code_of(outcome: Outcome) -> str:
     return outcome.error.code
 
 
-async def cancel(fleet: Fleet, message: TaskMessage, *attempts: HeldAttempt, ended_at_us: int = 0) -> None:
-    request = CancelAttempts(
-        run_id=message.run_id, attempts=attempts, reason="by hand", ended_at_us=ended_at_us
-    )
+async def cancel(fleet: Fleet, message: TaskMessage, *attempts: HeldAttempt, retries: int = 0) -> None:
+    request = CancelAttempts(run_id=message.run_id, attempts=attempts, reason="by hand", retries=retries)
     await fleet.client.publish(fleet.subjects.cancel, codec.encode(request))
 
 
@@ -94,12 +92,12 @@ async def test_a_queued_task_of_a_cancelled_run_is_not_begun(
 async def test_a_task_that_was_queued_after_its_run_ended_belongs_to_a_retry(
     fleet: Fleet, worker: Worker, mark: Path
 ) -> None:
-    message = msgspec.structs.replace(task_message("sleeps", {"mark": str(mark)}), queued_at_us=5)
-    await cancel(fleet, message, ended_at_us=message.queued_at_us - 1)
+    message = msgspec.structs.replace(task_message("sleeps", {"mark": str(mark)}), retries=2)
+    await cancel(fleet, message, retries=1)
     await fleet.publish(message)
     await has(mark, "started")
-    await cancel(fleet, message, ended_at_us=message.queued_at_us - 1)  # comes late, and stops nothing
-    await cancel(fleet, message, ended_at_us=message.queued_at_us)
+    await cancel(fleet, message, retries=1)  # comes late, and stops nothing
+    await cancel(fleet, message, retries=2)
     assert code_of(await fleet.outcome()) == ErrorCode.TASK_CANCELLED
 
 

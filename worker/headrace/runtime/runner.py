@@ -230,5 +230,5 @@ class Runner:
 
 
 def _before(message: TaskMessage, request: CancelAttempts) -> bool:
-    """Whether a task was queued before its run ended, not by a retry since. Both times are the coordinator's."""
-    return not request.ended_at_us or message.queued_at_us <= request.ended_at_us
+    """Whether a task was queued before its run ended, not by a retry since. (Clocks may be set back.)"""
+    return bool(request.attempts) or message.retries <= request.retries

@@ -65,6 +65,7 @@ def publish(t: Transition, name: str, item: int | None, attempt: int) -> None:
         max_attempts=options.retry.max_attempts,
         deadline_us=head.deadline_us,
         trace=trace,
+        retries=head.retries,
     )
     t.effect(Dispatch(message, options.priority))
 

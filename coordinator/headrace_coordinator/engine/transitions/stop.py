@@ -48,7 +48,7 @@ def _stop(t: Transition, state: RunState, error: ErrorInfo) -> None:
     if live:
         t.effect(
             CancelAttempt(
-                CancelAttempts(run_id=t.run.head.run_id, reason=error.message, ended_at_us=t.now_us)
+                CancelAttempts(run_id=t.run.head.run_id, reason=error.message, retries=t.run.head.retries)
             )
         )
     finish(t, state, error)
