@@ -88,6 +88,18 @@ FOUND = {
         ack_wait_s=4.0,
         sweep_s=NEVER_S,
     ),
+    "a cancel does not stop what a retry has queued after it": Plan(
+        seed=0,
+        flows=(QUICK,),
+        actions=(
+            Action(1.0, "start", number=0, name="run0"),
+            Action(1.5, "cancel", name="run0"),
+            Action(3.0, "clock", "coordinator-0", by_s=-27.0),
+            Action(6.0, "retry", HTTP, name="run0"),
+        ),
+        slots=(1,),
+        ack_wait_s=4.0,
+    ),
     "a coordinator that has lost its lease does not say what is current": Plan(
         seed=0,
         flows=(CLOCKED,),
