@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
 from headrace.bus import BusError, Message, Settlement, StreamMissing
-from headrace.bus.port import Handler, ObjectBucket, Subscription
+from headrace.bus.port import ConsumerFound, Handler, ObjectBucket, Subscription
 from headrace_protocol.topology import MAX_PAYLOAD_BYTES, ConsumerSpec
 
 if TYPE_CHECKING:
@@ -86,17 +86,21 @@ class WorkerBus:
     async def subscribe(self, subject: str, handler: Handler) -> Subscription:
         return _Subscription(self._connection, subject, handler)
 
-    async def ensure_consumer(self, spec: ConsumerSpec) -> float:
+    async def ensure_consumer(self, spec: ConsumerSpec) -> ConsumerFound:
         if not self._connection.up:
             raise BusError("not connected")
         server = self._connection.server
         stream = server.streams.get(spec.stream)
         if stream is None:
             raise StreamMissing(spec.stream)
-        return server.add_consumer(stream, spec.durable, spec.filter_subject, spec.ack_wait_s).ack_wait_s
+        found = server.add_consumer(stream, spec.durable, spec.filter_subject, spec.ack_wait_s)
+        return ConsumerFound(found.ack_wait_s, found.created)
 
     async def bucket(self, name: str) -> ObjectBucket:
         return _Bucket(self._connection, name)
+
+    def on_disconnect(self, callback: Callable[[], None]) -> None:
+        self._connection.disconnected.append(callback)
 
     def on_reconnect(self, callback: Callable[[], Awaitable[None]]) -> None:
         self._connection.reconnected.append(callback)

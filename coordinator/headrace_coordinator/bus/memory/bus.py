@@ -30,7 +30,7 @@ class _Listening:
         self.interest = connection.subscribe(subject, self._receive)
 
     def _receive(self, subject: str, body: bytes, headers: Headers, reply: str) -> None:
-        self._handler(Incoming(subject, headers or {}, body, reply))
+        self._handler(Incoming(subject, headers or {}, body, reply, self._connection.epoch))
 
     async def stop(self) -> None:
         self.interest.end()
@@ -124,7 +124,8 @@ class MemoryBus:
         self._connection.send(subject, body, "", headers)
 
     def acknowledge(self, message: Incoming) -> None:
-        self._connection.send(message.reply, b"+ACK")
+        if self._connection.up and message.connection == self._connection.epoch:
+            self._connection.send(message.reply, b"+ACK")
 
     async def consume(self, spec: ConsumerSpec, batch: int, handler: Handler) -> Subscription:
         consuming = _Consuming(self._connection, spec, handler)

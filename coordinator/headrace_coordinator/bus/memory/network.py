@@ -156,6 +156,7 @@ class Connection:
         self.closed = False
         self.epoch = 0
         """Messages on their way when a connection is cut never arrive."""
+        self.disconnected: list[Callable[[], None]] = []
         self.reconnected: list[Callable[[], Awaitable[None]]] = []
         self._network = network
         self._refused = refused
@@ -233,6 +234,8 @@ class Connection:
         self.epoch += 1
         for interest in self._interests:
             self.server.unsubscribe(interest.subject, interest)
+        for callback in self.disconnected:
+            callback()
         awaited, self._awaited = self._awaited, {}
         for future in awaited.values():
             if not future.done():

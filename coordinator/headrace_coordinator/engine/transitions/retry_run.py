@@ -22,8 +22,6 @@ def retry_run(t: Transition, command: RetryRun) -> None:
     head = t.run.head
     if head.state not in RETRIED or t.run.open:
         return
-    # Workers tell what they still hold of the run's first life by its end: nothing new may be as old.
-    t.now_us = max(t.now_us, (head.finished_at_us or 0) + 1)
     again = [name for name, node in t.run.nodes.items() if node.state is not NodeState.SUCCEEDED]
     head.state = RunState.RUNNING
     head.error = None
