@@ -22,6 +22,7 @@ from nats.aio.client import Client
 from headrace.authoring.loader import load
 from headrace_coordinator.local.nats_server import EmbeddedNats
 from headrace_protocol import codec
+from headrace_protocol.definition import WorkflowDefinition
 
 ROOT = Path(__file__).parent.parent.parent
 ACK_WAIT_S = 2.0
@@ -78,6 +79,13 @@ class Cluster:
 
     async def start_coordinator(self, **settings: Any) -> None:
         """Start it (again) and wait until it is ready."""
+        assert await self.launch_coordinator(**settings), self.coordinator_log()[-3000:]
+
+    def coordinator_log(self) -> str:
+        return (self.directory / "coordinator.log").read_text()
+
+    async def launch_coordinator(self, **settings: Any) -> bool:
+        """Start it (again); whether it became ready."""
         settings = {
             "nats": {"url": self.nats.url},
             "store": self.store,
@@ -91,10 +99,13 @@ class Cluster:
         assert self.coordinator.stdout is not None
         line = await asyncio.to_thread(self.coordinator.stdout.readline)
         self.coordinator.stdout.close()
-        assert line, (self.directory / "coordinator.log").read_text()[-3000:]
+        if not line:
+            self.coordinator.wait()
+            return False
         if self._http is not None:
             await self._http.aclose()
         self._http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{int(line)}/api/v1", timeout=30)
+        return True
 
     def start_worker(self, target: Path, **settings: Any) -> subprocess.Popen[bytes]:
         settings = {
@@ -114,6 +125,20 @@ class Cluster:
         self.coordinator.kill()
         self.coordinator.wait()
 
+    async def stop_coordinator(self) -> None:
+        """End it in order."""
+        assert self.coordinator is not None
+        self.coordinator.terminate()
+        await asyncio.to_thread(self.coordinator.wait)
+
+    async def stop_all(self) -> None:
+        """End workers and coordinator in order."""
+        for worker in self.workers:
+            worker.terminate()
+        for worker in self.workers:
+            await asyncio.to_thread(worker.wait)
+        await self.stop_coordinator()
+
     async def kill_nats(self) -> None:
         assert self.nats.pid is not None
         os.kill(self.nats.pid, signal.SIGKILL)
@@ -125,12 +150,16 @@ class Cluster:
 
     async def deploy(self, target: Path) -> None:
         for workflow in load(str(target)).workflows.values():
-            answer = await self.api.put(
-                f"/workflows/{workflow.definition.name}",
-                content=codec.encode(workflow.definition),
-                headers={"Content-Type": "application/msgpack"},
-            )
-            assert answer.is_success, answer.text
+            await self.put(workflow.definition)
+
+    async def put(self, definition: WorkflowDefinition) -> None:
+        """Make a definition current."""
+        answer = await self.api.put(
+            f"/workflows/{definition.name}",
+            content=codec.encode(definition),
+            headers={"Content-Type": "application/msgpack"},
+        )
+        assert answer.is_success, answer.text
 
     async def start_run(self, workflow: str, **params: object) -> str:
         answer = await self.api.post(f"/workflows/{workflow}/runs", json={"params": params})
