@@ -1,4 +1,4 @@
-"""`python -m tests.faults --seconds 300 --seed N`: chaos on real processes, judged; exit code 1 when an invariant broke."""
+"""`python -m tests.faults --seconds 300 --seed N`: chaos on real processes; exit code 1 when an invariant broke."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Tokens of the executions whose results came as arguments."""
 
 
-class Stopped(Exception):  # noqa: N818 - it is no error
+class Stopped(Exception):
     """The task gives up because its attempt is not wanted any more."""
 
 
