@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import nats.errors
 import nats.js.errors
 from nats.js import JetStreamContext
@@ -19,36 +21,69 @@ from nats.js.api import (
 from headrace_coordinator.bus.port import BusError, ConsumerState, StreamState
 from headrace_protocol.topology import ConsumerSpec, Retention, StreamSpec, Topology
 
+log = logging.getLogger("headrace.bus")
+
+_NO_ROOM = (10002, 10047)
+"""JetStream's codes for a bound that the account or the server cannot promise: bounds are reserved."""
+_EXISTS = 10058
+_SMALLEST_SHARE = 1_024
 _RETENTION = {Retention.LIMITS: RetentionPolicy.LIMITS, Retention.WORK_QUEUE: RetentionPolicy.WORK_QUEUE}
 
 
 async def ensure_streams(context: JetStreamContext, topology: Topology) -> list[StreamState]:
     """Every stream of the topology, made where it was missing."""
-    return [await _ensure_stream(context, spec) for spec in topology.streams()]
-
-
-async def _ensure_stream(context: JetStreamContext, spec: StreamSpec) -> StreamState:
     try:
-        try:
-            info = await context.stream_info(spec.name)
-        except nats.js.errors.NotFoundError:
-            info = await context.add_stream(_config(spec))
+        found = [(spec, await _stream(context, spec)) for spec in topology.streams()]
+        made = await _make(context, [spec for spec, info in found if info is None])
     except (nats.errors.Error, TimeoutError) as error:
-        raise BusError(f"stream {spec.name}: {error}") from error
-    return _state(spec, info)
+        raise BusError(f"streams of {topology.namespace}: {error}") from error
+    return [_state(spec, info or made[spec.name]) for spec, info in found]
+
+
+async def _stream(context: JetStreamContext, spec: StreamSpec) -> StreamInfo | None:
+    try:
+        return await context.stream_info(spec.name)
+    except nats.js.errors.NotFoundError:
+        return None
+
+
+async def _make(context: JetStreamContext, missing: list[StreamSpec]) -> dict[str, StreamInfo]:
+    """The streams; all of them half as large, again and again, where the server has not so much room."""
+    share = 1
+    while True:
+        try:
+            made = {spec.name: await _put(context, spec, share) for spec in missing}
+        except nats.js.errors.APIError as error:
+            if error.err_code not in _NO_ROOM or share >= _SMALLEST_SHARE:
+                raise
+            share *= 2
+            continue
+        if share > 1:
+            log.warning("JetStream has little room: streams are bounded at 1/%d of their usual size", share)
+        return made
+
+
+async def _put(context: JetStreamContext, spec: StreamSpec, share: int) -> StreamInfo:
+    config = _config(spec, spec.max_bytes // share)
+    try:
+        return await context.add_stream(config)
+    except nats.js.errors.APIError as error:
+        if error.err_code != _EXISTS:
+            raise
+    return await context.update_stream(config)
 
 
 def _state(spec: StreamSpec, info: StreamInfo) -> StreamState:
     return StreamState(spec.name, str(info.created), info.state.last_seq)
 
 
-def _config(spec: StreamSpec) -> StreamConfig:
+def _config(spec: StreamSpec, max_bytes: int) -> StreamConfig:
     return StreamConfig(
         name=spec.name,
         subjects=list(spec.subjects),
         retention=_RETENTION[spec.retention],
         storage=StorageType.FILE,
-        max_bytes=spec.max_bytes,
+        max_bytes=max_bytes,
         max_age=spec.max_age_s,
         discard=DiscardPolicy.NEW if spec.discard_new else DiscardPolicy.OLD,
         duplicate_window=spec.duplicate_window_s,

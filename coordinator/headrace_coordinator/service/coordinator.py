@@ -86,8 +86,20 @@ class RunningCoordinator:
         self._ready = False
 
     async def open(self) -> None:
-        """Start every part. The store must be open and the bus connected."""
-        await self._bus.ensure(self._topology)
+        """Start every part. The store must be open and the bus connected.
+
+        Raises Unavailable when the bus cannot have the streams.
+        """
+        try:
+            await self._bus.ensure(self._topology)
+        except BusError as error:
+            raise Unavailable(
+                "the streams cannot be made",
+                where="NATS",
+                found=str(error),
+                expected="JetStream with room for them",
+                fix="Enable JetStream, or give it more storage (max_file_store, the account's limits).",
+            ) from error
         await self._shards.acquire()
         await self._registry.load()  # what a predecessor deployed while we waited counts too
         definitions = [entry.definition for entry in self._registry.current()]
