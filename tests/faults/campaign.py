@@ -1,13 +1,19 @@
-"""One chaos: everything started, loaded, broken, calmed, stopped; then read and judged."""
+"""Everything started, put under load, tormented, calmed and stopped; then read and judged."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import statistics
 import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
+import nats
+from nats.aio.msg import Msg
 from nats.errors import TimeoutError as NatsTimeout
 from nats.js.api import ConsumerConfig, DeliverPolicy
 
@@ -16,22 +22,24 @@ from headrace.client import Client
 from headrace_coordinator.local.ports import any_free
 from headrace_protocol import codec
 from headrace_protocol.definition import WorkflowDefinition
-from headrace_protocol.messages import LifecycleBatch, LifecycleMessage
-from tests.faults.evidence import Evidence, read_store
+from headrace_protocol.messages import Heartbeat, LifecycleBatch, LifecycleMessage
+from tests.faults.evidence import Evidence, Fleet, Strike, read_store
 from tests.faults.invariants import judge
 from tests.faults.journal import JOURNAL, read_journals
 from tests.faults.load import Load
-from tests.faults.nemesis import Nemesis, Recovery, Site
+from tests.faults.nemesis import Nemesis, Site
 from tests.support.cluster import Cluster
 
 FLOWS = Path(__file__).parent / "flows.py"
 CALM_S = 90.0
 """How long runs may take to end once nothing is broken any more."""
 APPLIED = ("node.succeeded", "node.retrying", "node.failed", "item.retrying")
+RECOVERY_S = 2.0
+"""How long a start of the coordinator may take on a machine that has time for it."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What a chaos is like."""
+    """What the load and the faults are like."""
 
     seed: int
     seconds: float
@@ -50,10 +58,12 @@ class Spread(msgspec.Struct, frozen=True):
     min: float
     median: float
     max: float
+    slow: int
+    """How many took longer than they may."""
 
 
 class Report(msgspec.Struct, kw_only=True):
-    """What a chaos came to."""
+    """What it came to."""
 
     seed: int
     seconds: float
@@ -69,56 +79,133 @@ class Report(msgspec.Struct, kw_only=True):
     applied_s: Spread | None
     """The same starts: from the call to the first outcome applied."""
     recoveries_without_nats: int
+    restarted: dict[str, int]
+    """Processes that ended by themselves, because NATS was down when they started."""
     events_lost_with_the_bus: int
+    load_average: float
     breaches: dict[str, list[str]]
 
 
-async def chaos(directory: Path, plan: Plan) -> tuple[Report, Evidence]:
-    """Do it. The directory keeps the store, the journals and the logs."""
-    journals = directory / "journals"
-    journals.mkdir(parents=True)
-    async with Cluster(directory, environment={JOURNAL: str(journals)}) as cluster:
+class Field:
+    """A cluster under load, and everything that is written down about it."""
+
+    def __init__(self, cluster: Cluster, plan: Plan, client: Client) -> None:
+        self.cluster = cluster
+        self.plan = plan
         # A fixed port: clients find the coordinator again.
-        site = Site(cluster, FLOWS, any_free(), plan.workers, plan.slots)
+        self.site = Site(cluster, FLOWS, any_free(), plan.workers, plan.slots)
+        api = f"http://127.0.0.1:{self.site.port}/api/v1"
+        self.load = Load(plan.seed, client, api, runs_per_s=plan.runs_per_s)
+        self.strikes: list[Strike] = []
+        self.erased: set[tuple[str, str]] = set()
+        self.fleets: list[Fleet] = []
+        self.one_clock = True
+        self.calm_s = 0.0
+
+    async def torment(self, torment: Awaitable[None]) -> None:
+        """Load while it is tormented, until both are over and every run has come to its end."""
+        keeper = asyncio.create_task(self.site.keep())
+        try:
+            await asyncio.gather(self.load.run(self.plan.seconds), torment)
+            began = time.monotonic()
+            await self._calm()
+            self.calm_s = time.monotonic() - began
+        finally:
+            keeper.cancel()
+            await asyncio.gather(keeper, return_exceptions=True)
+
+    async def _calm(self) -> None:
+        """Stop the schedule, and wait for the end of every run; the judge names those that do not end."""
+        api, tick = self.cluster.api, _definitions()["tick"]
+        await self.cluster.put(msgspec.structs.replace(tick, triggers=()))
+        await self.load.finish(CALM_S)
+        ends = time.monotonic() + CALM_S
+        while time.monotonic() < ends:
+            if not (await api.get("/runs", params={"state": "running", "limit": 1})).json()["runs"]:
+                break
+            await asyncio.sleep(0.1)
+        await self.load.look()
+
+    async def evidence(self) -> Evidence:
+        """Stop everything and read what is left."""
+        told = await _told(self.cluster)
+        await self.cluster.stop_all()
+        runs, unconfirmed, letters = await read_store(self.cluster.store)
+        return Evidence(
+            definitions=_definitions(),
+            runs=runs,
+            publications=self.load.publications,
+            effects=read_journals(self.cluster.directory / JOURNALS),
+            seen=self.load.seen,
+            fleets=self.fleets,
+            strikes=self.strikes,
+            told=told,
+            erased=self.erased,
+            workers=self.site.pids,
+            slots=self.plan.slots,
+            unconfirmed=unconfirmed,
+            dead_letters=letters,
+            one_clock=self.one_clock,
+        )
+
+
+JOURNALS = "journals"
+
+
+@asynccontextmanager
+async def field(
+    directory: Path, plan: Plan, prepare: Callable[[Cluster], None] = lambda _: None
+) -> AsyncIterator[Field]:
+    """Everything started and deployed. The directory keeps the store, the journals and the logs."""
+    (directory / JOURNALS).mkdir(parents=True)
+    cluster = Cluster(directory, environment={JOURNAL: str(directory / JOURNALS)})
+    prepare(cluster)
+    async with cluster, Client(cluster.nats.url, timeout_s=4.0) as client:
+        made = Field(cluster, plan, client)
         await cluster.stop_coordinator()
-        await site.restart_coordinator()
-        site.start_workers()
+        await made.site.restart_coordinator()
+        made.site.start_workers()
         await cluster.deploy(FLOWS)
-        async with Client(cluster.nats.url, timeout_s=4.0) as client:
-            work = Load(plan.seed, client, str(cluster.api.base_url), runs_per_s=plan.runs_per_s)
-            nemesis = Nemesis(
-                plan.seed,
-                site,
-                work.publications,
-                every_s=plan.strike_every_s,
-                longest_s=plan.longest_pause_s,
-            )
-            try:
-                await asyncio.gather(work.run(plan.seconds), nemesis.run(plan.seconds))
-                began = time.monotonic()
-                await _calm(cluster, work)
-                calm_s = time.monotonic() - began
-            finally:
-                await work.close()
-        told = await _told(cluster)
-        await cluster.stop_all()
-    evidence = await _gather(cluster, site, work, nemesis, told, journals)
-    return _report(plan, evidence, site.recoveries, calm_s), evidence
+        try:
+            async with _heartbeats(cluster, made.fleets):
+                yield made
+        finally:
+            await made.load.close()
 
 
-async def _calm(cluster: Cluster, work: Load) -> None:
-    """Stop the schedule, and wait for the end of every run; the judge names those that do not end."""
-    for definition in _definitions().values():
-        if definition.name == "tick":
-            await cluster.put(msgspec.structs.replace(definition, triggers=()))
-    await work.finish(CALM_S)
-    ends = time.monotonic() + CALM_S
-    while time.monotonic() < ends:
-        running = (await cluster.api.get("/runs", params={"state": "running", "limit": 1})).json()["runs"]
-        if not running:
-            break
-        await asyncio.sleep(0.1)
-    await work.look()
+async def chaos(directory: Path, plan: Plan) -> tuple[Report, Evidence]:
+    """Random kills, pauses and wipes under load."""
+    async with field(directory, plan) as made:
+        nemesis = Nemesis(
+            plan.seed,
+            made.site,
+            made.load.publications,
+            every_s=plan.strike_every_s,
+            longest_s=plan.longest_pause_s,
+        )
+        made.strikes, made.erased = nemesis.strikes, nemesis.erased
+        await made.torment(nemesis.run(plan.seconds))
+        evidence = await made.evidence()
+        return report(made, evidence), evidence
+
+
+@asynccontextmanager
+async def _heartbeats(cluster: Cluster, fleets: list[Fleet]) -> AsyncIterator[None]:
+    """What workers say of themselves."""
+
+    async def receive(message: Msg) -> None:
+        beat = codec.decode(message.data, Heartbeat, message.headers or {}, where=message.subject)
+        fleets.append(Fleet(beat.worker, beat.slots, len(beat.held)))
+
+    async def silent(_: Exception) -> None:
+        """A server that goes away is no news here."""
+
+    client = await nats.connect(
+        cluster.nats.url, max_reconnect_attempts=-1, reconnect_time_wait=0.2, error_cb=silent
+    )
+    await client.subscribe("hr.default.live.heartbeat", cb=receive)
+    yield
+    await client.close()
 
 
 def _definitions() -> dict[str, WorkflowDefinition]:
@@ -129,9 +216,8 @@ async def _told(cluster: Cluster) -> list[LifecycleBatch]:
     """What the lifecycle stream holds."""
     client = await cluster.connect()
     context = client.jetstream()
-    state = (await context.stream_info("HR_LIFECYCLE_default")).state
+    left = (await context.stream_info("HR_LIFECYCLE_default")).state.messages
     found: list[LifecycleBatch] = []
-    left = state.messages
     config = ConsumerConfig(deliver_policy=DeliverPolicy.ALL)
     subscription = await context.subscribe(
         "hr.default.life.>", ordered_consumer=True, config=config, pending_msgs_limit=-1
@@ -147,70 +233,42 @@ async def _told(cluster: Cluster) -> list[LifecycleBatch]:
     return found
 
 
-async def _gather(
-    cluster: Cluster,
-    site: Site,
-    work: Load,
-    nemesis: Nemesis,
-    told: list[LifecycleBatch],
-    journals: Path,
-) -> Evidence:
-    runs, unconfirmed, letters = await read_store(cluster.store)
-    return Evidence(
-        definitions=_definitions(),
-        runs=runs,
-        publications=work.publications,
-        effects=read_journals(journals),
-        seen=work.seen,
-        fleets=work.fleets,
-        strikes=nemesis.strikes,
-        told=told,
-        erased=nemesis.erased,
-        workers=site.pids,
-        slots=site.slots,
-        unconfirmed=unconfirmed,
-        dead_letters=letters,
-    )
-
-
-def _report(plan: Plan, evidence: Evidence, recoveries: list[Recovery], calm_s: float) -> Report:
+def report(made: Field, evidence: Evidence) -> Report:
+    """Figures and the verdict."""
     applied = sorted(
         event.at_us for run in evidence.runs.values() for event in run.events if event.kind in APPLIED
     )
+    recoveries = made.site.recoveries[1:]
     for recovery in recoveries:
         first = next((at_us for at_us in applied if at_us > recovery.began_us), None)
         recovery.applied_s = None if first is None else (first - recovery.began_us) / 1e6
-    counted = [recovery for recovery in recoveries[1:] if recovery.undisturbed]
-    outcomes = [record.state for run in evidence.runs.values() for record in run.attempts]
+    counted = [recovery for recovery in recoveries if recovery.undisturbed]
     return Report(
-        seed=plan.seed,
-        seconds=plan.seconds,
-        calm_s=round(calm_s, 2),
+        seed=made.plan.seed,
+        seconds=made.plan.seconds,
+        calm_s=round(made.calm_s, 2),
         runs=_counts(str(run.head.state) for run in evidence.runs.values()),
         accepted=_counts(p.way for p in evidence.publications if p.accepted_at_us is not None),
         executions=len(evidence.begun),
-        outcomes=_counts(outcomes),
+        outcomes=_counts(record.state for run in evidence.runs.values() for record in run.attempts),
         strikes=_counts(f"{strike.kind} {strike.target}" for strike in evidence.strikes),
         recoveries_s=_spread([recovery.ready_s for recovery in counted]),
         applied_s=_spread([r.applied_s for r in counted if r.applied_s is not None]),
-        recoveries_without_nats=len(recoveries) - 1 - len(counted),
+        recoveries_without_nats=len(recoveries) - len(counted),
+        restarted=_counts(made.site.ended),
         events_lost_with_the_bus=len(evidence.erased),
+        load_average=round(os.getloadavg()[1], 1),
         breaches=judge(evidence),
     )
 
 
-def _counts(names: object) -> dict[str, int]:
-    from collections import Counter
-
-    return dict(sorted(Counter(names).items()))  # type: ignore[call-overload]
+def _counts(names: Iterable[str]) -> dict[str, int]:
+    return dict(sorted(Counter(names).items()))
 
 
 def _spread(figures: list[float]) -> Spread | None:
     if not figures:
         return None
-    return Spread(
-        len(figures),
-        round(min(figures), 2),
-        round(statistics.median(figures), 2),
-        round(max(figures), 2),
-    )
+    low, middle, high = min(figures), statistics.median(figures), max(figures)
+    slow = sum(figure > RECOVERY_S for figure in figures)
+    return Spread(len(figures), round(low, 2), round(middle, 2), round(high, 2), slow)

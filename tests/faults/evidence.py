@@ -44,7 +44,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Fleet(msgspec.Struct, frozen=True):
-    """A worker as the API showed it at some moment."""
+    """A worker as a heartbeat of its own showed it."""
 
     worker: str
     slots: int
@@ -107,6 +107,8 @@ class Evidence(msgspec.Struct, kw_only=True, dict=True):
     unconfirmed: int = 0
     """Outbox batches that are left."""
     dead_letters: list[DeadLetter] = []
+    one_clock: bool = True
+    """Whether the coordinator's times and the workers' may be compared."""
 
     @cached_property
     def begun(self) -> list[Effect]:

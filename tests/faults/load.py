@@ -12,7 +12,7 @@ import msgspec
 
 from headrace.client import Client
 from headrace_protocol.errors import HeadraceError
-from tests.faults.evidence import Fleet, Publication, Seen
+from tests.faults.evidence import Publication, Seen
 
 MIX = {
     "chain": 18,
@@ -52,7 +52,6 @@ class Load:
         self._wanted = True
         self.publications: list[Publication] = []
         self.seen: list[Seen] = []
-        self.fleets: list[Fleet] = []
         self._ended: set[str] = set()
 
     async def run(self, seconds: float) -> None:
@@ -170,7 +169,7 @@ class Load:
                 continue
 
     async def look(self) -> None:
-        """Write down what the API shows of the newest runs, of some older ones, and of the workers."""
+        """Write down what the API shows of the newest runs, and of some older ones."""
         page = (await self._http.get("/runs", params={"limit": 200})).raise_for_status().json()
         shown = {run["run_id"]: run for run in page["runs"]}
         older = sorted(self._ended - shown.keys())
@@ -182,5 +181,3 @@ class Load:
             self.seen.append(Seen(run_id=run_id, state=state, finished_at_us=finished_at_us, waits=waits))
             if state != "running":
                 self._ended.add(run_id)
-        workers = (await self._http.get("/workers")).raise_for_status().json()["workers"]
-        self.fleets += [Fleet(worker["worker"], worker["slots"], len(worker["held"])) for worker in workers]

@@ -18,6 +18,7 @@ from tests.faults.evidence import Publication, Strike, stored_events
 from tests.support.cluster import ACK_WAIT_S, Cluster
 
 AGAIN_S = 0.1
+KEEP_S = 0.25
 FAULTS = {
     "kill worker": 20,
     "pause worker": 16,
@@ -57,7 +58,25 @@ class Site:
         self.recoveries: list[Recovery] = []
         self.locks = {"nats": asyncio.Lock(), "coordinator": asyncio.Lock()}
         self.locks |= {f"worker {place}": asyncio.Lock() for place in self.places}
+        self.ended: list[str] = []
+        """Processes that were found dead though nobody had killed them."""
         self._nats_faults = 0
+
+    async def keep(self) -> None:
+        """Start again what ends by itself, as a supervisor does: a worker whose NATS is down when it starts."""
+        while True:
+            await asyncio.sleep(KEEP_S)
+            for place in self.places:
+                name = f"worker {place}"
+                if not self.locks[name].locked() and self.cluster.workers[place].poll() is not None:
+                    self.ended.append(name)
+                    self._start_worker(place)
+            if self.locks["coordinator"].locked() or self.cluster.coordinator is None:
+                continue
+            if self.cluster.coordinator.poll() is not None:
+                self.ended.append("coordinator")
+                async with self.locks["coordinator"]:
+                    await self.restart_coordinator()
 
     def start_workers(self) -> None:
         for place in self.places:
