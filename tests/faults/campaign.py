@@ -186,7 +186,10 @@ async def chaos(directory: Path, plan: Plan) -> tuple[Report, Evidence]:
         made.strikes, made.erased = nemesis.strikes, nemesis.erased
         await made.torment(nemesis.run(plan.seconds))
         evidence = await made.evidence()
-        return report(made, evidence), evidence
+        told = report(made, evidence)
+        faults = {"strikes": made.strikes, "recoveries": made.site.recoveries}
+        (directory / "faults.json").write_bytes(msgspec.json.format(msgspec.json.encode(faults)))
+        return told, evidence
 
 
 @asynccontextmanager
