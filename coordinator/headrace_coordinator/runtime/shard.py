@@ -101,6 +101,8 @@ class Shard:
         self._last_turn_at = 0.0
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self.trouble: Unavailable | None = None
+        """What the store said the last time, while it cannot be written or read."""
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._loop(), name=f"shard {self.fence.shard}")
@@ -111,9 +113,15 @@ class Shard:
         self._wake.set()
 
     async def ask(self, envelope: Envelope) -> list[CommandReply]:
-        """Hand over inputs and wait until they are committed. Raises Unavailable when the shard stops first."""
+        """Hand over inputs and wait until they are committed.
+
+        Raises Unavailable when the shard stops first, and at once while the store is in trouble: who waits for an
+        answer had better hear why there is none.
+        """
         if self._task is None or self._task.done():
             raise _stopped(self.fence.shard)
+        if self.trouble is not None:
+            raise self.trouble.with_traceback(None)
         envelope.reply = asyncio.get_running_loop().create_future()
         self.put(envelope)
         return await envelope.reply
@@ -252,6 +260,7 @@ class Shard:
             await self._single_out(envelopes, error)
             return
         log.error("the store cannot be used: %s", error)
+        self.trouble = error
         self._inbox.extendleft(reversed(envelopes))
         if self._stopping.is_set():
             raise FenceLost from error
@@ -312,6 +321,9 @@ class Shard:
         if committed.cancelled() or committed.exception() is not None:
             self._outbox.give_back(turn.transaction.outbox_confirmed)
             return
+        if self.trouble is not None:
+            log.warning("the store can be used again")
+            self.trouble = None
         metrics.commit_duration.record(asyncio.get_running_loop().time() - began)
         if batch is not None:
             self._outbox.publish(batch)

@@ -246,15 +246,16 @@ class RunningCoordinator:
     def readiness(self) -> ReadinessView:
         owned = self._shards.owned()
         connected = self._bus.connected
+        trouble = self._shards.trouble
         reason = "" if connected else "no connection to NATS"
         if not self._ready:
             reason = reason or "starting or stopping"
         return ReadinessView(
-            ready=self._ready and connected and bool(owned),
-            store=True,
+            ready=self._ready and connected and bool(owned) and trouble is None,
+            store=trouble is None,
             bus=connected,
             shards=owned,
-            reason=reason,
+            reason=reason if trouble is None else str(trouble),
         )
 
     def workers(self) -> tuple[WorkerView, ...]:

@@ -75,6 +75,11 @@ class ShardSet:
     def owned(self) -> tuple[int, ...]:
         return tuple(self._owned)
 
+    @property
+    def trouble(self) -> Unavailable | None:
+        """What keeps the store from being used."""
+        return next((owned.shard.trouble for owned in self._owned.values() if owned.shard.trouble), None)
+
     def actors(self, shard: int) -> Actors:
         """Raises Unavailable when the shard is not ours."""
         return self._get(shard).actors

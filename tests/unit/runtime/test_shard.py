@@ -122,6 +122,25 @@ async def test_nothing_happens_before_the_commit(setting: Setting) -> None:
     assert await setting.store.run("r") is not None
 
 
+async def test_who_asks_while_the_store_is_in_trouble_hears_of_it_at_once(setting: Setting) -> None:
+    full = True
+
+    def refuse(transaction: Transaction) -> None:
+        if full:
+            raise Unavailable("the disk is full")
+
+    setting.store.refuse = refuse
+    first = asyncio.create_task(setting.shard.ask(start("first")))
+    while setting.shard.trouble is None:
+        await ticks()
+    with pytest.raises(Unavailable, match="the disk is full"):
+        await setting.shard.ask(start("second"))
+    full = False
+    await first
+    assert setting.shard.trouble is None
+    await setting.shard.ask(start("second"))
+
+
 @pytest.mark.parametrize("error", [OverflowError("too large an integer"), Conflict("a key is taken")])
 async def test_one_run_that_cannot_be_written_does_not_take_the_others_with_it(
     setting: Setting, error: Exception
