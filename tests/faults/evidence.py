@@ -3,7 +3,9 @@ API had answered, what publishers were promised, and the journals of effects."""
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 
@@ -152,7 +154,5 @@ async def _kept(store: Reader, head: RunHead) -> Kept:
 
 def stored_events(path: Path) -> set[tuple[str, str]]:
     """(source, id) of the events that the store has, read beside a coordinator that lives."""
-    import sqlite3
-
-    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
         return set(connection.execute("SELECT source, event_id FROM events"))
