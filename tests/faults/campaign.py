@@ -92,9 +92,8 @@ class Field:
     def __init__(self, cluster: Cluster, plan: Plan, client: Client) -> None:
         self.cluster = cluster
         self.plan = plan
-        # A fixed port: clients find the coordinator again.
-        self.site = Site(cluster, FLOWS, any_free(), plan.workers, plan.slots)
-        api = f"http://127.0.0.1:{self.site.port}/api/v1"
+        self.site = Site(cluster, FLOWS, plan.workers, plan.slots)
+        api = f"http://127.0.0.1:{cluster.port}/api/v1"
         self.load = Load(plan.seed, client, api, runs_per_s=plan.runs_per_s)
         self.strikes: list[Strike] = []
         self.erased: set[tuple[str, str]] = set()
@@ -159,11 +158,10 @@ async def field(
     """Everything started and deployed. The directory keeps the store, the journals and the logs."""
     (directory / JOURNALS).mkdir(parents=True)
     cluster = Cluster(directory, environment={JOURNAL: str(directory / JOURNALS)})
+    cluster.port = any_free()
     prepare(cluster)
     async with cluster, Client(cluster.nats.url, timeout_s=4.0) as client:
         made = Field(cluster, plan, client)
-        await cluster.stop_coordinator()
-        await made.site.restart_coordinator()
         made.site.start_workers()
         await cluster.deploy(FLOWS)
         try:
@@ -241,7 +239,7 @@ def report(made: Field, evidence: Evidence) -> Report:
     applied = sorted(
         event.at_us for run in evidence.runs.values() for event in run.events if event.kind in APPLIED
     )
-    recoveries = made.site.recoveries[1:]
+    recoveries = made.site.recoveries
     for recovery in recoveries:
         first = next((at_us for at_us in applied if at_us > recovery.began_us), None)
         recovery.applied_s = None if first is None else (first - recovery.began_us) / 1e6

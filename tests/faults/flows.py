@@ -166,6 +166,18 @@ def failing(number: int) -> str:
     return then.options(id="behind")(never(first(number)))
 
 
+@task
+def measure(number: int, pad: str) -> str:
+    with execution() as token:
+        return f"{token} {number + len(pad)}"
+
+
+@workflow
+def padded(number: int, pad: str) -> str:
+    """A task message as large as they come."""
+    return measure(number, pad)
+
+
 @workflow(triggers=[every("1s")])
 def tick() -> str:
     return first(1)

@@ -73,13 +73,16 @@ class Load:
             await asyncio.wait(self._tasks)
 
     async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._http.aclose()
 
     def _spawn(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(lambda done: done.result())
+        task.add_done_callback(_surface)
 
     async def _ask(self) -> None:
         number = len(self.publications)
@@ -181,3 +184,9 @@ class Load:
             self.seen.append(Seen(run_id=run_id, state=state, finished_at_us=finished_at_us, waits=waits))
             if state != "running":
                 self._ended.add(run_id)
+
+
+def _surface(task: asyncio.Future[None]) -> None:
+    """A publisher that fails in a way that nobody expected is a failure of the test."""
+    if not task.cancelled():
+        task.result()

@@ -48,11 +48,10 @@ class Recovery(msgspec.Struct, kw_only=True):
 class Site:
     """The processes, each with a lock: one fault at a time for each, any number side by side."""
 
-    def __init__(self, cluster: Cluster, target: Path, port: int, workers: int, slots: int) -> None:
+    def __init__(self, cluster: Cluster, target: Path, workers: int, slots: int) -> None:
         self.cluster = cluster
         self.target = target
         self.slots = slots
-        self.port = port
         self.places = list(range(workers))
         self.pids: set[int] = set()
         self.recoveries: list[Recovery] = []
@@ -111,7 +110,7 @@ class Site:
         while True:
             began, began_us = time.monotonic(), time.time_ns() // 1_000
             starts += 1
-            if await self.cluster.launch_coordinator(port=self.port):
+            if await self.cluster.launch_coordinator():
                 break
             await asyncio.sleep(AGAIN_S)
         self.recoveries.append(

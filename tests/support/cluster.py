@@ -39,6 +39,9 @@ class Cluster:
         self.coordinator: subprocess.Popen[bytes] | None = None
         self.store = f"sqlite:///{directory}/headrace.db"
         self.results = ""
+        self.port = 0
+        """Of the API; a fixed one lets clients find a coordinator again that was restarted."""
+        self.coordinator_environment: dict[str, str] = {}
         self._environment = environment or {}
         self._http: httpx.AsyncClient | None = None
 
@@ -69,11 +72,17 @@ class Cluster:
         return self._http
 
     def _spawn(
-        self, script: str, settings: dict[str, Any], log: str, **options: Any
+        self, script: str, settings: dict[str, Any], log: str, environment: dict[str, str], **options: Any
     ) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", f"tests.support.{script}", json.dumps(settings)]
         paths = os.pathsep.join(str(ROOT / name) for name in (".", "protocol", "worker", "coordinator"))
-        environment = {**os.environ, "PYTHONPATH": paths, "PYTHONUNBUFFERED": "1", **self._environment}
+        environment = {
+            **os.environ,
+            "PYTHONPATH": paths,
+            "PYTHONUNBUFFERED": "1",
+            **self._environment,
+            **environment,
+        }
         with (self.directory / log).open("ab") as out:
             return subprocess.Popen(command, stderr=out, env=environment, cwd=self.directory, **options)
 
@@ -89,13 +98,19 @@ class Cluster:
         settings = {
             "nats": {"url": self.nats.url},
             "store": self.store,
-            "port": 0,
+            "port": self.port,
             "results": self.results,
             "ack_wait_s": ACK_WAIT_S,
             "sweep_s": 2.0,
             **settings,
         }
-        self.coordinator = self._spawn("run_coordinator", settings, "coordinator.log", stdout=subprocess.PIPE)
+        self.coordinator = self._spawn(
+            "run_coordinator",
+            settings,
+            "coordinator.log",
+            self.coordinator_environment,
+            stdout=subprocess.PIPE,
+        )
         assert self.coordinator.stdout is not None
         line = await asyncio.to_thread(self.coordinator.stdout.readline)
         self.coordinator.stdout.close()
@@ -116,7 +131,7 @@ class Cluster:
             "results": self.results,
             **settings,
         }
-        worker = self._spawn("run_worker", settings, f"worker-{len(self.workers)}.log")
+        worker = self._spawn("run_worker", settings, f"worker-{len(self.workers)}.log", {})
         self.workers.append(worker)
         return worker
 
@@ -169,6 +184,17 @@ class Cluster:
     async def run(self, run_id: str) -> dict[str, Any]:
         answer = await self.api.get(f"/runs/{run_id}")
         return dict(answer.json()) if answer.is_success else {"state": "unknown", "text": answer.text}
+
+    async def runs(self) -> list[dict[str, Any]]:
+        """Every run, the newest first."""
+        found: list[dict[str, Any]] = []
+        cursor: dict[str, str] = {}
+        while True:
+            page = (await self.api.get("/runs", params={"limit": 500, **cursor})).json()
+            found += page["runs"]
+            if not page["next"]:
+                return found
+            cursor = {"cursor": page["next"]}
 
     async def finished(self, run_id: str, within_s: float = 30.0) -> dict[str, Any]:
         """The run, once it is finished."""
