@@ -12,6 +12,8 @@ import logging
 from collections.abc import Iterable
 from typing import Protocol
 
+import msgspec
+
 from headrace_coordinator.engine.trigger import by_schedule
 from headrace_coordinator.runtime.clock import Clock
 from headrace_coordinator.runtime.envelope import Envelope
@@ -89,6 +91,7 @@ class ScheduleRunner:
         self._schedules: dict[tuple[str, str], Schedule] = {}
         self._states: dict[tuple[str, str], ScheduleState] = {}
         self._wake = asyncio.Event()
+        self._looked_at_us = 0
         self.changing = asyncio.Lock()
         """Held while a deploy changes schedules, or one fires: neither sees half of the other."""
         self._task: asyncio.Task[None] | None = None
@@ -96,6 +99,7 @@ class ScheduleRunner:
     async def start(self, definitions: Iterable[WorkflowDefinition]) -> None:
         for state in await self._store.schedules():
             self._states[state.workflow, state.trigger] = state
+            self._looked_at_us = max(self._looked_at_us, state.last_fire_us or 0)
         for definition in definitions:
             self.deployed(definition)
         self._task = asyncio.create_task(self._run(), name="schedules")
@@ -142,6 +146,9 @@ class ScheduleRunner:
         while True:
             await self._sleep()
             now_us = self._clock.now_us()
+            if now_us < self._looked_at_us:
+                self._clock_went_back(now_us)
+            self._looked_at_us = now_us
             for key in [key for key in self._schedules if self._states[key].next_fire_us <= now_us]:
                 try:
                     async with self.changing:
@@ -149,6 +156,14 @@ class ScheduleRunner:
                 except HeadraceError as error:
                     log.error("the schedule %s/%s cannot fire: %s", *key, error)
                     await self._clock.sleep(RETRY_S)
+
+    def _clock_went_back(self, now_us: int) -> None:
+        """Fire times that come again are taken up again: waiting until the clock is where it was may be waiting for
+        years. Runs are named after their fire time, so those that were started are not started twice (I2)."""
+        for key, schedule in self._schedules.items():
+            state = self._states[key]
+            next_us = min(state.next_fire_us, next_fire_us(schedule, now_us))
+            self._states[key] = msgspec.structs.replace(state, next_fire_us=next_us)
 
     async def _sleep(self) -> None:
         now_us = self._clock.now_us()
