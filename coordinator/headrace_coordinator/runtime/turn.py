@@ -140,7 +140,8 @@ class Turn:
                     self.finished.append(run_id)
                     metrics.runs_finished.add(1, state, run.head.workflow)
                     self.count(TallyKind.RUN, run.head.workflow, state)
-                    metrics.run_duration.record((self.now_us - run.head.created_at_us) / 1e6)
+                    # The clock may have been set back meanwhile.
+                    metrics.run_duration.record(max(0, self.now_us - run.head.created_at_us) / 1e6)
 
     def count(self, kind: TallyKind, name: str, state: str) -> None:
         """Add to the tallies of the minute."""
