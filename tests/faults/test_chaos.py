@@ -1,0 +1,26 @@
+"""A short chaos: random kills, pauses and wipes of every process under load. `just chaos` is the long one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults.campaign import Plan, chaos
+
+SEED = 3
+"""Kills and pauses every process, and wipes the bus, within the time it has."""
+
+
+@pytest.mark.timeout(150)
+async def test_a_short_chaos(tmp_path: Path) -> None:
+    report, evidence = await chaos(
+        tmp_path, Plan(seed=SEED, seconds=9, strike_every_s=0.6, longest_pause_s=4)
+    )
+    assert report.breaches == {}, f"python -m tests.faults --seconds 60 --seed {SEED}\n{report.breaches}"
+    assert all(asked.accepted_at_us for asked in evidence.publications)
+    struck = {strike.target.partition(" ")[0].strip(",") for strike in evidence.strikes}
+    assert struck >= {"worker", "coordinator", "nats"}
+    assert {strike.kind for strike in evidence.strikes} == {"kill", "pause", "wipe"}
+    assert set(report.runs) >= {"succeeded", "failed"}
+    assert report.executions > len(evidence.runs)
