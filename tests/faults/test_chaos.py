@@ -12,6 +12,8 @@ SEED = 3
 """Kills and pauses every process, and wipes the bus, within the time it has."""
 
 
+# nats-py leaves the stream of a connection open that broke while it was being made again.
+@pytest.mark.filterwarnings("ignore:.*StreamWriter:pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.timeout(150)
 async def test_a_short_chaos(tmp_path: Path) -> None:
     report, evidence = await chaos(
