@@ -76,6 +76,8 @@ class Report(msgspec.Struct, kw_only=True):
     strikes: dict[str, int]
     recoveries_s: Spread | None
     """Starts of the coordinator with NATS up: from the call to ready."""
+    queued_s: Spread | None
+    """How much of that it waited for a processor, which is this machine's business."""
     applied_s: Spread | None
     """The same starts: from the call to the first outcome applied."""
     recoveries_without_nats: int
@@ -240,9 +242,11 @@ def report(made: Field, evidence: Evidence) -> Report:
         event.at_us for run in evidence.runs.values() for event in run.events if event.kind in APPLIED
     )
     recoveries = made.site.recoveries
+    struck = [strike.began_us for strike in made.strikes if not strike.target.startswith("worker")]
     for recovery in recoveries:
         first = next((at_us for at_us in applied if at_us > recovery.began_us), None)
-        recovery.applied_s = None if first is None else (first - recovery.began_us) / 1e6
+        if first is not None and not any(recovery.began_us < at_us < first for at_us in struck):
+            recovery.applied_s = (first - recovery.began_us) / 1e6
     counted = [recovery for recovery in recoveries if recovery.undisturbed]
     return Report(
         seed=made.plan.seed,
@@ -254,6 +258,7 @@ def report(made: Field, evidence: Evidence) -> Report:
         outcomes=_counts(record.state for run in evidence.runs.values() for record in run.attempts),
         strikes=_counts(f"{strike.kind} {strike.target}" for strike in evidence.strikes),
         recoveries_s=_spread([recovery.ready_s for recovery in counted]),
+        queued_s=_spread([recovery.queued_s for recovery in counted]),
         applied_s=_spread([r.applied_s for r in counted if r.applied_s is not None]),
         recoveries_without_nats=len(recoveries) - len(counted),
         restarted=_counts(made.site.ended),

@@ -41,8 +41,10 @@ class Recovery(msgspec.Struct, kw_only=True):
     """More than one when NATS was down for the first."""
     undisturbed: bool
     """Whether NATS was up all the time, and the machine had only this to start."""
+    queued_s: float = 0.0
+    """How much of it the process was ready to run and had no processor (Linux: `schedstat`)."""
     applied_s: float | None = None
-    """Until the first outcome was applied."""
+    """Until the first outcome was applied; None when another fault came in between."""
 
 
 class Site:
@@ -117,10 +119,22 @@ class Site:
             Recovery(
                 began_us=began_us,
                 ready_s=time.monotonic() - began,
+                queued_s=_queued_s(self.cluster),
                 starts=starts,
                 undisturbed=faults == self._nats_faults and faults % 2 == 0,
             )
         )
+
+
+def _queued_s(cluster: Cluster) -> float:
+    """How long the coordinator's main thread has waited for a processor."""
+    if cluster.coordinator is None:
+        return 0.0
+    try:
+        fields = Path(f"/proc/{cluster.coordinator.pid}/schedstat").read_text().split()
+    except OSError:
+        return 0.0
+    return int(fields[1]) / 1e9
 
 
 class Nemesis:
