@@ -34,6 +34,10 @@ mutants *args:
 sim *args="1000":
     uv run python -m tests.simulation {{ args }}
 
+# real processes killed, paused and wiped at random for so many seconds; every invariant is checked afterwards
+chaos seconds="300" *args:
+    uv run python -m tests.faults --seconds {{ seconds }} {{ args }}
+
 # the main job on real data, end to end
 demo *args:
     uv run headrace demo {{ args }}

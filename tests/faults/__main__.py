@@ -15,6 +15,8 @@ import msgspec
 from tests.faults.campaign import Plan, Report, chaos
 
 SHOWN = 10
+LONGEST_PAUSE_S = 12.0
+"""Longer than a coordinator's lease on its shards."""
 
 
 def _print(report: Report, directory: Path, plan: Plan) -> None:
@@ -41,7 +43,13 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="keep store, journals and logs")
     options = parser.parse_args()
     seed = random.randrange(1_000_000) if options.seed is None else options.seed
-    plan = Plan(seed=seed, seconds=options.seconds, runs_per_s=options.rate, strike_every_s=options.every)
+    plan = Plan(
+        seed=seed,
+        seconds=options.seconds,
+        runs_per_s=options.rate,
+        strike_every_s=options.every,
+        longest_pause_s=LONGEST_PAUSE_S,
+    )
     directory = Path(tempfile.mkdtemp(prefix="headrace-chaos-"))
     print(f"seed {seed}, {plan.seconds:g} s, in {directory}", file=sys.stderr)
     report, _ = asyncio.run(chaos(directory, plan))

@@ -145,10 +145,12 @@ class Outbox:
         """Have what waits for too long published again."""
         loop = asyncio.get_running_loop()
         self._late = None
-        for entry in self._open.values():
-            if entry.left and loop.time() - entry.sent_at >= ACK_TIMEOUT_S:
-                for future in entry.futures:
-                    future.cancel()
+        late = [e for e in self._open.values() if e.left and loop.time() - e.sent_at >= ACK_TIMEOUT_S]
+        if late:
+            log.warning("NATS has not confirmed %d batches: they are published again", len(late))
+        for entry in late:
+            for future in entry.futures:
+                future.cancel()
         if self._open:
             self._late = loop.call_later(ACK_TIMEOUT_S, self._give_up_late)
 
