@@ -119,9 +119,13 @@ def main() -> None:
 
 
 def _read(reader: BinaryIO, received: SimpleQueue[ToChild]) -> None:
-    while len(head := reader.read(LENGTH_BYTES)) == LENGTH_BYTES:
-        received.put(to_child.decode(reader.read(int.from_bytes(head, "big"))))
-    os._exit(0)  # the worker is gone, and nobody waits for what still runs
+    try:
+        while len(head := reader.read(LENGTH_BYTES)) == LENGTH_BYTES:
+            received.put(to_child.decode(reader.read(int.from_bytes(head, "big"))))
+    except OSError:
+        pass  # a worker that was killed before it had read all that we sent: no end, but a reset
+    finally:
+        os._exit(0)  # the worker is gone, and nobody waits for what still runs
 
 
 def _import(prepare: Prepare) -> dict[str, TaskCodec]:
