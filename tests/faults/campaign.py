@@ -7,8 +7,8 @@ import os
 import statistics
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -34,6 +34,7 @@ FLOWS = Path(__file__).parent / "flows.py"
 CALM_S = 90.0
 """How long runs may take to end once nothing is broken any more."""
 APPLIED = ("node.succeeded", "node.retrying", "node.failed", "item.retrying")
+LEFT_OVER_S = 3.0
 RECOVERY_S = 2.0
 """How long a start of the coordinator may take on a machine that has time for it."""
 
@@ -86,6 +87,7 @@ class Report(msgspec.Struct, kw_only=True):
     events_lost_with_the_bus: int
     load_average: float
     breaches: dict[str, list[str]]
+    """What breaks each invariant, and processes that are left over."""
 
 
 class Field:
@@ -102,6 +104,8 @@ class Field:
         self.fleets: list[Fleet] = []
         self.one_clock = True
         self.calm_s = 0.0
+        self.left_over: list[str] = []
+        """Processes that outlived their worker."""
 
     async def torment(self, torment: Awaitable[None]) -> None:
         """Load while it is tormented, until both are over and every run has come to its end."""
@@ -131,6 +135,7 @@ class Field:
         """Stop everything and read what is left."""
         told = await _told(self.cluster)
         await self.cluster.stop_all()
+        self.left_over = await _left_over(str(self.cluster.directory / JOURNALS))
         runs, unconfirmed, letters = await read_store(self.cluster.store)
         return Evidence(
             definitions=_definitions(),
@@ -211,6 +216,23 @@ async def _heartbeats(cluster: Cluster, fleets: list[Fleet]) -> AsyncIterator[No
     await client.close()
 
 
+async def _left_over(mark: str) -> list[str]:
+    """Processes with this in their environment that do not end; they were started by a worker that has ended."""
+    ends = time.monotonic() + LEFT_OVER_S
+    while found := list(_marked(mark.encode())):
+        if time.monotonic() > ends:
+            break
+        await asyncio.sleep(0.05)
+    return found
+
+
+def _marked(mark: bytes) -> Iterator[str]:
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if mark in (process / "environ").read_bytes():
+                yield f"{process.name} {(process / 'cmdline').read_text().replace(chr(0), ' ')}"
+
+
 def _definitions() -> dict[str, WorkflowDefinition]:
     return {flow.definition.name: flow.definition for flow in load(str(FLOWS)).workflows.values()}
 
@@ -264,7 +286,7 @@ def report(made: Field, evidence: Evidence) -> Report:
         restarted=_counts(made.site.ended),
         events_lost_with_the_bus=len(evidence.erased),
         load_average=round(os.getloadavg()[1], 1),
-        breaches=judge(evidence),
+        breaches=judge(evidence) | ({"left over": made.left_over} if made.left_over else {}),
     )
 
 
