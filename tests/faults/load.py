@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 
 import httpx
 import msgspec
@@ -50,6 +50,8 @@ class Load:
         self._prefix = f"{seed}-{time.time_ns():x}"
         self._tasks: set[asyncio.Task[None]] = set()
         self._wanted = True
+        self._failures: list[BaseException] = []
+        """Of publishers, in ways that nobody expects."""
         self.publications: list[Publication] = []
         self.seen: list[Seen] = []
         self._ended: set[str] = set()
@@ -71,6 +73,8 @@ class Load:
         self._wanted = False
         if self._tasks:
             await asyncio.wait(self._tasks)
+        if self._failures:
+            raise self._failures[0]
 
     async def close(self) -> None:
         for task in self._tasks:
@@ -78,11 +82,15 @@ class Load:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._http.aclose()
 
-    def _spawn(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(work)
+    def _over(self, task: asyncio.Future[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (failure := task.exception()) is not None:
+            self._failures.append(failure)
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(_surface)
+        task.add_done_callback(self._over)
 
     async def _ask(self) -> None:
         number = len(self.publications)
@@ -184,9 +192,3 @@ class Load:
             self.seen.append(Seen(run_id=run_id, state=state, finished_at_us=finished_at_us, waits=waits))
             if state != "running":
                 self._ended.add(run_id)
-
-
-def _surface(task: asyncio.Future[None]) -> None:
-    """A publisher that fails in a way that nobody expected is a failure of the test."""
-    if not task.cancelled():
-        task.result()
