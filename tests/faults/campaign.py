@@ -77,8 +77,8 @@ class Report(msgspec.Struct, kw_only=True):
     strikes: dict[str, int]
     recoveries_s: Spread | None
     """Starts of the coordinator with NATS up: from the call to ready."""
-    queued_s: Spread | None
-    """How much of that it waited for a processor, which is this machine's business."""
+    own_s: Spread | None
+    """The same without the time that the process was ready to run and this machine had no processor for it."""
     applied_s: Spread | None
     """The same starts: from the call to the first outcome applied."""
     recoveries_without_nats: int
@@ -280,7 +280,7 @@ def report(made: Field, evidence: Evidence) -> Report:
         outcomes=_counts(record.state for run in evidence.runs.values() for record in run.attempts),
         strikes=_counts(f"{strike.kind} {strike.target}" for strike in evidence.strikes),
         recoveries_s=_spread([recovery.ready_s for recovery in counted]),
-        queued_s=_spread([recovery.queued_s for recovery in counted]),
+        own_s=_spread([recovery.ready_s - recovery.queued_s for recovery in counted]),
         applied_s=_spread([r.applied_s for r in counted if r.applied_s is not None]),
         recoveries_without_nats=len(recoveries) - len(counted),
         restarted=_counts(made.site.ended),
