@@ -23,6 +23,7 @@ from tests.support.cluster import Cluster, eventually
 NATS_PY = pytest.mark.filterwarnings("ignore:.*StreamWriter:pytest.PytestUnraisableExceptionWarning")
 pytestmark = [pytest.mark.timeout(120), NATS_PY]
 
+FLOWS = Path(__file__).parent / "flows.py"
 BLOCK = b"x" * 4096
 LARGE = "x" * 60_000
 """Under the limit for what travels inside messages."""
@@ -108,6 +109,23 @@ async def test_the_store_on_a_full_disk(tmp_path: Path, disk: Callable[[int], Pa
         assert made.site.ended == []
 
 
+async def test_a_coordinator_that_starts_on_a_full_disk(tmp_path: Path, disk: Callable[[int], Path]) -> None:
+    """It ends and says why; started again when there is room, it has everything."""
+    cluster = Cluster(tmp_path)
+    small = disk(24)
+    cluster.store = f"sqlite:///{small}/headrace.db"
+    async with cluster:
+        await cluster.deploy(FLOWS)
+        run_ids = {await cluster.start_run("chain", number=number) for number in range(5)}
+        cluster.kill_coordinator()
+        filler = fill(small)
+        assert not await cluster.launch_coordinator()
+        assert "SQLITE_FULL" in cluster.coordinator_log()
+        filler.unlink()
+        await cluster.start_coordinator()
+        assert run_ids <= {run["run_id"] for run in await cluster.runs()}
+
+
 async def test_jetstream_on_a_full_disk(tmp_path: Path, disk: Callable[[int], Path]) -> None:
     """Publishers hear of it, and the store goes on accepting. A nats-server whose disk was full refuses until it is
     started again (its streams keep the error), which a supervisor does."""
@@ -148,9 +166,6 @@ async def _small_streams(tmp_path: Path, small: Path) -> AsyncIterator[Cluster]:
     async with cluster:
         await cluster.deploy(FLOWS)
         yield cluster
-
-
-FLOWS = Path(__file__).parent / "flows.py"
 
 
 async def test_streams_that_are_full(tmp_path: Path, disk: Callable[[int], Path]) -> None:
