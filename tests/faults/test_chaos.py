@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults.campaign import Plan, chaos
 
-SEED = 3
+SEED = 26
 """Kills and pauses every process, and wipes the bus, within the time it has."""
 
 
@@ -17,7 +17,7 @@ SEED = 3
 @pytest.mark.timeout(150)
 async def test_a_short_chaos(tmp_path: Path) -> None:
     report, evidence = await chaos(
-        tmp_path, Plan(seed=SEED, seconds=9, strike_every_s=0.6, longest_pause_s=4)
+        tmp_path, Plan(seed=SEED, seconds=6, strike_every_s=0.6, longest_pause_s=4)
     )
     assert report.breaches == {}, f"python -m tests.faults --seconds 60 --seed {SEED}\n{report.breaches}"
     assert all(asked.accepted_at_us for asked in evidence.publications)

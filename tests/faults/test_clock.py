@@ -19,7 +19,7 @@ FAKETIME = [*Path("/usr/lib").glob("*/faketime/libfaketime.so.1")]
 STEPS_S = (0, 3_600, 3_597, 3_599, 3_596)
 """Offsets from the true time, one after the other. Back by a little only: what waits for a time that a clock has shown
 already waits for it to come again, because a timer is never early (I10)."""
-STEP_EVERY_S = 1.4
+STEP_EVERY_S = 1.2
 
 
 async def fired(cluster: Cluster) -> set[int]:

@@ -170,7 +170,7 @@ async def _small_streams(tmp_path: Path, small: Path) -> AsyncIterator[Cluster]:
 
 async def test_streams_that_are_full(tmp_path: Path, disk: Callable[[int], Path]) -> None:
     """Where JetStream has little room, streams are small. A full one refuses, and is read empty again."""
-    async with _small_streams(tmp_path, disk(28)) as cluster:
+    async with _small_streams(tmp_path, disk(24)) as cluster:
         assert "JetStream has little room" in cluster.coordinator_log()
         run_ids = [await cluster.start_run("chain", number=number) for number in range(20)]
         # Nobody works yet: 90 × 60 kB do not fit into the task stream.
@@ -187,7 +187,7 @@ async def test_streams_that_are_full(tmp_path: Path, disk: Callable[[int], Path]
 
 async def test_a_publisher_hears_of_a_full_stream(tmp_path: Path, disk: Callable[[int], Path]) -> None:
     """Commands while no coordinator reads them: refused ones are not carried out, accepted ones are."""
-    async with _small_streams(tmp_path, disk(28)) as cluster:
+    async with _small_streams(tmp_path, disk(24)) as cluster:
         cluster.kill_coordinator()
         accepted, refusal = 0, None
         async with Client(cluster.nats.url, timeout_s=0.05) as client:

@@ -25,7 +25,6 @@ log = logging.getLogger("headrace.bus")
 
 _NO_ROOM = (10002, 10047)
 """JetStream's codes for a bound that the account or the server cannot promise: bounds are reserved."""
-_EXISTS = 10058
 _SMALLEST_SHARE = 1_024
 _RETENTION = {Retention.LIMITS: RetentionPolicy.LIMITS, Retention.WORK_QUEUE: RetentionPolicy.WORK_QUEUE}
 
@@ -50,9 +49,12 @@ async def _stream(context: JetStreamContext, spec: StreamSpec) -> StreamInfo | N
 async def _make(context: JetStreamContext, missing: list[StreamSpec]) -> dict[str, StreamInfo]:
     """The streams; all of them half as large, again and again, where the server has not so much room."""
     share = 1
+    made: dict[str, StreamInfo] = {}
     while True:
         try:
-            made = {spec.name: await _put(context, spec, share) for spec in missing}
+            for spec in missing:
+                put = context.update_stream if spec.name in made else context.add_stream
+                made[spec.name] = await put(_config(spec, spec.max_bytes // share))
         except nats.js.errors.APIError as error:
             if error.err_code not in _NO_ROOM or share >= _SMALLEST_SHARE:
                 raise
@@ -61,16 +63,6 @@ async def _make(context: JetStreamContext, missing: list[StreamSpec]) -> dict[st
         if share > 1:
             log.warning("JetStream has little room: streams are bounded at 1/%d of their usual size", share)
         return made
-
-
-async def _put(context: JetStreamContext, spec: StreamSpec, share: int) -> StreamInfo:
-    config = _config(spec, spec.max_bytes // share)
-    try:
-        return await context.add_stream(config)
-    except nats.js.errors.APIError as error:
-        if error.err_code != _EXISTS:
-            raise
-    return await context.update_stream(config)
 
 
 def _state(spec: StreamSpec, info: StreamInfo) -> StreamState:
