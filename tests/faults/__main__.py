@@ -40,6 +40,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="which faults, and when (default: a new one)")
     parser.add_argument("--rate", type=float, default=4.0, help="runs asked for each second (default: 4)")
     parser.add_argument("--every", type=float, default=2.0, help="mean seconds between faults (default: 2)")
+    parser.add_argument("--shards", type=int, default=1, help="of the coordinator (default: 1)")
     parser.add_argument("--keep", action="store_true", help="keep store, journals and logs")
     options = parser.parse_args()
     seed = random.randrange(1_000_000) if options.seed is None else options.seed
@@ -49,6 +50,7 @@ def main() -> int:
         runs_per_s=options.rate,
         strike_every_s=options.every,
         longest_pause_s=LONGEST_PAUSE_S,
+        shards=options.shards,
     )
     directory = Path(tempfile.mkdtemp(prefix="headrace-chaos-"))
     print(f"seed {seed}, {plan.seconds:g} s, in {directory}", file=sys.stderr)

@@ -50,6 +50,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Three times the ack wait: a task is given to another worker while its first one is paused."""
     workers: int = 3
     slots: int = 8
+    shards: int = 1
 
 
 class Spread(msgspec.Struct, frozen=True):
@@ -136,7 +137,7 @@ class Field:
         told = await _told(self.cluster)
         await self.cluster.stop_all()
         self.left_over = await _left_over(str(self.cluster.directory / JOURNALS))
-        runs, unconfirmed, letters = await read_store(self.cluster.store)
+        runs, unconfirmed, letters = await read_store(self.cluster.store, self.plan.shards)
         return Evidence(
             definitions=_definitions(),
             runs=runs,
@@ -165,9 +166,9 @@ async def field(
     """Everything started and deployed. The directory keeps the store, the journals and the logs."""
     (directory / JOURNALS).mkdir(parents=True)
     cluster = Cluster(directory, environment={JOURNAL: str(directory / JOURNALS)})
-    cluster.port = any_free()
+    cluster.port, cluster.shards = any_free(), plan.shards
     prepare(cluster)
-    async with cluster, Client(cluster.nats.url, timeout_s=4.0) as client:
+    async with cluster, Client(cluster.nats.url, shards=plan.shards, timeout_s=4.0) as client:
         made = Field(cluster, plan, client)
         made.site.start_workers()
         await cluster.deploy(FLOWS)

@@ -122,13 +122,14 @@ class Evidence(msgspec.Struct, kw_only=True, dict=True):
         return {effect.token: effect for effect in self.effects if effect.phase == "ok"}
 
 
-async def read_store(url: str) -> tuple[dict[str, Kept], int, list[DeadLetter]]:
+async def read_store(url: str, shards: int) -> tuple[dict[str, Kept], int, list[DeadLetter]]:
     """Every run, the number of outbox batches, and the dead letters. Nobody else may have the store open."""
     store = open_store(url)
     await store.open()
     try:
         runs = {head.run_id: await _kept(store, head) async for head in _heads(store)}
-        return runs, len(await store.outbox(0)), await store.dead_letters(None, PAGE)
+        unconfirmed = sum([len(await store.outbox(shard)) for shard in range(shards)])
+        return runs, unconfirmed, await store.dead_letters(None, PAGE)
     finally:
         await store.close()
 

@@ -41,6 +41,7 @@ class Cluster:
         self.results = ""
         self.port = 0
         """Of the API; a fixed one lets clients find a coordinator again that was restarted."""
+        self.shards = 1
         self.coordinator_environment: dict[str, str] = {}
         self._environment = environment or {}
         self._http: httpx.AsyncClient | None = None
@@ -99,6 +100,7 @@ class Cluster:
             "nats": {"url": self.nats.url},
             "store": self.store,
             "port": self.port,
+            "shards": self.shards,
             "results": self.results,
             "ack_wait_s": ACK_WAIT_S,
             "sweep_s": 2.0,
