@@ -14,7 +14,7 @@ import msgspec
 from headrace_coordinator.engine.effects import AttemptRecord
 from headrace_coordinator.engine.state import Node, RunHead
 from headrace_coordinator.store import open_store
-from headrace_coordinator.store.port import Reader, RunCursor, RunFilter
+from headrace_coordinator.store.port import LetterFilter, Reader, RunCursor, RunFilter
 from headrace_coordinator.store.records import DeadLetter
 from headrace_protocol.definition import WorkflowDefinition
 from headrace_protocol.messages import LifecycleBatch, LifecycleEvent
@@ -129,7 +129,7 @@ async def read_store(url: str, shards: int) -> tuple[dict[str, Kept], int, list[
     try:
         runs = {head.run_id: await _kept(store, head) async for head in _heads(store)}
         unconfirmed = sum([len(await store.outbox(shard)) for shard in range(shards)])
-        return runs, unconfirmed, await store.dead_letters(None, PAGE)
+        return runs, unconfirmed, await store.dead_letters(LetterFilter(), None, PAGE)
     finally:
         await store.close()
 
