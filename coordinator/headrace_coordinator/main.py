@@ -8,16 +8,14 @@ import gc
 import logging
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
 
-from headrace_coordinator.api.app import create_app
-from headrace_coordinator.api.server import ApiServer, bind
-from headrace_coordinator.api.services import ApiSettings
-from headrace_coordinator.api.ui import BUILD_COMMAND, is_built
+from headrace_coordinator.api.listening import bind
 from headrace_coordinator.bus import NatsSettings, connect
 from headrace_coordinator.bus.results import open_results
 from headrace_coordinator.runtime.clock import SystemClock
@@ -29,6 +27,9 @@ from headrace_coordinator.telemetry.exporter import TraceExporter
 from headrace_coordinator.telemetry.setup import root_sampler, span_exporter, start_metrics
 from headrace_protocol.subjects import check_token
 from headrace_protocol.topology import DEFAULT_ACK_WAIT_S, Topology
+
+if TYPE_CHECKING:
+    from headrace_coordinator.api.server import ApiServer
 
 log = logging.getLogger("headrace.coordinator")
 
@@ -93,16 +94,25 @@ async def running(
         exporter = await _export_traces(coordinator, store)
         if exporter is not None:
             stack.push_async_callback(exporter.stop)
-        shown = ApiSettings(
-            store=settings.store.partition(":")[0], jaeger_url_template=settings.jaeger_url_template
+        serve_api = await asyncio.to_thread(_import_api)
+        server = await serve_api(
+            coordinator,
+            store,
+            listening,
+            namespace=settings.namespace,
+            store_kind=settings.store.partition(":")[0],
+            jaeger_url_template=settings.jaeger_url_template,
+            metrics=metrics,
         )
-        if not is_built(shown.ui):
-            log.warning("the web UI is not built; in the checkout, run: %s", BUILD_COMMAND)
-        app = create_app(coordinator, store, namespace=settings.namespace, settings=shown, metrics=metrics)
-        server = ApiServer(app)
-        await server.start(listening)
         stack.push_async_callback(server.stop)
         yield coordinator, server.port
+
+
+def _import_api() -> Callable[..., Awaitable[ApiServer]]:
+    """In a thread, once the runs go on: importing the API takes as long as everything else of a start."""
+    from headrace_coordinator.api.serving import serve_api
+
+    return serve_api
 
 
 async def _export_traces(coordinator: RunningCoordinator, store: Store) -> TraceExporter | None:

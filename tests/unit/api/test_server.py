@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from headrace_coordinator.api.app import Api
-from headrace_coordinator.api.server import GRACE_S, ApiServer, bind
+from headrace_coordinator.api.listening import bind
+from headrace_coordinator.api.server import GRACE_S, ApiServer
 from headrace_coordinator.api.services import ApiSettings
 from headrace_protocol.codec import raw
 from headrace_protocol.errors import ConfigError, ErrorCode, PortInUse
