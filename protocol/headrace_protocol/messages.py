@@ -231,6 +231,14 @@ class SpanLink(msgspec.Struct, frozen=True):
     span_id: str
 
 
+class SpanEvent(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """Something that happened during a span, such as an exception."""
+
+    name: str
+    at_us: int
+    attributes: dict[str, object] = {}
+
+
 class Span(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A finished span, as kept for reading traces without a tracing backend."""
 
@@ -245,6 +253,7 @@ class Span(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     attributes: dict[str, object] = {}
     error: str = ""
     links: tuple[SpanLink, ...] = ()
+    events: tuple[SpanEvent, ...] = ()
 
 
 class SpanBatch(msgspec.Struct, frozen=True, kw_only=True):

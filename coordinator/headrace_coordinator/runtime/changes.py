@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from headrace_coordinator.engine.state import RunHead
 from headrace_protocol.messages import LifecycleBatch
 
 BACKLOG = 10_000
 """Entries that a slow listener may lag behind before it is cut off; it resumes from the store."""
+
+Follower = Callable[[list[LifecycleBatch], Callable[[str], RunHead]], None]
+"""Is called after each commit, on the hot path, with what was committed and the head of any run in it. The head may
+be ahead of the entries: what never changes can be read from it, and its end when the entries tell of the end."""
 
 
 class Changes:
@@ -17,6 +22,7 @@ class Changes:
 
     def __init__(self) -> None:
         self._listeners: set[asyncio.Queue[LifecycleBatch | None]] = set()
+        self.follower: Follower | None = None
         self._position = 0
 
     def resume(self, last_position: int) -> None:
@@ -31,8 +37,10 @@ class Changes:
         self._position += 1
         return self._position
 
-    def tell(self, batches: list[LifecycleBatch]) -> None:
+    def tell(self, batches: list[LifecycleBatch], head_of: Callable[[str], RunHead]) -> None:
         """To be called after the commit, in order."""
+        if self.follower is not None and batches:
+            self.follower(batches, head_of)
         for queue in tuple(self._listeners):
             for batch in batches:
                 if queue.qsize() >= BACKLOG:

@@ -345,7 +345,7 @@ class Shard:
         for effect in turn.collects:
             self._hooks.collect(self.fence.shard, effect)
         self._over += turn.finished
-        self._changes.tell(turn.transaction.history)
+        self._changes.tell(turn.transaction.history, turn.head_of)
         self._arrivals.committed(turn.transaction)
         if trip.failed:
             self.put(Envelope(inputs=tuple(OutcomeReceived(outcome) for outcome in trip.failed)))

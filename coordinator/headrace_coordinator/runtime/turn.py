@@ -19,7 +19,7 @@ from headrace_coordinator.engine.effects import (
     TimerKey,
 )
 from headrace_coordinator.engine.plan import Plan
-from headrace_coordinator.engine.state import Run
+from headrace_coordinator.engine.state import Run, RunHead
 from headrace_coordinator.runtime import metrics
 from headrace_coordinator.runtime.changes import Changes
 from headrace_coordinator.runtime.outbox import Outbox
@@ -99,6 +99,10 @@ class Turn:
     def touched(self) -> KeysView[str]:
         """Runs, as they are touched."""
         return self._touched.keys()
+
+    def head_of(self, run_id: str) -> RunHead:
+        """Of a run that the turn has touched."""
+        return self._touched[run_id].run.head
 
     def build_on(self, before: Turn) -> None:
         """This turn is decided while the one before is being committed: what that one has written is not in the

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from headrace_protocol.errors import ConfigError
+from headrace_protocol.otlp.senders import SpanSender, span_sender
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricExporter
-    from opentelemetry.sdk.trace.export import SpanExporter
 
 SERVICE = "headrace-coordinator"
 
@@ -27,23 +27,10 @@ def _wanted(signal: str) -> bool:
     )
 
 
-def _grpc(signal: str) -> bool:
-    env = os.environ
-    protocol = env.get(f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL") or env.get("OTEL_EXPORTER_OTLP_PROTOCOL", "")
-    return protocol.startswith("grpc")
-
-
-def span_exporter() -> SpanExporter | None:
-    """The OTLP exporter that the environment asks for, None when it asks for none."""
-    if not _wanted("TRACES"):
-        return None
-    if _grpc("TRACES"):
-        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as Grpc
-
-        return Grpc()
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as Http
-
-    return Http()
+def span_exporter() -> SpanSender | None:
+    """The OTLP exporter that the environment asks for, None when it asks for none. Raises ConfigError for a protocol
+    that is not known."""
+    return span_sender() if _wanted("TRACES") else None
 
 
 def root_sampler() -> Callable[[str], bool]:
@@ -75,7 +62,9 @@ def root_sampler() -> Callable[[str], bool]:
 
 
 def _metric_exporter() -> MetricExporter:
-    if _grpc("METRICS"):
+    env = os.environ
+    protocol = env.get("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL") or env.get("OTEL_EXPORTER_OTLP_PROTOCOL", "")
+    if protocol.startswith("grpc"):
         from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter as Grpc
 
         return Grpc()

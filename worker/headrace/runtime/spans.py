@@ -19,7 +19,7 @@ from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, StatusCode,
 from opentelemetry.trace.span import TraceState
 
 from headrace_protocol.headers import TraceContext
-from headrace_protocol.messages import Span, SpanLink
+from headrace_protocol.messages import Span, SpanEvent, SpanLink
 
 SERVICE = "headrace-worker"
 
@@ -96,6 +96,10 @@ def as_span(span: ReadableSpan) -> Span:
         attributes=dict(span.attributes or {}),
         error=(span.status.description or "error") if span.status.status_code is StatusCode.ERROR else "",
         links=tuple(links_of(span.links)),
+        events=tuple(
+            SpanEvent(event.name, event.timestamp // 1_000, dict(event.attributes or {}))
+            for event in span.events
+        ),
     )
 
 

@@ -287,7 +287,8 @@ def _tracing(
     """None when nothing listens to spans; OpenTelemetry is then not even imported."""
     if not tracing_wanted(keep_spans=settings.keep_spans):
         return None
-    from headrace.runtime.tracing import SpanShipper, Tracing
+    from headrace.runtime.span_shipper import SpanShipper
+    from headrace.runtime.tracing import Tracing
 
     subjects = settings.topology.subjects
     shipper = SpanShipper(bus, subjects, worker, queues[0]) if settings.keep_spans else None
