@@ -208,6 +208,7 @@ SPANS = m.SpanBatch(
             attributes={"queue": "gpu"},
             error="boom",
             links=(m.SpanLink(TRACE.trace_id, "00f067aa0ba902b9"),),
+            events=(m.SpanEvent("exception", NOW_US + 4, {"exception.type": "builtins.ValueError"}),),
         ),
     ),
 )

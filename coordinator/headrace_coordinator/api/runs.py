@@ -27,9 +27,16 @@ from headrace_coordinator.queries.lists import (
     list_history,
     list_runs,
 )
-from headrace_coordinator.queries.runs import ResultView, find_run, load_run, node_result, show_run
+from headrace_coordinator.queries.runs import (
+    ResultView,
+    find_run,
+    item_attempts,
+    load_run,
+    node_result,
+    show_run,
+)
 from headrace_coordinator.queries.statistics import RunCounts, RunHistogram, count_runs, run_histogram
-from headrace_coordinator.queries.trace import TraceView, trace_view
+from headrace_coordinator.queries.trace import ROWS_SHOWN, TraceView, trace_view
 from headrace_coordinator.queries.views import RunDetail
 from headrace_coordinator.store.port import RunFilter
 from headrace_protocol.messages import CancelRun
@@ -219,7 +226,8 @@ async def runs_trace(
     full = await load_run(services.store, run_id)
     trace = full.stored.head.trace
     kept = [] if trace is None else await services.store.spans(trace.trace_id)
-    view = trace_view(full, kept, services.now_us())
+    items = await item_attempts(services.store, full, ROWS_SHOWN)
+    view = trace_view(full, kept, services.now_us(), items)
     return Response(jaeger_json(view.spans) if trace_format is TraceFormat.JAEGER else view)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from headrace_protocol.messages import Span
+from headrace_protocol.messages import Span, SpanEvent
 
 Json = dict[str, object]
 
@@ -53,10 +53,15 @@ def _span(span: Span, process: str) -> Json:
         "startTime": span.start_us,
         "duration": max(0, span.end_us - span.start_us),
         "tags": tags,
-        "logs": [],
+        "logs": [_log(event) for event in span.events],
         "processID": process,
         "warnings": None,
     }
+
+
+def _log(event: SpanEvent) -> Json:
+    fields = [_tag("event", event.name), *(_tag(key, value) for key, value in event.attributes.items())]
+    return {"timestamp": event.at_us, "fields": fields}
 
 
 def _reference(kind: str, trace_id: str, span_id: str) -> Json:

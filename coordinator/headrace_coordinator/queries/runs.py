@@ -15,6 +15,9 @@ from headrace_protocol.errors import Conflict, NotFound
 ATTEMPTS_SHOWN = 1_000
 """At most, of one node (or of one run without maps): a task that fails without end stays readable."""
 
+ITEMS_READ = 200
+"""Attempts of items in one read: each may hold a result of 64 KB."""
+
 
 class ItemView(ValueView, frozen=True, kw_only=True):
     """The result of one item of a map."""
@@ -60,6 +63,21 @@ async def load_run(store: Reader, run_id: str) -> FullRun:
             found=f"{stored.head.workflow} {stored.head.version}",
         )
     return FullRun(stored, row.definition, await _attempts(store, run_id, row.definition))
+
+
+async def item_attempts(store: Reader, full: FullRun, limit: int) -> list[AttemptRecord]:
+    """The attempts of the items of a run's maps, without their results, `limit` of them at most."""
+    found: list[AttemptRecord] = []
+    for node in full.definition.nodes:
+        read = 0
+        while node.map is not None and len(found) < limit:
+            size = min(ITEMS_READ, limit - len(found))
+            page = await store.attempts(full.stored.head.run_id, node.id, read, size)
+            found += [msgspec.structs.replace(record, result=None) for record in page]
+            read += len(page)
+            if len(page) < size:
+                break
+    return found
 
 
 async def show_run(store: Reader, run_id: str, now_us: int) -> RunDetail:

@@ -1,22 +1,27 @@
 """The trace of a run: our spans and the workers', and the rows of its waterfall.
 
 The coordinator's spans come from the run as it is stored, which says the same as its history (`projection`)
-and stays small when a map has a million items. Spans that are not finished end now and say so.
+and stays small when a map has a million items; those of attempts from their records, unless the worker has told
+more. Spans that are not finished end now and say so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
+from headrace_coordinator.engine.effects import AttemptRecord
 from headrace_coordinator.engine.state import NODE_FINISHED, NodeState, RunState
+from headrace_coordinator.queries.attempts import attempt_spans
 from headrace_coordinator.queries.projection import node_span, run_span, trigger_span
 from headrace_coordinator.queries.runs import FullRun
 from headrace_coordinator.queries.waterfall import Row, waterfall
 from headrace_coordinator.store.port import StoredRun
 from headrace_protocol.ids import derived_span_id
 from headrace_protocol.messages import Span
+
+ROWS_SHOWN = 2_000
 
 
 class TraceView(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,10 +38,19 @@ class TraceView(msgspec.Struct, frozen=True, kw_only=True):
     spans: tuple[Span, ...]
 
 
-def trace_view(full: FullRun, kept: Iterable[Span], now_us: int, max_rows: int = 2_000) -> TraceView:
-    """The trace of a run. `kept` are the workers' spans of the same trace id."""
+def trace_view(
+    full: FullRun,
+    kept: Iterable[Span],
+    now_us: int,
+    items: Sequence[AttemptRecord] = (),
+    max_rows: int = ROWS_SHOWN,
+) -> TraceView:
+    """The trace of a run. `kept` are the workers' spans of the same trace id, `items` the attempts of its maps' items,
+    or as many of them as there are rows."""
     head = full.stored.head
-    spans, open_ids = assemble(full, kept, now_us)
+    spans, open_ids = assemble(full, kept, now_us, items)
+    maps = (node.map.done for node in full.stored.nodes.values() if node.map is not None)
+    unread = max(0, sum(maps) - len(items))
     rows = waterfall(spans, open_ids, root="" if head.trace is None else head.trace.span_id)
     start_us = min((span.start_us for span in spans), default=0)
     end_us = max((span.end_us for span in spans), default=0)
@@ -46,15 +60,18 @@ def trace_view(full: FullRun, kept: Iterable[Span], now_us: int, max_rows: int =
         sampled=head.trace is not None and head.trace.sampled,
         duration_s=(end_us - start_us) / 1e6,
         rows=tuple(rows[:max_rows]),
-        omitted=max(0, len(rows) - max_rows),
+        omitted=max(0, len(rows) - max_rows) + unread,
         spans=tuple(spans),
     )
 
 
-def assemble(full: FullRun, kept: Iterable[Span], now_us: int) -> tuple[list[Span], frozenset[str]]:
+def assemble(
+    full: FullRun, kept: Iterable[Span], now_us: int, items: Sequence[AttemptRecord] = ()
+) -> tuple[list[Span], frozenset[str]]:
     """The spans of a run, each once, ordered by start; and the ids of those that are not finished."""
     ours, open_ids = _coordinator_spans(full, now_us)
-    merged = {span.span_id: span for span in _of_run(full.stored, kept)}
+    merged = attempt_spans(full.stored.head, full.definition, [*full.attempts, *items])
+    merged |= {span.span_id: span for span in _of_run(full.stored, kept, merged)}
     merged |= {span.span_id: span for span in ours}
     return sorted(merged.values(), key=lambda span: (span.start_us, -span.end_us, span.span_id)), open_ids
 
@@ -89,11 +106,12 @@ def _coordinator_spans(full: FullRun, now_us: int) -> tuple[list[Span], frozense
     return [span for span in found if span is not None], frozenset(open_ids)
 
 
-def _of_run(stored: StoredRun, kept: Iterable[Span]) -> list[Span]:
-    """The spans that belong to this run: one event may start several runs in one trace."""
+def _of_run(stored: StoredRun, kept: Iterable[Span], attempts: Collection[str]) -> list[Span]:
+    """The spans that belong to this run: one event may start several runs in one trace. `attempts` are the ids of
+    those whose records are known."""
     head = stored.head
     spans = {span.span_id: span for span in kept}
-    known: set[str] = {derived_span_id(f"{head.run_id}/{name}") for name in stored.nodes}
+    known = {*attempts, *(derived_span_id(f"{head.run_id}/{name}") for name in stored.nodes)}
     if head.trace is not None:
         known.add(head.trace.span_id)
     belongs: dict[str, bool] = dict.fromkeys(known, True)

@@ -131,6 +131,17 @@ async def opens_span() -> None:
 
 
 @task
+async def annotates() -> None:
+    from opentelemetry import trace
+
+    span = trace.get_current_span()
+    span.set_attribute("rows", 7)
+    span.add_event("halfway", {"row": 3})
+    with trace.get_tracer("user").start_as_current_span("before") as before:
+        span.add_link(before.get_span_context())
+
+
+@task
 async def measure(values: list[str]) -> int:
     return len(values)
 

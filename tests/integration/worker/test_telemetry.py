@@ -107,31 +107,54 @@ async def test_the_users_spans_are_children_of_the_attempt(fleet: Fleet, worker:
     for isolation, task in ((Isolation.ASYNC, "opens_span"), (Isolation.PROCESS, "opens_span_in_process")):
         message = task_message(task, isolation=isolation, trace=TRACE, item=2)
         await fleet.run(message)
-        found = await spans_of(batches, 2)
-        attempt, user = found[f"attempt {task}"], found["user work"]
-        assert attempt.span_id == ids.derived_span_id(f"{message.run_id}/{task}/2/1")
-        assert (attempt.trace_id, attempt.parent_span_id) == (TRACE.trace_id, TRACE.span_id)
-        assert (user.trace_id, user.parent_span_id) == (TRACE.trace_id, attempt.span_id)
-        assert attempt.service == "headrace-worker"
-        assert attempt.attributes["headrace.run.id"] == message.run_id
-        assert attempt.attributes["headrace.item"] == 2
+        (user,) = (await spans_of(batches, 1)).values()
+        assert user.name == "user work"
+        assert user.trace_id == TRACE.trace_id
+        assert user.parent_span_id == ids.derived_span_id(f"{message.run_id}/{task}/2/1")
+        assert user.service == "headrace-worker"
         (line,) = await told.take(1)
         assert line.span_id == user.span_id
+
+
+async def test_what_the_user_adds_to_the_attempts_span_is_told(fleet: Fleet, worker: Worker) -> None:
+    batches = await fleet.collect(fleet.subjects.span("default"), SpanBatch)
+    message = task_message("annotates", trace=TRACE, item=2)
+    await fleet.run(message)
+    found = await spans_of(batches, 2)
+    attempt = found["attempt annotates"]
+    assert attempt.span_id == ids.derived_span_id(f"{message.run_id}/annotates/2/1")
+    assert (attempt.trace_id, attempt.parent_span_id) == (TRACE.trace_id, TRACE.span_id)
+    assert attempt.service == "headrace-worker"
+    assert attempt.attributes["headrace.run.id"] == message.run_id
+    assert attempt.attributes["headrace.item"] == 2
+    assert attempt.attributes["rows"] == 7
+    assert [(event.name, event.attributes) for event in attempt.events] == [("halfway", {"row": 3})]
+    assert [link.span_id for link in attempt.links] == [found["before"].span_id]
+
+
+async def test_an_attempt_without_news_is_left_to_its_outcome(fleet: Fleet, worker: Worker) -> None:
+    batches = await fleet.collect(fleet.subjects.span("default"), SpanBatch)
+    await fleet.run(task_message("noop", trace=TRACE))
+    await fleet.run(task_message("raises", {"message": "oh"}, isolation=Isolation.THREAD, trace=TRACE))
+    assert set(await spans_of(batches, 1)) == {"attempt raises"}
 
 
 async def test_failures_are_seen_in_the_span(fleet: Fleet, worker: Worker) -> None:
     batches = await fleet.collect(fleet.subjects.span("default"), SpanBatch)
     await fleet.run(task_message("raises", {"message": "oh"}, isolation=Isolation.THREAD))
-    found = await spans_of(batches, 1)
-    assert found["attempt raises"].error == "LookupError: oh"
+    attempt = (await spans_of(batches, 1))["attempt raises"]
+    assert attempt.error == "LookupError: oh"
+    (event,) = attempt.events
+    assert event.attributes["exception.type"] == "builtins.LookupError"
+    assert "sample_tasks.py" in str(event.attributes["exception.stacktrace"])
 
 
 async def test_unsampled_traces_make_no_spans(fleet: Fleet, worker: Worker) -> None:
     batches = await fleet.collect(fleet.subjects.span("default"), SpanBatch)
     quiet = TraceContext(TRACE.trace_id, TRACE.span_id, sampled=False)
-    await fleet.run(task_message("opens_span", trace=quiet))
-    await fleet.run(task_message("noop", trace=TRACE))
-    assert set(await spans_of(batches, 1)) == {"attempt noop"}
+    await fleet.run(task_message("annotates", trace=quiet))
+    await fleet.run(task_message("opens_span", trace=TRACE))
+    assert set(await spans_of(batches, 1)) == {"user work"}
 
 
 async def test_otlp_over_http(
@@ -146,6 +169,10 @@ async def test_otlp_over_http(
     assert spans["user work"].trace_id == TRACE.trace_id
     attempt_id = ids.derived_span_id(f"{message.run_id}/opens_span_in_process/1")
     assert spans["user work"].parent_id == attempt_id
+    attempt = spans["attempt opens_span_in_process"]
+    assert (attempt.span_id, attempt.parent_id) == (attempt_id, TRACE.span_id)
+    assert attempt.service == "headrace-worker"
+    assert attempt.attributes["headrace.run.id"] == message.run_id
 
 
 class Collector(TraceServiceServicer):

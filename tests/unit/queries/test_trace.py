@@ -9,7 +9,7 @@ from headrace_coordinator.queries.projection import spans_of
 from headrace_coordinator.queries.trace import assemble, trace_view
 from headrace_protocol.headers import TraceContext
 from headrace_protocol.ids import derived_span_id
-from headrace_protocol.messages import Span, SpanLink
+from headrace_protocol.messages import Span, SpanEvent, SpanLink
 from tests.unit.queries.samples import TRACE, Story
 
 
@@ -53,7 +53,8 @@ def test_history_and_stored_run_say_the_same() -> None:
         drawn, open_ids = assemble(story.full, [], story.now_us)
         closed = {span.span_id: span for span in drawn if span.span_id not in open_ids}
         exported = projected(story)
-        assert closed.keys() == exported.keys()
+        attempts = {span_id for span_id, span in closed.items() if span.name.startswith("attempt")}
+        assert closed.keys() - attempts == exported.keys()
         for span_id, span in exported.items():
             other = closed[span_id]
             assert (span.name, span.parent_span_id, span.start_us, span.end_us, span.error) == (
@@ -98,12 +99,86 @@ def test_rows_are_a_tree_with_a_critical_path() -> None:
         (0, "trigger event:landed"),
         (1, "run flights"),
         (2, "task load"),
+        (3, "attempt load"),
         (2, "task carriers"),
         (2, "task report"),
+        (3, "attempt report"),
     ]
     assert all(row.critical for row in view.rows[1:])
     assert view.rows[1].offset_s == 0.5
-    assert view.rows[2].queue_wait_s == 0.6
+    assert view.rows[2].queue_wait_s == view.rows[3].queue_wait_s == 0.6
+
+
+def test_attempts_are_drawn_from_their_records() -> None:
+    story = Story()
+    story.to_the_end()
+    items = [record for record in story.attempts if record.item is not None]
+    spans, _ = assemble(story.full, [], story.now_us, items)
+    by_id = {span.span_id: span for span in spans}
+    load = by_id[derived_span_id("r1/load/1")]
+    (record,) = [record for record in story.attempts if record.node == "load"]
+    assert (load.name, load.kind, load.service, load.error) == (
+        "attempt load",
+        "consumer",
+        "headrace-worker",
+        "",
+    )
+    assert load.parent_span_id == derived_span_id("r1/load")
+    assert (load.start_us, load.end_us) == (record.started_at_us, record.finished_at_us)
+    assert load.attributes == {
+        "headrace.run.id": "r1",
+        "headrace.workflow": "flights",
+        "headrace.node": "load",
+        "headrace.task": "load",
+        "headrace.attempt": 1,
+        "headrace.delivery": 1,
+        "headrace.queue": "data",
+        "headrace.queue_wait_s": 0.6,
+        "headrace.worker.id": "w1",
+    }
+    for item in (0, 1):
+        span = by_id[derived_span_id(f"r1/carriers/{item}/1")]
+        assert span.parent_span_id == derived_span_id("r1/carriers")
+        assert span.attributes["headrace.item"] == item
+
+
+def test_an_attempt_that_failed_says_why() -> None:
+    story = Story()
+    story.fail("load", "no such file")
+    spans, _ = assemble(story.full, [], story.now_us)
+    (attempt,) = [span for span in spans if span.name == "attempt load"]
+    assert attempt.error == "ValueError: no such file"
+
+
+def test_a_redelivered_attempt_has_the_id_that_its_worker_gave_it() -> None:
+    story = Story()
+    story.succeed("load", [], counts=(0,))
+    story.attempts = [msgspec.structs.replace(story.attempts[0], delivery=2, state="ignored")]
+    spans, _ = assemble(story.full, [], story.now_us)
+    by_id = {span.span_id: span for span in spans}
+    assert derived_span_id("r1/load/1") not in by_id
+    assert by_id[derived_span_id("r1/load/1/delivery-2")].attributes["headrace.ignored"] is True
+
+
+def test_what_the_worker_told_of_an_attempt_wins() -> None:
+    story = Story()
+    story.to_the_end()
+    span_id = derived_span_id("r1/load/1")
+    at_us = story.run.head.created_at_us
+    told = user_span(span_id, derived_span_id("r1/load"), start_us=at_us, end_us=at_us + 9, rows=7)
+    below = user_span("aa", derived_span_id("r1/report/1"), start_us=at_us, end_us=at_us + 5)
+    spans, _ = assemble(story.full, [told, below], story.now_us)
+    by_id = {span.span_id: span for span in spans}
+    assert by_id[span_id].attributes == {"rows": 7}
+    assert "aa" in by_id
+
+
+def test_items_that_were_not_read_are_counted() -> None:
+    story = Story()
+    story.to_the_end()
+    items = [record for record in story.attempts if record.item is not None]
+    assert trace_view(story.full, [], story.now_us, items).omitted == 0
+    assert trace_view(story.full, [], story.now_us, items[:1]).omitted == 1
 
 
 def test_a_short_branch_is_not_critical() -> None:
@@ -144,10 +219,14 @@ def test_jaeger_document() -> None:
     story.fail("load", "broken")
     span = user_span("aa" * 8, derived_span_id("r1/load"), start_us=5, end_us=9, ok=True, n=3, f=1.5, s="x")
     linked = msgspec.structs.replace(span, links=(SpanLink("12" * 16, "34" * 8),), error="broken")
+    linked = msgspec.structs.replace(linked, events=(SpanEvent("halfway", 7, {"row": 3}),))
     (trace,) = jaeger_json([*projected(story).values(), linked])["data"]
     shown = next(one for one in trace["spans"] if one["spanID"] == "aa" * 8)
     assert (shown["startTime"], shown["duration"]) == (5, 4)
     assert [one["refType"] for one in shown["references"]] == ["CHILD_OF", "FOLLOWS_FROM"]
+    (log,) = shown["logs"]
+    assert log["timestamp"] == 7
+    assert [(field["key"], field["value"]) for field in log["fields"]] == [("event", "halfway"), ("row", 3)]
     tags = {tag["key"]: (tag["type"], tag["value"]) for tag in shown["tags"]}
     assert tags["ok"] == ("bool", True)
     assert tags["n"] == ("int64", 3)
