@@ -16,6 +16,8 @@ from headrace_protocol.messages import LifecycleBatch, LifecycleEvent, Span
 SERVICE = "headrace-coordinator"
 RUN_ENDS = frozenset({"run.succeeded", "run.failed", "run.cancelled"})
 NODE_ENDS = frozenset({"node.succeeded", "node.failed", "node.cancelled", "node.upstream_failed"})
+ENDS = RUN_ENDS | NODE_ENDS | {"run.created"}
+"""Kinds of events with which a span ends."""
 
 
 def spans_of(head: RunHead, batch: LifecycleBatch) -> list[Span]:
@@ -23,7 +25,7 @@ def spans_of(head: RunHead, batch: LifecycleBatch) -> list[Span]:
 
     A node that was never ready has no span: nothing happened to it.
     """
-    found = [_span_of(head, event) for event in batch.events]
+    found = [_span_of(head, event) for event in batch.events if event.kind in ENDS]
     return [span for span in found if span is not None]
 
 
@@ -89,7 +91,8 @@ def node_span(
     if head.trace is None or not ready_at_us:
         return None
     attributes: dict[str, object] = {
-        **_run_attributes(head),
+        "headrace.run.id": head.run_id,
+        "headrace.workflow": head.workflow,
         "headrace.node": node,
         "headrace.attempts": attempts,
     }
@@ -124,8 +127,6 @@ def _span_of(head: RunHead, event: LifecycleEvent) -> Span | None:
         return trigger_span(head)
     if event.kind in RUN_ENDS:
         return run_span(head, event.at_us)
-    if event.kind not in NODE_ENDS:
-        return None
     queued_us, started_us = _time(event, "queued_at_us"), _time(event, "started_at_us")
     wait_s = max(0, started_us - queued_us) / 1e6 if queued_us and started_us else None
     error = event.error.message if event.error is not None else event.kind.removeprefix("node.")
