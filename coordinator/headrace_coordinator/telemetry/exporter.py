@@ -36,9 +36,11 @@ REMEMBER_S = 1.0
 RETRY_S = (1.0, 5.0, 15.0)
 STOP_S = 3.0
 PAGE = 500
-"""History entries in a read of the backlog, and in a request."""
+"""History entries in a read of the backlog."""
 SLICE = 100
 """History entries that are encoded before the loop gets its turn."""
+REQUEST_BYTES = 1024 * 1024
+"""About where a request is full: backends take 4 MB over gRPC."""
 WAITING = 20_000
 """History entries that may wait for the backend; beyond that they are left to the store."""
 
@@ -118,8 +120,7 @@ class TraceExporter:
         if not self._behind:
             waiting, self._waiting = self._waiting, []
             reached = self._told
-            for first in range(0, len(waiting), PAGE):
-                await self._export(waiting[first : first + PAGE])
+            await self._export(waiting)
             self._reached(max(reached, self._exported))
 
     async def _catch_up(self) -> None:
@@ -140,12 +141,20 @@ class TraceExporter:
 
     async def _export(self, entries: Sequence[Entry]) -> None:
         spans: list[bytes] = []
+        size = 0
         for first in range(0, len(entries), SLICE):
             for head, batch in entries[first : first + SLICE]:
-                spans += map(encode_span, spans_of(head, batch))
+                for span in spans_of(head, batch):
+                    spans.append(encode_span(span))
+                    size += len(spans[-1])
+            if size > REQUEST_BYTES:
+                await self._send(spans)
+                spans, size = [], 0
             await asyncio.sleep(0)
-        if not spans:
-            return
+        if spans:
+            await self._send(spans)
+
+    async def _send(self, spans: Sequence[bytes]) -> None:
         request = self._origin.request(spans)
         attempt = 0
         while not await asyncio.to_thread(self._sender.send, request):

@@ -26,12 +26,14 @@ class Backend:
     def __init__(self) -> None:
         self.away = threading.Event()
         self.runs: list[str] = []
+        self.requests = 0
         self.refused = 0
 
     def send(self, request: bytes) -> bool:
         if self.away.is_set():
             self.refused += 1
             return False
+        self.requests += 1
         for resource in ExportTraceServiceRequest.FromString(request).resource_spans:
             for span in resource.scope_spans[0].spans:
                 attributes = {one.key: one.value.string_value for one in span.attributes}
@@ -50,11 +52,18 @@ class Site:
         self.changes = Changes()
         self.backend = Backend()
         self.history_reads = 0
+        self.before_reading, self.after_reading = asyncio.Event(), asyncio.Event()
+        """Reads of the history wait for them."""
+        self.before_reading.set()
+        self.after_reading.set()
         read = self.store.history
 
         async def counted(run_id: str | None, after: int, limit: int) -> list[LifecycleBatch]:
             self.history_reads += 1
-            return await read(run_id, after, limit)
+            await self.before_reading.wait()
+            found = await read(run_id, after, limit)
+            await self.after_reading.wait()
+            return found
 
         self.store.history = counted  # type: ignore[method-assign]
 
@@ -102,6 +111,36 @@ async def test_what_was_committed_before_and_after_the_start(site: Site) -> None
     assert site.backend.runs == ["before", "after 0", "after 1", "after 2"]
 
 
+@pytest.mark.parametrize("moment", ["before_reading", "after_reading"])
+async def test_what_is_committed_while_the_backlog_is_read_is_exported_once(site: Site, moment: str) -> None:
+    await site.commit("before")
+    gate: asyncio.Event = getattr(site, moment)
+    gate.clear()
+    exporter = site.exporter()
+    await exporter.start()
+    await site.until(lambda: site.history_reads == 1)
+    await site.commit("meanwhile")
+    gate.set()
+    await site.until(lambda: len(site.backend.runs) >= 2)
+    await site.commit("after")
+    await site.until(lambda: site.backend.runs[-1] == "after")
+    await exporter.stop()
+    assert site.backend.runs == ["before", "meanwhile", "after"]
+
+
+async def test_requests_are_of_a_size_that_backends_take(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SLICE", 2)
+    monkeypatch.setattr(module, "REQUEST_BYTES", 300)
+    names = [f"run {number}" for number in range(9)]
+    for name in names:
+        await site.commit(name)
+    exporter = site.exporter()
+    await exporter.start()
+    await site.until(lambda: site.backend.runs == names)
+    await exporter.stop()
+    assert site.backend.requests == 5
+
+
 async def test_a_successor_goes_on_where_the_cursor_is(site: Site) -> None:
     first = site.exporter()
     await first.start()
@@ -129,12 +168,15 @@ async def test_the_cursor_is_stored_while_it_runs(site: Site) -> None:
 
 async def test_unsampled_runs_are_not_exported(site: Site) -> None:
     await site.commit("before", sampled=False)
+    await site.commit("sampled before")
     exporter = site.exporter()
     await exporter.start()
+    await site.until(lambda: site.backend.runs == ["sampled before"])
     await site.commit("after", sampled=False)
-    await site.commit("sampled")
+    await site.commit("sampled after")
+    await site.until(lambda: len(site.backend.runs) > 1)
     await exporter.stop()
-    assert site.backend.runs == ["sampled"]
+    assert site.backend.runs == ["sampled before", "sampled after"]
 
 
 async def test_a_backend_that_is_away_fills_no_memory_and_gets_everything_later(
