@@ -1,4 +1,4 @@
-"""OTLP over gRPC. The exporter wants a message and not its bytes: it is made of them just before it is sent."""
+"""OTLP over gRPC. The exporter sends a message and not its bytes: it is made of them just before."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ class GrpcSender(OTLPSpanExporter):
     """See `headrace_protocol.otlp.senders.SpanSender`."""
 
     def send(self, request: bytes) -> bool:
-        return self._export(request) is SpanExportResult.SUCCESS  # type: ignore[arg-type]
+        message = ExportTraceServiceRequest.FromString(request)
+        return self._export(message) is SpanExportResult.SUCCESS  # type: ignore[arg-type]
 
-    def _translate_data(self, data: bytes) -> ExportTraceServiceRequest:  # type: ignore[override]
-        request: ExportTraceServiceRequest = ExportTraceServiceRequest.FromString(data)
-        return request
+    def _translate_data(self, data: ExportTraceServiceRequest) -> ExportTraceServiceRequest:  # type: ignore[override]
+        return data
 
-    def _count_data(self, data: bytes) -> int:  # type: ignore[override]
-        return len(self._translate_data(data).resource_spans)
+    def _count_data(self, data: ExportTraceServiceRequest) -> int:  # type: ignore[override]
+        return sum(len(scope.spans) for found in data.resource_spans for scope in found.scope_spans)
