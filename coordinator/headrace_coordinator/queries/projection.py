@@ -10,6 +10,7 @@ restart, and sending them twice is harmless.
 from __future__ import annotations
 
 from headrace_coordinator.engine.state import RunHead, RunState
+from headrace_protocol.errors import ErrorInfo
 from headrace_protocol.ids import derived_span_id
 from headrace_protocol.messages import LifecycleBatch, LifecycleEvent, Span
 
@@ -21,7 +22,7 @@ ENDS = RUN_ENDS | NODE_ENDS | {"run.created"}
 
 
 def spans_of(head: RunHead, batch: LifecycleBatch) -> list[Span]:
-    """The spans that end with the events of a batch. `head` is the run as it is after them.
+    """The spans that end with the events of a batch. `head` is the run as it is after them, or later.
 
     A node that was never ready has no span: nothing happened to it.
     """
@@ -29,15 +30,16 @@ def spans_of(head: RunHead, batch: LifecycleBatch) -> list[Span]:
     return [span for span in found if span is not None]
 
 
-def run_span(head: RunHead, end_us: int) -> Span | None:
-    """The span of the whole run, under the trigger's (or the publisher's)."""
+def run_span(head: RunHead, end_us: int, state: RunState, error: ErrorInfo | None) -> Span | None:
+    """The span of the whole run, under the trigger's (or the publisher's). The head may be ahead of its end: somebody
+    may have ordered that the run goes on."""
     if head.trace is None:
         return None
     attributes: dict[str, object] = {
         **_run_attributes(head),
         "headrace.workflow.version": head.version,
         "headrace.trigger": head.trigger,
-        "headrace.run.state": head.state.value,
+        "headrace.run.state": state.value,
     }
     if head.event_id:
         attributes |= {"cloudevents.event_id": head.event_id, "cloudevents.event_source": head.event_source}
@@ -50,7 +52,7 @@ def run_span(head: RunHead, end_us: int) -> Span | None:
         end_us=max(end_us, head.created_at_us),
         service=SERVICE,
         attributes=attributes,
-        error=run_error(head),
+        error=run_error(state, error),
     )
 
 
@@ -111,10 +113,10 @@ def node_span(
     )
 
 
-def run_error(head: RunHead) -> str:
+def run_error(state: RunState, error: ErrorInfo | None) -> str:
     """What a run's span says of its error; empty for a run that succeeded or still runs."""
-    if head.state in {RunState.FAILED, RunState.CANCELLED}:
-        return head.error.message if head.error is not None else head.state.value
+    if state in {RunState.FAILED, RunState.CANCELLED}:
+        return error.message if error is not None else state.value
     return ""
 
 
@@ -126,7 +128,7 @@ def _span_of(head: RunHead, event: LifecycleEvent) -> Span | None:
     if event.kind == "run.created":
         return trigger_span(head)
     if event.kind in RUN_ENDS:
-        return run_span(head, event.at_us)
+        return run_span(head, event.at_us, RunState(event.kind.removeprefix("run.")), event.error)
     queued_us, started_us = _time(event, "queued_at_us"), _time(event, "started_at_us")
     wait_s = max(0, started_us - queued_us) / 1e6 if queued_us and started_us else None
     error = event.error.message if event.error is not None else event.kind.removeprefix("node.")

@@ -79,7 +79,7 @@ def assemble(
 def _coordinator_spans(full: FullRun, now_us: int) -> tuple[list[Span], frozenset[str]]:
     head = full.stored.head
     ended_us = head.finished_at_us
-    found = [trigger_span(head), run_span(head, ended_us or now_us)]
+    found = [trigger_span(head), run_span(head, ended_us or now_us, head.state, head.error)]
     open_ids = {head.trace.span_id} if head.trace is not None and head.state is RunState.RUNNING else set()
     waits = {
         record.node: max(0, record.started_at_us - record.queued_at_us) / 1e6

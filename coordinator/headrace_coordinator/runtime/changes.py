@@ -14,7 +14,7 @@ BACKLOG = 10_000
 
 Follower = Callable[[list[LifecycleBatch], Callable[[str], RunHead]], None]
 """Is called after each commit, on the hot path, with what was committed and the head of any run in it. The head may
-be ahead of the entries: what never changes can be read from it, and its end when the entries tell of the end."""
+be ahead of the entries: only what never changes can be read from it."""
 
 
 class Changes:

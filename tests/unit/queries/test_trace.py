@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from headrace_coordinator.engine.effects import TimerKey
+from headrace_coordinator.engine.inputs import TimerFired
+from headrace_coordinator.engine.state import RunState
 from headrace_coordinator.queries.jaeger import jaeger_json
 from headrace_coordinator.queries.projection import spans_of
 from headrace_coordinator.queries.trace import assemble, trace_view
@@ -64,6 +67,19 @@ def test_history_and_stored_run_say_the_same() -> None:
                 other.end_us,
                 other.error,
             )
+
+
+def test_the_span_of_a_run_that_goes_on_by_order_tells_of_the_end_that_it_had() -> None:
+    story = Story()
+    story.fail("load", "broken")
+    due_us = story.run.nodes["load"].retry_at_us
+    assert due_us is not None
+    story.retry(TimerFired(TimerKey("r1", "retry", "load"), due_us))
+    story.fail("load", "broken for good")
+    assert story.run.head.state is RunState.FAILED
+    story.run.head.state, story.run.head.error = RunState.RUNNING, None
+    run = projected(story)[derived_span_id("r1")]
+    assert (run.error, run.attributes["headrace.run.state"]) == ("broken for good", "failed")
 
 
 def test_an_unfinished_run_is_drawn_up_to_now() -> None:
