@@ -12,7 +12,7 @@ class GrpcSender(OTLPSpanExporter):
 
     def send(self, request: bytes) -> bool:
         message = ExportTraceServiceRequest.FromString(request)
-        return self._export(message) is SpanExportResult.SUCCESS  # type: ignore[arg-type]
+        return self._export(message) is SpanExportResult.SUCCESS
 
     def _translate_data(self, data: ExportTraceServiceRequest) -> ExportTraceServiceRequest:  # type: ignore[override]
         return data
