@@ -18,7 +18,7 @@ from headrace_coordinator.engine.inputs import RetryRun
 from headrace_coordinator.engine.state import NODE_FINISHED, NodeState, RunHead, RunState
 from headrace_coordinator.queries.explain import Explanation, explain
 from headrace_coordinator.queries.live import LiveFacts
-from headrace_coordinator.queries.runs import FullRun, find_run, load_run
+from headrace_coordinator.queries.runs import FullRun, find_run, item_attempts, load_run
 from headrace_coordinator.queries.trace import TraceView, trace_view
 from headrace_coordinator.queries.views import RunDetail, detail_of
 from headrace_coordinator.runtime.clock import Clock
@@ -231,7 +231,9 @@ class InProcess:
 
     def trace(self, run_id: str, spans: list[Span]) -> TraceView:
         """`spans` are the workers' spans of the same trace."""
-        return trace_view(self._full(run_id), spans, self._clock.now_us(), TRACE_ROWS)
+        full = self._full(run_id)
+        items = at_once(item_attempts(self._store, full, TRACE_ROWS))
+        return trace_view(full, spans, self._clock.now_us(), items, TRACE_ROWS)
 
     def _full(self, run_id: str) -> FullRun:
         return at_once(load_run(self._store, run_id))
