@@ -151,13 +151,17 @@ def encode_binary(event: CloudEvent) -> tuple[dict[str, str], bytes]:
 
 def encode_structured(event: CloudEvent) -> tuple[dict[str, str], bytes]:
     """Headers and body in structured mode (JSON event format 1.0.2)."""
-    check(event)
+    return {CONTENT_TYPE: STRUCTURED}, as_json(check(event))
+
+
+def as_json(event: CloudEvent) -> bytes:
+    """An event that has been checked, in the JSON event format."""
     members: dict[str, object] = dict(_attributes(event))
     if isinstance(event.data, bytes):
         members["data_base64"] = b64encode(event.data).decode()
     elif event.data is not None:
         members["data"] = event.data
-    return {CONTENT_TYPE: STRUCTURED}, _encode_value(members, Encoding.JSON)
+    return _encode_value(members, Encoding.JSON)
 
 
 def as_variables(event: CloudEvent) -> dict[str, object]:
@@ -223,10 +227,12 @@ def _build(members: Mapping[str, object], data: object, lower: Mapping[str, str]
     for name, value in members.items():
         if value is None:
             continue
-        if name in ATTRIBUTES:
-            attributes[name] = check_string(name, value)
+        if name not in ATTRIBUTES:
+            extensions[name] = value  # type: ignore[assignment]  # `check` refuses what no extension may be
+        elif isinstance(value, str) and value:
+            attributes[name] = value
         else:
-            extensions[name] = check_extension(name, value)
+            check_string(name, value)
     for name in ("specversion", "id", "source", "type"):
         if name not in attributes:
             raise wrong(name, "nothing", "a non-empty string", f"Add the attribute {name}.")
@@ -234,7 +240,7 @@ def _build(members: Mapping[str, object], data: object, lower: Mapping[str, str]
         extensions[TRACEPARENT] = lower[TRACEPARENT].strip()
         extensions.pop(TRACESTATE, None)
         if state := lower.get(TRACESTATE):
-            extensions[TRACESTATE] = check_extension(TRACESTATE, state)
+            extensions[TRACESTATE] = state
     return check(CloudEvent(**attributes, data=data, extensions=extensions))
 
 
@@ -249,6 +255,8 @@ def _percent_encode(value: ExtensionValue) -> str:
 
 
 def _percent_decode(name: str, value: str) -> str:
+    if "%" not in value and value[:1] != '"':
+        return value
     # Quoted values are an older form of the binding that receivers still have to read (HTTP binding 3.1.3.2).
     if len(value) > 1 and value[0] == value[-1] == '"':
         value = value[1:-1].replace('\\"', '"').replace("\\\\", "\\")

@@ -57,11 +57,14 @@ def parse_traceparent(value: str | None, state: str | None = None) -> TraceConte
     return TraceContext(trace_id, span_id, bool(int(flags, 16) & 1), kept)
 
 
+_OURS = {encoding: {VERSION: str(PROTOCOL_VERSION), CONTENT_TYPE: encoding.value} for encoding in Encoding}
+
+
 def make(
     *, encoding: Encoding = Encoding.MSGPACK, message_id: str = "", trace: TraceContext | None = None
 ) -> dict[str, str]:
     """The headers of a message of ours."""
-    headers = {VERSION: str(PROTOCOL_VERSION), CONTENT_TYPE: encoding.value}
+    headers = _OURS[encoding].copy()
     if message_id:
         headers[MESSAGE_ID] = message_id
     if trace is not None:
@@ -79,6 +82,9 @@ def encoding_of(headers: Mapping[str, str] | None) -> Encoding:
     if not headers:
         return Encoding.MSGPACK
     version = headers.get(VERSION, "1")
+    content_type = headers.get(CONTENT_TYPE, Encoding.MSGPACK)
+    if version == "1" and content_type == Encoding.MSGPACK:
+        return Encoding.MSGPACK
     if _VERSION.fullmatch(version) is None or int(version) > PROTOCOL_VERSION:
         raise ProtocolError(
             "a message speaks a protocol version that is not known here",
@@ -87,7 +93,7 @@ def encoding_of(headers: Mapping[str, str] | None) -> Encoding:
             expected=f"at most {PROTOCOL_VERSION}",
             code=ErrorCode.PROTOCOL_VERSION,
         )
-    content_type = headers.get(CONTENT_TYPE, Encoding.MSGPACK).split(";")[0].strip().lower()
+    content_type = content_type.split(";")[0].strip().lower()
     try:
         return Encoding(content_type)
     except ValueError:

@@ -46,7 +46,8 @@ class Entry:
             )
         completed = {**definition.defaults, **given}
         try:
-            problem = next(self._checker().iter_errors(completed), None)
+            checker = self._checker()
+            problem = None if checker.is_valid(completed) else next(checker.iter_errors(completed), None)
         except (ValueError, TypeError) as error:
             raise ParamsError(f"params cannot be checked: {_short(error)}", where=where) from error
         if problem is not None:

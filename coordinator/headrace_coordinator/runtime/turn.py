@@ -173,24 +173,27 @@ class Turn:
         self._timers[key] = None
 
     def _dispatch(self, effect: Dispatch) -> None:
-        oversized = Oversized(len(self._messages), effect)
-        self._messages.append(None)
-        if not self.replace(oversized, effect):
-            self.oversized.append(oversized)
+        message = self._fitting(effect)
+        if message is None:
+            self.oversized.append(Oversized(len(self._messages), effect))
+        self._messages.append(message)
 
     def replace(self, oversized: Oversized, effect: Dispatch) -> bool:
         """Put a task message into its place; false when it is too large for the bus."""
+        message = self._messages[oversized.place] = self._fitting(effect)
+        return message is not None
+
+    def _fitting(self, effect: Dispatch) -> OutboxMessage | None:
         message = effect.message
         body = encode(message)
         if len(body) > MAX_MESSAGE_BYTES:
-            return False
+            return None
         key = attempt_key(message.run_id, message.node, message.item, message.attempt)
-        self._messages[oversized.place] = OutboxMessage(
+        return OutboxMessage(
             self._subjects.task(message.queue, effect.priority),
             headers.make(message_id=f"{key}@{message.queued_at_us}", trace=message.trace),
             body,
         )
-        return True
 
     def seal(self, changes: Changes, outbox: Outbox) -> OutboxBatch | None:
         """Finish the transaction. Numbers are handed out here, so nothing may be awaited between this and the

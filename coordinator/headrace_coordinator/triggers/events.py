@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from headrace_coordinator.engine.trigger import by_event
-from headrace_protocol.cloudevent import CloudEvent, as_variables, encode_structured
+from headrace_protocol.cloudevent import CloudEvent, as_json, as_variables
 from headrace_protocol.codec import raw
 from headrace_protocol.definition import EventTrigger, WorkflowDefinition
 from headrace_protocol.errors import ErrorCode, ExpressionError, HeadraceError
@@ -142,4 +142,4 @@ class Matcher:
 
 def event_json(event: CloudEvent) -> bytes:
     """The event as it is kept: JSON in structured mode."""
-    return encode_structured(event)[1]
+    return as_json(event)

@@ -12,6 +12,7 @@ from headrace_coordinator.engine.values import items_at
 from headrace_protocol.codec import raw
 from headrace_protocol.definition import Literal, Output
 from headrace_protocol.errors import InvariantBroken
+from headrace_protocol.headers import TraceContext
 from headrace_protocol.ids import derived_span_id
 from headrace_protocol.messages import ABSENT, ItemInput, Result, TaskMessage
 
@@ -44,7 +45,8 @@ def publish(t: Transition, name: str, item: int | None, attempt: int) -> None:
     head = t.run.head
     trace = None
     if head.trace is not None:
-        trace = msgspec.structs.replace(head.trace, span_id=derived_span_id(f"{head.run_id}/{name}"))
+        own = derived_span_id(f"{head.run_id}/{name}")
+        trace = TraceContext(head.trace.trace_id, own, head.trace.sampled, head.trace.state)
     message = TaskMessage(
         run_id=head.run_id,
         workflow=head.workflow,
