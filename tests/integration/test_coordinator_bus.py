@@ -33,20 +33,20 @@ async def test_what_was_read_before_a_loss_is_not_acknowledged_after_it(tmp_path
 
         async def message() -> Incoming:
             await bus.publish(TOPOLOGY.subjects.input(0, "outcome", "q"), headers.make(), b"x")
-            return await asyncio.wait_for(received.get(), 10)
+            return await asyncio.wait_for(received.get(), 30)
 
         async def in_flight(count: int) -> None:
             async def so_many() -> bool:
                 state = await bus.consumer_state(spec)
                 return state is not None and state.in_flight == count
 
-            await eventually(so_many, 5)
+            await eventually(so_many, 20)
 
         old = await message()
         await server.stop()
         shutil.rmtree(server.data_dir)
         await server.start()
-        await asyncio.wait_for(again.wait(), 10)
+        await asyncio.wait_for(again.wait(), 30)
         new = await message()
         assert new.reply.split(".")[5] == old.reply.split(".")[5] == "1"
         bus.acknowledge(old)
