@@ -17,7 +17,6 @@ from types import TracebackType
 from typing import Self
 
 import nats
-import nats.errors
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, RetentionPolicy
@@ -107,7 +106,7 @@ async def _work(url: str) -> None:
     subscription = await _subscription(jetstream, _TASKS)
     finishing: set[asyncio.Task[None]] = set()
     while True:
-        with suppress(nats.errors.TimeoutError):
+        with suppress(TimeoutError):
             tasks = await subscription.fetch(IN_FLIGHT, timeout=30)
             finished = asyncio.create_task(_finish(jetstream, tasks))
             finishing.add(finished)
