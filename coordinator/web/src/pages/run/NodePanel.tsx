@@ -1,13 +1,10 @@
-import { ActionIcon } from "@mantine/core";
-import type { ReactNode } from "react";
-
 import type { Schemas } from "~/api/client";
 import { StateBadge } from "~/design/State";
-import { Icon } from "~/design/icons";
 import { isState } from "~/design/states";
 import { duration } from "~/time/format";
 import { Elapsed, Time } from "~/time/Time";
 import { Command } from "~/ui/Command";
+import { Fact, Facts, Nothing, Section, SidePanel } from "~/ui/Panel";
 
 import classes from "./NodePanel.module.css";
 
@@ -21,22 +18,16 @@ interface Props {
 export function NodePanel({ run, node: name, onClose }: Props) {
   const node = run.nodes.find((one) => one.node === name);
   return (
-    <aside className={classes.panel} aria-label={`Node ${name}`}>
-      <header className={classes.head}>
-        <h2 className={classes.name}>{name}</h2>
-        <ActionIcon onClick={onClose} aria-label="Close">
-          <Icon name="close" size={14} />
-        </ActionIcon>
-      </header>
-      {node ? <Particulars run={run} node={node} /> : <p className={classes.none}>This run has no such node.</p>}
-    </aside>
+    <SidePanel title={name} label={`Node ${name}`} onClose={onClose}>
+      {node ? <Particulars run={run} node={node} /> : <Nothing>This run has no such node.</Nothing>}
+    </SidePanel>
   );
 }
 
 function Particulars({ run, node }: { run: Schemas["RunDetail"]; node: Schemas["NodeView"] }) {
   return (
     <>
-      <dl className={classes.facts}>
+      <Facts>
         <Fact name="State">
           <StateBadge state={node.state} />
         </Fact>
@@ -62,32 +53,29 @@ function Particulars({ run, node }: { run: Schemas["RunDetail"]; node: Schemas["
           </Fact>
         )}
         {node.upstream.length > 0 && <Fact name="After">{node.upstream.join(", ")}</Fact>}
-      </dl>
+      </Facts>
       {node.error && <ErrorBlock error={node.error} />}
       {node.attempts.length > 0 && <Attempts attempts={node.attempts} />}
-      <div className={classes.section}>
-        <h3 className={classes.title}>Logs in a terminal</h3>
+      <Section title="Logs in a terminal">
         <Command text={`headrace runs logs ${run.run_id} --node ${node.node}`} />
-      </div>
+      </Section>
     </>
   );
 }
 
 export function ErrorBlock({ error }: { error: Schemas["ErrorInfo"] }) {
   return (
-    <div className={classes.section}>
-      <h3 className={classes.title}>Error</h3>
+    <Section title="Error">
       <p className={classes.message}>{error.message}</p>
       {error.fix && <p className={classes.fix}>{error.fix}</p>}
       {error.traceback && <pre className={classes.traceback}>{error.traceback}</pre>}
-    </div>
+    </Section>
   );
 }
 
 function Attempts({ attempts }: { attempts: readonly Schemas["AttemptView"][] }) {
   return (
-    <div className={classes.section}>
-      <h3 className={classes.title}>Attempts</h3>
+    <Section title="Attempts">
       <ol className={classes.attempts}>
         {attempts.map((one) => (
           <li key={`${one.attempt} ${one.delivery} ${one.finished_at_us}`}>
@@ -100,15 +88,6 @@ function Attempts({ attempts }: { attempts: readonly Schemas["AttemptView"][] })
           </li>
         ))}
       </ol>
-    </div>
-  );
-}
-
-function Fact({ name, children }: { name: string; children: ReactNode }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
+    </Section>
   );
 }

@@ -1,13 +1,10 @@
-import { SegmentedControl } from "@mantine/core";
 import { getRouteApi } from "@tanstack/react-router";
-import { Suspense, lazy, useCallback } from "react";
+import { lazy, useCallback } from "react";
 
-import { useShortcuts } from "~/keys/keys";
-import { Skeleton } from "~/ui/Feedback";
+import { GraphFrame } from "~/graph/GraphFrame";
 
 import { NodePanel } from "../NodePanel";
 import { useRunDetail } from "../useRunDetail";
-import classes from "./GraphTab.module.css";
 import { NodeTable } from "./NodeTable";
 
 const route = getRouteApi("/runs/$runId");
@@ -20,34 +17,16 @@ export function GraphTab() {
   const navigate = route.useNavigate();
   const { run } = useRunDetail(runId);
   const select = useCallback((next: string | undefined) => void navigate({ to: ".", search: (old) => ({ ...old, task: next, attempt: undefined }), replace: true }), [navigate]);
-  const show = (next: string) => void navigate({ to: ".", search: (old) => ({ ...old, view: next === "table" ? "table" : undefined }), replace: true });
-  useShortcuts([
-    { keys: "v", label: "Graph or table", group: "Run", run: () => show(view === "table" ? "graph" : "table") },
-    ...(task ? [{ keys: "Escape", label: "Close the node", group: "Run", run: () => select(undefined) }] : []),
-  ]);
   if (!run) return null;
   return (
-    <div className={classes.tab} data-panel={task ? true : undefined}>
-      <div className={classes.view} data-view={view ?? "graph"}>
-        <SegmentedControl
-          className={classes.switch ?? ""}
-          aria-label="Show as"
-          value={view ?? "graph"}
-          onChange={show}
-          data={[
-            { value: "graph", label: "Graph" },
-            { value: "table", label: "Table" },
-          ]}
-        />
-        {view === "table" ? (
-          <NodeTable run={run} selected={task} select={select} />
-        ) : (
-          <Suspense fallback={<Skeleton />}>
-            <GraphView run={run} selected={task} select={select} />
-          </Suspense>
-        )}
-      </div>
-      {task && <NodePanel key={task} run={run} node={task} onClose={() => select(undefined)} />}
-    </div>
+    <GraphFrame
+      group="Run"
+      view={view}
+      show={(next) => void navigate({ to: ".", search: (old) => ({ ...old, view: next }), replace: true })}
+      graph={<GraphView run={run} selected={task} select={select} />}
+      table={<NodeTable run={run} selected={task} select={select} />}
+      panel={task && <NodePanel key={task} run={run} node={task} onClose={() => select(undefined)} />}
+      close={() => select(undefined)}
+    />
   );
 }

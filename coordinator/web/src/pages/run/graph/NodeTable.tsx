@@ -2,8 +2,7 @@ import type { Schemas } from "~/api/client";
 import { StateBadge } from "~/design/State";
 import { duration } from "~/time/format";
 import { Elapsed, Time } from "~/time/Time";
-
-import classes from "./NodeTable.module.css";
+import classes from "~/ui/Table.module.css";
 
 interface Props {
   run: Schemas["RunDetail"];

@@ -1,0 +1,42 @@
+import { Handle, Position } from "@xyflow/react";
+import type { CSSProperties, ReactNode } from "react";
+
+import classes from "./Card.module.css";
+
+interface Props {
+  id: string;
+  selected: boolean;
+  icon: ReactNode;
+  /** The small words below the name. */
+  facts: ReactNode;
+  /** At their end. */
+  end?: ReactNode;
+  hue?: CSSProperties;
+  look?: "solid" | "dashed";
+  map?: boolean;
+  /** How much of it is done, 0 to 1. */
+  done?: number | undefined;
+}
+
+/** What every graph draws its nodes with. A map has a double edge: it stays one node, however many items it has. */
+export function Card({ id, selected, icon, facts, end, hue, look = "solid", map = false, done }: Props) {
+  return (
+    <div className={classes.card} style={hue} data-look={look} data-map={map || undefined} data-selected={selected || undefined}>
+      <Handle type="target" position={Position.Left} className={classes.handle} isConnectable={false} />
+      <div className={classes.name}>
+        {icon}
+        <span title={id}>{id}</span>
+      </div>
+      <div className={classes.facts}>
+        {facts}
+        {end && <span className={classes.time}>{end}</span>}
+      </div>
+      {done !== undefined && (
+        <div className={classes.track} aria-hidden="true">
+          <div style={{ width: `${100 * done}%` }} />
+        </div>
+      )}
+      <Handle type="source" position={Position.Right} className={classes.handle} isConnectable={false} />
+    </div>
+  );
+}
