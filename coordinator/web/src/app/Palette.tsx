@@ -8,6 +8,7 @@ import { StateIcon } from "~/design/State";
 import { Icon } from "~/design/icons";
 import { type Shortcut, useShortcutRegistry } from "~/keys/keys";
 import { useRunStore } from "~/live/runs";
+import { openStart } from "~/ui/StartForm/start";
 
 import { Keys } from "./Help";
 import classes from "./Palette.module.css";
@@ -100,13 +101,10 @@ function useEntries(query: string): PaletteEntry[] {
         icon: one.group === "Go to" ? "chevronRight" : "terminal",
         run: one.run,
       }));
-    const named = (workflows.data?.workflows ?? []).map((one): PaletteEntry => ({
-      key: `workflow ${one.name}`,
-      label: one.name,
-      hint: "runs of the workflow",
-      icon: "workflow",
-      run: () => void navigate({ to: "/runs", search: { workflow: one.name } }),
-    }));
+    const named = (workflows.data?.workflows ?? []).flatMap(({ name }): PaletteEntry[] => [
+      { key: `workflow ${name}`, label: name, hint: "workflow", icon: "workflow", run: () => void navigate({ to: "/workflows/$name/graph", params: { name } }) },
+      { key: `start ${name}`, label: `Start ${name}…`, hint: "run", icon: "play", run: () => openStart(name) },
+    ]);
     const known = [...runs.values()].map((one): PaletteEntry => ({
       key: `run ${one.run_id}`,
       label: one.run_id,

@@ -5,6 +5,7 @@ import { useEffect, useState } from "react";
 import { Icon } from "~/design/icons";
 import { type Shortcut, listenToKeys, useShortcuts } from "~/keys/keys";
 import { useSettings } from "~/settings/settings";
+import { StartHost } from "~/ui/StartForm/StartHost";
 
 import { Header } from "./Header";
 import { Help } from "./Help";
@@ -34,6 +35,7 @@ export function Shell() {
         </main>
       </div>
       {opened === "palette" && <Palette onClose={() => setOpened(null)} />}
+      <StartHost />
       {opened === "help" && <Help onClose={() => setOpened(null)} />}
     </div>
   );

@@ -11,5 +11,6 @@ export interface Destination {
 
 export const DESTINATIONS: readonly Destination[] = [
   { label: "Runs", to: "/runs", icon: "runs", key: "r" },
+  { label: "Workflows", to: "/workflows", icon: "workflow", key: "w" },
   { label: "Settings", to: "/settings", icon: "settings", key: "s" },
 ];

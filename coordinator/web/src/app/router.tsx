@@ -2,6 +2,8 @@ import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirec
 
 import { runsSearch } from "~/pages/runs/search";
 import { runSearch } from "~/pages/run/search";
+import { versionsSearch, workflowRunsSearch, workflowSearch } from "~/pages/workflow/search";
+import { workflowsSearch } from "~/pages/workflows/search";
 import { Skeleton } from "~/ui/Feedback";
 
 import { ErrorPage, NoSuchPage } from "./ErrorPage";
@@ -47,6 +49,61 @@ const runGraph = createRoute({
   component: lazyRouteComponent(() => import("~/pages/run/graph/GraphTab"), "GraphTab"),
 });
 
+const workflows = createRoute({
+  getParentRoute: () => root,
+  path: "/workflows",
+  validateSearch: workflowsSearch,
+  component: lazyRouteComponent(() => import("~/pages/workflows/WorkflowsPage"), "WorkflowsPage"),
+});
+
+const workflow = createRoute({
+  getParentRoute: () => root,
+  path: "/workflows/$name",
+  component: lazyRouteComponent(() => import("~/pages/workflow/WorkflowPage"), "WorkflowPage"),
+});
+
+const workflowIndex = createRoute({
+  getParentRoute: () => workflow,
+  path: "/",
+  beforeLoad: ({ params }) => {
+    throw redirect({ to: "/workflows/$name/graph", params, replace: true });
+  },
+});
+
+const workflowGraph = createRoute({
+  getParentRoute: () => workflow,
+  path: "/graph",
+  validateSearch: workflowSearch,
+  component: lazyRouteComponent(() => import("~/pages/workflow/graph/WorkflowGraphTab"), "WorkflowGraphTab"),
+});
+
+const workflowRuns = createRoute({
+  getParentRoute: () => workflow,
+  path: "/runs",
+  validateSearch: workflowRunsSearch,
+  component: lazyRouteComponent(() => import("~/pages/workflow/runs/WorkflowRunsTab"), "WorkflowRunsTab"),
+});
+
+const workflowTriggers = createRoute({
+  getParentRoute: () => workflow,
+  path: "/triggers",
+  component: lazyRouteComponent(() => import("~/pages/workflow/triggers/TriggersTab"), "TriggersTab"),
+});
+
+const workflowVersions = createRoute({
+  getParentRoute: () => workflow,
+  path: "/versions",
+  validateSearch: versionsSearch,
+  component: lazyRouteComponent(() => import("~/pages/workflow/versions/VersionsTab"), "VersionsTab"),
+});
+
+const workflowCode = createRoute({
+  getParentRoute: () => workflow,
+  path: "/code",
+  validateSearch: workflowSearch,
+  component: lazyRouteComponent(() => import("~/pages/workflow/code/CodeTab"), "CodeTab"),
+});
+
 const settings = createRoute({
   getParentRoute: () => root,
   path: "/settings",
@@ -54,7 +111,7 @@ const settings = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([home, runs, run.addChildren([runIndex, runGraph]), settings]),
+  routeTree: root.addChildren([home, runs, run.addChildren([runIndex, runGraph]), workflows, workflow.addChildren([workflowIndex, workflowGraph, workflowRuns, workflowTriggers, workflowVersions, workflowCode]), settings]),
   parseSearch,
   stringifySearch,
   defaultPreload: "intent",

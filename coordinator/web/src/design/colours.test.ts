@@ -56,6 +56,11 @@ describe.each(Object.entries(THEMES))("the %s theme", (_, theme) => {
     expect(faint).toEqual([]);
   });
 
+  it("shows code at 4.5:1 where it stands", () => {
+    const faint = ["code-string", "code-keyword", "state-running", "link", "muted"].filter((name) => contrast(of(theme, name), of(theme, "panel")) < 4.5);
+    expect(faint).toEqual([]);
+  });
+
   it("shows text on the accent at 4.5:1", () => {
     expect(contrast(of(theme, "on-accent"), of(theme, "accent"))).toBeGreaterThanOrEqual(4.5);
   });

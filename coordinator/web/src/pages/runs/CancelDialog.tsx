@@ -4,12 +4,13 @@ import { useMemo, useState } from "react";
 
 import { type Schemas, api, data } from "~/api/client";
 import { StateIcon } from "~/design/State";
+import { flag, quoted } from "~/ui/commandLine";
 import { CommandDialog } from "~/ui/CommandDialog";
 import { Failure, Skeleton } from "~/ui/Feedback";
 import { nowUs } from "~/time/now";
 
 import classes from "./CancelDialog.module.css";
-import { RANGES, type RunsFilter, flag, quoted } from "./search";
+import { RANGES, type RunsFilter } from "./search";
 
 /** The parts of a `RunsCommand` that say which runs. */
 type Command = Partial<Pick<Schemas["RunsCommand"], "run_ids" | "where">>;

@@ -1,7 +1,7 @@
 import { ActionIcon, Select, TextInput } from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useRef, useState } from "react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
 
 import { api, data } from "~/api/client";
 import { hueOf, StateIcon } from "~/design/State";
@@ -21,21 +21,24 @@ interface Props {
   change: (change: RunsFilter) => void;
 }
 
-export function Filters({ filter, change }: Props) {
+/** `fixed`: the list is of one workflow, which cannot be chosen. */
+export function Filters({ filter, change, fixed, children }: Props & { fixed: boolean; children: ReactNode }) {
   const workflows = useQuery({ queryKey: ["workflows"], queryFn: ({ signal }) => data(api.GET("/api/v1/workflows", { signal })) });
   return (
     <Bar label="Filters">
       <States filter={filter} change={change} />
-      <Select
-        aria-label="Workflow"
-        placeholder="Any workflow"
-        w={170}
-        searchable
-        clearable
-        value={filter.workflow ?? null}
-        onChange={(workflow) => change({ workflow: workflow ?? undefined })}
-        data={[...new Set([...(workflows.data?.workflows ?? []).map((one) => one.name), ...(filter.workflow ? [filter.workflow] : [])])]}
-      />
+      {!fixed && (
+        <Select
+          aria-label="Workflow"
+          placeholder="Any workflow"
+          w={170}
+          searchable
+          clearable
+          value={filter.workflow ?? null}
+          onChange={(workflow) => change({ workflow: workflow ?? undefined })}
+          data={[...new Set([...(workflows.data?.workflows ?? []).map((one) => one.name), ...(filter.workflow ? [filter.workflow] : [])])]}
+        />
+      )}
       <Select
         aria-label="Created"
         placeholder="Any time"
@@ -56,6 +59,7 @@ export function Filters({ filter, change }: Props) {
           </span>
         ) : null,
       )}
+      {children}
     </Bar>
   );
 }

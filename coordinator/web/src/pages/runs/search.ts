@@ -1,6 +1,7 @@
 import type { RunSummary } from "~/live/frames";
 import { RUN_STATES, type RunState } from "~/design/states";
 import { list, oneOf, someOf, text } from "~/app/search";
+import { flag } from "~/ui/commandLine";
 
 export const RANGES = { "15m": 15 * 60, "1h": 3600, "6h": 6 * 3600, "24h": 24 * 3600, "7d": 7 * 24 * 3600, "30d": 30 * 24 * 3600 } as const;
 export type Range = keyof typeof RANGES;
@@ -85,12 +86,4 @@ export function listCommand(filter: RunsFilter): string {
     flag("--search", filter.q),
   ];
   return ["headrace runs list", ...flags.filter(Boolean)].join(" ");
-}
-
-export function flag(name: string, value: string | undefined): string {
-  return value ? `${name} ${quoted(value)}` : "";
-}
-
-export function quoted(value: string): string {
-  return /^[\w./:=@-]+$/.test(value) ? value : `'${value.replaceAll("'", "'\\''")}'`;
 }

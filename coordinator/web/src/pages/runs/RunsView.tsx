@@ -1,0 +1,66 @@
+import { Button } from "@mantine/core";
+
+import { Icon } from "~/design/icons";
+import { Empty, Failure, Skeleton } from "~/ui/Feedback";
+import { quoted } from "~/ui/commandLine";
+
+import { CancelDialog } from "./CancelDialog";
+import { Filters } from "./Filters";
+import { RunList } from "./RunList";
+import { ViewsMenu } from "./ViewsMenu";
+import { listCommand } from "./search";
+import type { RunsViewState } from "./useRunsView";
+
+export function RunsActions({ view }: { view: RunsViewState }) {
+  const { filter, apply, picked, list, setCancelling, workflow } = view;
+  return (
+    <>
+      {workflow === undefined && <ViewsMenu filter={filter} apply={apply} />}
+      <Button onClick={() => setCancelling(true)} disabled={list.ids.length === 0} leftSection={<Icon name="stop" size={14} />}>
+        {picked.length > 0 ? `Cancel ${picked.length}…` : "Cancel…"}
+      </Button>
+    </>
+  );
+}
+
+/** Filters, the list, and what acts on it: of all runs, or of one workflow's. */
+export function RunsView({ view }: { view: RunsViewState }) {
+  const { key, filter, filtered, workflow, at, picked, list, setFilter, place, apply, cancelling, setCancelling } = view;
+  const { query, ids, fresh, showFresh } = list;
+  return (
+    <>
+      <Filters filter={filter} change={setFilter} fixed={workflow !== undefined}>
+        {workflow !== undefined && <RunsActions view={view} />}
+      </Filters>
+      {query.isError && <Failure error={query.error} retry={() => void query.refetch()} />}
+      {query.isPending && <Skeleton rows={12} />}
+      {query.isSuccess && ids.length === 0 && (
+        <Empty icon="runs" title={filtered ? "No run fits these filters" : "No run yet"} command={filtered ? listCommand(filter) : `headrace run ${workflow === undefined ? "WORKFLOW" : quoted(workflow)} -p name=value`}>
+          {filtered ? (
+            <Button onClick={() => apply({})}>Clear the filters</Button>
+          ) : (
+            "A run starts when an event fits a trigger, when a schedule fires, or by hand. It appears here by itself."
+          )}
+        </Empty>
+      )}
+      {ids.length > 0 && (
+        <RunList
+          key={key}
+          listKey={key}
+          ids={ids}
+          filter={filter}
+          fresh={fresh}
+          showFresh={showFresh}
+          at={at}
+          picked={picked}
+          place={place}
+          more={query.hasNextPage}
+          loading={query.isFetchingNextPage}
+          loadMore={() => void query.fetchNextPage()}
+          cancel={() => setCancelling(true)}
+        />
+      )}
+      {cancelling && <CancelDialog picked={picked} filter={filter} onClose={() => setCancelling(false)} onDone={() => place({ pick: undefined })} />}
+    </>
+  );
+}

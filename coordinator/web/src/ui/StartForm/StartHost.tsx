@@ -1,0 +1,16 @@
+import { Suspense, lazy } from "react";
+
+import { closeStart, useStart } from "./start";
+
+const StartDialog = lazy(() => import("./StartDialog"));
+
+/** Shows the form over whatever page is open; its code comes when it is first wanted. */
+export function StartHost() {
+  const workflow = useStart((start) => start.workflow);
+  if (workflow === null) return null;
+  return (
+    <Suspense fallback={null}>
+      <StartDialog key={workflow} workflow={workflow} onClose={closeStart} />
+    </Suspense>
+  );
+}

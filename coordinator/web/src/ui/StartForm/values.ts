@@ -1,0 +1,85 @@
+import type { Field, Schema } from "./schema";
+import { mismatch } from "./validate";
+
+/** What is in the fields, as typed. A boolean is `true` or `false`; a choice the JSON of its option; empty is not given. */
+export type Typed = Record<string, string>;
+
+export interface Read {
+  params: Record<string, unknown>;
+  /** What is wrong, by field. */
+  errors: Record<string, string>;
+}
+
+export function typedDefaults(fields: readonly Field[]): Typed {
+  return Object.fromEntries(fields.map((field) => [field.name, field.fallback ? typedOf(field, field.fallback.value) : field.kind === "boolean" ? "false" : ""]));
+}
+
+export function typedOf(field: Field, value: unknown): string {
+  if (value === null && field.kind !== "json") return "";
+  switch (field.kind) {
+    case "text":
+      return String(value);
+    case "json":
+      return JSON.stringify(value, null, 2);
+    default:
+      return JSON.stringify(value);
+  }
+}
+
+/** The params that the fields say. A field that still has its default is left out: the version's default holds. */
+export function read(fields: readonly Field[], typed: Typed, root: Schema): Read {
+  const params: Record<string, unknown> = {};
+  const errors: Record<string, string> = {};
+  const defaults = typedDefaults(fields);
+  for (const field of fields) {
+    const text = typed[field.name] ?? "";
+    if (field.fallback && text === defaults[field.name]) continue;
+    const found = readOne(field, text);
+    if (found === undefined) continue;
+    const error = "error" in found ? found.error : mismatch(found.value, field.schema, root);
+    if (error !== null) errors[field.name] = sentence(error);
+    else if ("value" in found) params[field.name] = found.value;
+  }
+  return { params, errors };
+}
+
+function readOne(field: Field, text: string): { value: unknown } | { error: string } | undefined {
+  if (text.trim() === "" && !(field.kind === "text" && text !== "")) return readEmpty(field);
+  switch (field.kind) {
+    case "text":
+      return { value: text };
+    case "number":
+    case "integer":
+      return readNumber(field.kind, text.trim());
+    default:
+      return readJson(text);
+  }
+}
+
+function readEmpty(field: Field): { value: unknown } | { error: string } | undefined {
+  if (field.nullable && (field.required || field.fallback)) return { value: null };
+  if (field.kind === "text" && field.fallback) return { value: "" };
+  if (field.required || field.fallback) return { error: "is required" };
+  return undefined;
+}
+
+function readNumber(kind: "number" | "integer", text: string): { value: unknown } | { error: string } {
+  if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)) return { error: kind === "integer" ? "has to be a whole number" : "has to be a number" };
+  const value = Number(text);
+  if (kind === "integer" && !Number.isInteger(value)) return { error: "has to be a whole number" };
+  if (!Number.isFinite(value) || (kind === "integer" && !Number.isSafeInteger(value))) return { error: "is too large for this form; start the run from a terminal" };
+  return { value };
+}
+
+function readJson(text: string): { value: unknown } | { error: string } {
+  try {
+    return { value: JSON.parse(text) as unknown };
+  } catch (error) {
+    return { error: `is not JSON: ${error instanceof Error ? error.message : String(error)}` };
+  }
+}
+
+function sentence(text: string): string {
+  // A place inside of the value comes first then: it keeps its spelling.
+  return /^(has|is) /.test(text) ? `${text.charAt(0).toUpperCase()}${text.slice(1)}.` : `${text}.`;
+}
