@@ -2,7 +2,7 @@ import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirec
 
 import { runsSearch } from "~/pages/runs/search";
 import { runSearch } from "~/pages/run/search";
-import { versionsSearch, workflowRunsSearch, workflowSearch } from "~/pages/workflow/search";
+import { gridSearch, versionsSearch, workflowRunsSearch, workflowSearch } from "~/pages/workflow/search";
 import { workflowsSearch } from "~/pages/workflows/search";
 import { Skeleton } from "~/ui/Feedback";
 
@@ -77,6 +77,13 @@ const workflowGraph = createRoute({
   component: lazyRouteComponent(() => import("~/pages/workflow/graph/WorkflowGraphTab"), "WorkflowGraphTab"),
 });
 
+const workflowGrid = createRoute({
+  getParentRoute: () => workflow,
+  path: "/grid",
+  validateSearch: gridSearch,
+  component: lazyRouteComponent(() => import("~/pages/workflow/grid/GridTab"), "GridTab"),
+});
+
 const workflowRuns = createRoute({
   getParentRoute: () => workflow,
   path: "/runs",
@@ -111,7 +118,7 @@ const settings = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([home, runs, run.addChildren([runIndex, runGraph]), workflows, workflow.addChildren([workflowIndex, workflowGraph, workflowRuns, workflowTriggers, workflowVersions, workflowCode]), settings]),
+  routeTree: root.addChildren([home, runs, run.addChildren([runIndex, runGraph]), workflows, workflow.addChildren([workflowIndex, workflowGraph, workflowGrid, workflowRuns, workflowTriggers, workflowVersions, workflowCode]), settings]),
   parseSearch,
   stringifySearch,
   defaultPreload: "intent",

@@ -4,11 +4,11 @@ import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, useEffect, useRef, useState } from "react";
 
 import { api, data } from "~/api/client";
-import { hueOf, StateIcon } from "~/design/State";
 import { Icon } from "~/design/icons";
-import { RUN_STATES, type RunState, lookOf } from "~/design/states";
+import { RUN_STATES } from "~/design/states";
 import { useShortcuts } from "~/keys/keys";
 import { Bar } from "~/ui/Page";
+import { StateChips } from "~/ui/StateChips";
 
 import classes from "./Filters.module.css";
 import { RANGES, type Range, type RunsFilter } from "./search";
@@ -64,25 +64,10 @@ export function Filters({ filter, change, fixed, children }: Props & { fixed: bo
   );
 }
 
-/** One chip for each state, with the number of runs in it; any of them may be on. */
+/** With the number of runs in each state. */
 function States({ filter, change }: Props) {
   const counts = useRunCounts(filter);
-  const on = filter.state ?? [];
-  const toggle = (state: RunState) => {
-    const next = on.includes(state) ? on.filter((one) => one !== state) : [...on, state];
-    change({ state: next.length > 0 && next.length < RUN_STATES.length ? RUN_STATES.filter((one) => next.includes(one)) : undefined });
-  };
-  return (
-    <div className={classes.states} role="group" aria-label="State">
-      {RUN_STATES.map((state) => (
-        <button key={state} type="button" className={classes.state} style={hueOf(state)} aria-pressed={on.includes(state)} onClick={() => toggle(state)}>
-          <StateIcon state={state} size={12} />
-          {lookOf(state).label}
-          <span className={classes.count}>{counts?.[state] ? counted(counts[state]) : ""}</span>
-        </button>
-      ))}
-    </div>
-  );
+  return <StateChips label="State" states={RUN_STATES} on={filter.state ?? []} count={(state) => (counts?.[state] ? counted(counts[state]) : "")} change={(state) => change({ state })} />;
 }
 
 function counted({ count, more }: { count: number; more: boolean }): string {

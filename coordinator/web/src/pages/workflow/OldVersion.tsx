@@ -9,7 +9,7 @@ import { useVersions } from "./useWorkflow";
 export function OldVersion({ name, version }: { name: string; version: string | undefined }) {
   const versions = useVersions(name);
   const found = versions.data?.versions.find((one) => one.version === version);
-  if (version === undefined || found?.current) return <span hidden />;
+  if (version === undefined || found?.current) return null;
   return (
     <p className={classes.old} role="status">
       <span>

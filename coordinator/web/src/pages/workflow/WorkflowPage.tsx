@@ -21,6 +21,7 @@ const route = getRouteApi("/workflows/$name");
 
 const TABS: readonly Tab[] = [
   { label: "Graph", to: "/workflows/$name/graph" },
+  { label: "Grid", to: "/workflows/$name/grid" },
   { label: "Runs", to: "/workflows/$name/runs" },
   { label: "Triggers", to: "/workflows/$name/triggers" },
   { label: "Versions", to: "/workflows/$name/versions" },

@@ -21,11 +21,14 @@ export interface GridSearch {
   runs?: number | undefined;
   /** Only runs with a node in one of these. */
   cell?: NodeState[] | undefined;
+  /** The cell that the keyboard is on. */
+  run?: string | undefined;
+  task?: string | undefined;
 }
 
 export function gridSearch(search: Record<string, unknown>): GridSearch {
   const runs = whole(search["runs"]);
-  return { runs: runs === undefined || runs === 0 ? undefined : Math.min(1000, runs), cell: someOf(search["cell"], CELL_STATES) };
+  return { runs: runs === undefined || runs === 0 ? undefined : Math.min(1000, runs), cell: someOf(search["cell"], CELL_STATES), run: text(search["run"]), task: text(search["task"]) };
 }
 
 export interface VersionsSearch {

@@ -1,4 +1,4 @@
-import { Button } from "@mantine/core";
+import { ActionIcon, Tooltip } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
 import { memo } from "react";
 
@@ -47,9 +47,11 @@ export const WorkflowRow = memo(function WorkflowRow({ workflow, active, place }
         <Time us={deployed_at_us} />
       </td>
       <td data-column="">
-        <Button variant="subtle" onClick={() => openStart(name)} leftSection={<Icon name="play" size={12} />} aria-label={`Start ${name}…`}>
-          Start…
-        </Button>
+        <Tooltip label="Start a run…">
+          <ActionIcon onClick={() => openStart(name)} aria-label={`Start ${name}…`}>
+            <Icon name="play" size={14} />
+          </ActionIcon>
+        </Tooltip>
       </td>
     </tr>
   );

@@ -4,10 +4,11 @@ import type { ReactNode } from "react";
 import mantine from "~/design/mantine.module.css";
 
 import classes from "./StartForm.module.css";
-import type { Field } from "./schema";
+import { type Field, type Schema, exampleOf } from "./schema";
 
 interface Props {
   field: Field;
+  root: Schema;
   id: string;
   typed: string;
   error: string | undefined;
@@ -19,7 +20,7 @@ interface Props {
 const LABELS = { input: mantine["input"] ?? "", label: classes.label ?? "", description: classes.about ?? "", error: classes.error ?? "" };
 
 /** The control for one param: what it is called, what has to be written, and what is wrong with it. */
-export function FieldInput({ field, id, typed, error, first, change, leave }: Props) {
+export function FieldInput({ field, root, id, typed, error, first, change, leave }: Props) {
   const common = {
     id,
     label: <Label field={field} />,
@@ -60,7 +61,7 @@ export function FieldInput({ field, id, typed, error, first, change, leave }: Pr
           {...common}
           value={typed}
           rows={Math.min(12, Math.max(2, typed.split("\n").length))}
-          placeholder={field.nullable ? "null" : "JSON"}
+          placeholder={field.nullable ? "none" : JSON.stringify(exampleOf(field.schema, root))}
           classNames={{ ...LABELS, input: `${mantine["input"] ?? ""} ${classes.json ?? ""}` }}
           spellCheck={false}
           onChange={(event) => change(event.currentTarget.value)}

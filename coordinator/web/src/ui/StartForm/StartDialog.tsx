@@ -72,6 +72,7 @@ function Form({ detail, onClose }: { detail: Schemas["WorkflowDetail"]; onClose:
             key={field.name}
             id={`${prefix}${field.name}`}
             field={field}
+            root={root}
             typed={typed[field.name] ?? ""}
             error={left.has(field.name) ? (errors[field.name] ?? (refused === field.name ? "The coordinator refuses this value." : undefined)) : undefined}
             first={index === 0}

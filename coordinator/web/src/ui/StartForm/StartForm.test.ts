@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { startCommand } from "./command";
-import { fieldsOf, typeText } from "./schema";
+import { exampleOf, fieldsOf, typeText } from "./schema";
 import { read, typedDefaults } from "./values";
 
 /** As the API tells it for `def import_day(day: str, options: Options, mode: Literal["full", "delta"] = "delta", …)`. */
@@ -53,6 +53,11 @@ describe("a schema becomes fields", () => {
 
   it("references to references, and to nothing, end", () => {
     expect(fieldsOf({ properties: { a: { $ref: "#/$defs/A" }, b: { $ref: "#/$defs/none" }, c: { $ref: "#/properties/c" } }, $defs: { A: { $ref: "#/$defs/B" }, B: { type: "integer" } } }).map((one) => one.kind)).toEqual(["integer", "json", "json"]);
+  });
+
+  it("an example fits its own schema", () => {
+    expect(exampleOf(ROOT, ROOT)).toEqual({ mode: "delta", day: "text", options: { region: "text", dry: false }, ratio: 0.5, tags: [], limit: null, loud: true });
+    expect(exampleOf({ $ref: "#/$defs/Tree" }, { $defs: { Tree: { type: "object", properties: { next: { $ref: "#/$defs/Tree" } } } } })).toBeTruthy();
   });
 
   it("types are written as one says them", () => {

@@ -134,3 +134,31 @@ function plainType(schema: Schema, root: Schema): string {
 export function asSchema(found: unknown): Schema | undefined {
   return typeof found === "object" && found !== null && !Array.isArray(found) ? (found as Schema) : undefined;
 }
+
+/** A value that fits a schema, to show what one looks like. */
+export function exampleOf(given: Schema, root: Schema, depth = 0): unknown {
+  const schema = resolve(given, root);
+  const inner = (found: unknown) => (depth > 4 ? null : exampleOf(asSchema(found) ?? {}, root, depth + 1));
+  if ("default" in schema) return schema["default"];
+  const [option] = choices(schema) ?? [];
+  if (option !== undefined) return option;
+  const [first] = alternatives(schema) ?? [];
+  if (first) return inner(first);
+  switch ([schema["type"]].flat()[0]) {
+    case "string":
+      return "text";
+    case "integer":
+    case "number":
+      return typeof schema["minimum"] === "number" ? schema["minimum"] : 1;
+    case "boolean":
+      return true;
+    case "array":
+      return [inner(schema["items"])];
+    case "object": {
+      const properties = Object.entries(asSchema(schema["properties"]) ?? {});
+      return Object.fromEntries(properties.map(([name, found]) => [name, inner(found)]));
+    }
+    default:
+      return null;
+  }
+}

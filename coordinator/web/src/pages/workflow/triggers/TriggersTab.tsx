@@ -12,6 +12,7 @@ import { Command } from "~/ui/Command";
 import { quoted } from "~/ui/commandLine";
 import { Empty } from "~/ui/Feedback";
 import { Fact, Facts } from "~/ui/Panel";
+import { exampleOf } from "~/ui/StartForm/schema";
 
 import { useWorkflow } from "../useWorkflow";
 import classes from "./TriggersTab.module.css";
@@ -38,13 +39,13 @@ export function TriggersTab() {
   return (
     <ul className={classes.list}>
       {triggers.map((view) => (
-        <TriggerCard key={view.id} workflow={name} view={view} trigger={definition.triggers?.find((one) => one.id === view.id)} />
+        <TriggerCard key={view.id} workflow={name} example={exampleOf(workflow.params_schema, workflow.params_schema)} view={view} trigger={definition.triggers?.find((one) => one.id === view.id)} />
       ))}
     </ul>
   );
 }
 
-function TriggerCard({ workflow, view, trigger }: { workflow: string; view: Schemas["TriggerView"]; trigger: Trigger | undefined }) {
+function TriggerCard({ workflow, example, view, trigger }: { workflow: string; example: unknown; view: Schemas["TriggerView"]; trigger: Trigger | undefined }) {
   const filter = `${view.kind}:${view.id}`;
   const runs = useLastRuns(workflow, filter);
   return (
@@ -84,7 +85,7 @@ function TriggerCard({ workflow, view, trigger }: { workflow: string; view: Sche
       {trigger?.on === "event" && (
         <div className={classes.try}>
           <p>Publish such an event</p>
-          <Command text={`headrace publish ${quoted(trigger.type)} --data '{}'`} />
+          <Command text={`headrace publish ${quoted(trigger.type)} --data ${quoted(JSON.stringify(Object.keys(trigger.params ?? {}).length > 0 ? {} : example))}`} />
         </div>
       )}
     </li>
