@@ -1,3 +1,4 @@
+import { useMemo } from "react";
 import { create } from "zustand";
 
 import type { RunSummary } from "./frames";
@@ -52,3 +53,14 @@ export function forgetRuns(): void {
 }
 
 onFrames("runs", (frames) => hearRuns(frames.flatMap((frame) => frame.runs)));
+
+/** Runs that this tab knows and that fit, newest first: for a few of them, beside a list that was read. */
+export function useKnownRuns(fits: (run: RunSummary) => boolean): RunSummary[] {
+  const tick = useRunStore((runs) => runs.tick);
+  return useMemo(
+    () => [...useRunStore.getState().byId.values()].filter(fits).toSorted((a, b) => b.created_at_us - a.created_at_us),
+    // The map is changed in place: the tick tells when.
+    // oxlint-disable-next-line react/exhaustive-deps
+    [tick, fits],
+  );
+}

@@ -72,3 +72,9 @@ export function duration(us: number): string {
 function two(value: number): string {
   return String(Math.floor(value)).padStart(2, "0");
 }
+
+/** `512 B`, `1.5 KB`, `3.2 MB`, as NATS counts them. */
+export function bytes(size: number): string {
+  if (size < 1024) return `${size} B`;
+  return size < 1024 ** 2 ? `${(size / 1024).toFixed(1)} KB` : `${(size / 1024 ** 2).toFixed(1)} MB`;
+}

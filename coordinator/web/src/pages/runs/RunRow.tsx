@@ -1,44 +1,23 @@
 import { Link } from "@tanstack/react-router";
-import { type MouseEvent, memo } from "react";
+import { memo } from "react";
 
 import { StateIcon, hueOf } from "~/design/State";
 import { lookOf } from "~/design/states";
 import { useRun } from "~/live/runs";
 import { Elapsed, Time } from "~/time/Time";
 import { nowUs } from "~/time/now";
+import { GridRow, type RowPlace } from "~/ui/RowGrid";
 
 import classes from "./RunList.module.css";
 import { type RunsFilter, matches } from "./search";
 
-interface Props {
-  runId: string;
-  index: number;
-  top: number;
-  height: number;
-  filter: RunsFilter;
-  active: boolean;
-  picked: boolean;
-  onPick: (runId: string, event: MouseEvent) => void;
-}
-
 /** A run. It reads itself from the store, so that a change redraws this row and no other. */
-export const RunRow = memo(function RunRow({ runId, index, top, height, filter, active, picked, onPick }: Props) {
+export const RunRow = memo(function RunRow({ filter, ...place }: RowPlace & { filter: RunsFilter }) {
+  const runId = place.id;
   const run = useRun(runId);
   if (!run) return null;
   return (
-    <div
-      id={`run-${runId}`}
-      role="row"
-      aria-rowindex={index + 1}
-      aria-selected={picked}
-      data-active={active || undefined}
-      data-left={!matches(run, filter, nowUs()) || undefined}
-      className={classes.row}
-      style={{ height, transform: `translateY(${top}px)` }}
-    >
-      <span role="gridcell" className={classes.pickCell}>
-        <input type="checkbox" className={classes.check} aria-label={`Select ${runId}`} checked={picked} readOnly onClick={(event) => onPick(runId, event)} tabIndex={-1} />
-      </span>
+    <GridRow place={place} left={!matches(run, filter, nowUs())}>
       <span role="gridcell" data-column="State" className={classes.state}>
         <StateIcon state={run.state} />
         <span>{lookOf(run.state).label}</span>
@@ -67,6 +46,6 @@ export const RunRow = memo(function RunRow({ runId, index, top, height, filter, 
       <span role="gridcell" data-column="Created">
         <Time us={run.created_at_us} />
       </span>
-    </div>
+    </GridRow>
   );
 });
