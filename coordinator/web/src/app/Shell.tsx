@@ -52,7 +52,7 @@ function Navigation() {
       <ul className={classes.links}>
         {DESTINATIONS.map((one) => (
           <li key={one.to}>
-            <Link to={one.to} className={classes.link} activeProps={{ "aria-current": "page" }} title={one.label}>
+            <Link to={one.to} className={classes.link} activeOptions={{ exact: one.to === "/" }} activeProps={{ "aria-current": "page" }} title={one.label}>
               <Icon name={one.icon} />
               <span>{one.label}</span>
             </Link>

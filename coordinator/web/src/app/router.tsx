@@ -1,7 +1,11 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
 
+import { eventsSearch } from "~/pages/events/search";
+import { lettersSearch } from "~/pages/letters/search";
+import { overviewSearch } from "~/pages/overview/search";
 import { runsSearch } from "~/pages/runs/search";
 import { runSearch } from "~/pages/run/search";
+import { workersSearch } from "~/pages/workers/search";
 import { gridSearch, versionsSearch, workflowRunsSearch, workflowSearch } from "~/pages/workflow/search";
 import { workflowsSearch } from "~/pages/workflows/search";
 import { Skeleton } from "~/ui/Feedback";
@@ -16,9 +20,8 @@ const root = createRootRoute({ component: Shell, notFoundComponent: NoSuchPage }
 const home = createRoute({
   getParentRoute: () => root,
   path: "/",
-  beforeLoad: () => {
-    throw redirect({ to: "/runs", replace: true });
-  },
+  validateSearch: overviewSearch,
+  component: lazyRouteComponent(() => import("~/pages/overview/OverviewPage"), "OverviewPage"),
 });
 
 const runs = createRoute({
@@ -111,6 +114,39 @@ const workflowCode = createRoute({
   component: lazyRouteComponent(() => import("~/pages/workflow/code/CodeTab"), "CodeTab"),
 });
 
+const events = createRoute({
+  getParentRoute: () => root,
+  path: "/events",
+  validateSearch: eventsSearch,
+  component: lazyRouteComponent(() => import("~/pages/events/EventsPage"), "EventsPage"),
+});
+
+const workers = createRoute({
+  getParentRoute: () => root,
+  path: "/workers",
+  validateSearch: workersSearch,
+  component: lazyRouteComponent(() => import("~/pages/workers/WorkersPage"), "WorkersPage"),
+});
+
+const queues = createRoute({
+  getParentRoute: () => root,
+  path: "/queues",
+  component: lazyRouteComponent(() => import("~/pages/queues/QueuesPage"), "QueuesPage"),
+});
+
+const queue = createRoute({
+  getParentRoute: () => root,
+  path: "/queues/$name",
+  component: lazyRouteComponent(() => import("~/pages/queues/QueuePage"), "QueuePage"),
+});
+
+const letters = createRoute({
+  getParentRoute: () => root,
+  path: "/dead-letters",
+  validateSearch: lettersSearch,
+  component: lazyRouteComponent(() => import("~/pages/letters/LettersPage"), "LettersPage"),
+});
+
 const settings = createRoute({
   getParentRoute: () => root,
   path: "/settings",
@@ -118,7 +154,7 @@ const settings = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([home, runs, run.addChildren([runIndex, runGraph]), workflows, workflow.addChildren([workflowIndex, workflowGraph, workflowGrid, workflowRuns, workflowTriggers, workflowVersions, workflowCode]), settings]),
+  routeTree: root.addChildren([home, runs, run.addChildren([runIndex, runGraph]), workflows, workflow.addChildren([workflowIndex, workflowGraph, workflowGrid, workflowRuns, workflowTriggers, workflowVersions, workflowCode]), events, workers, queues, queue, letters, settings]),
   parseSearch,
   stringifySearch,
   defaultPreload: "intent",
