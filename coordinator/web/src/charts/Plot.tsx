@@ -61,7 +61,7 @@ function options({ chart, zone, width, height, hover }: { chart: ChartData; zone
     width,
     height,
     tzDate: (at) => uPlot.tzDate(new Date(at * 1000), zone),
-    padding: [10, 6, 0, 0],
+    padding: [10, 18, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
     scales: {

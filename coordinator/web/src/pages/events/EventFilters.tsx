@@ -1,14 +1,14 @@
-import { ActionIcon, Select } from "@mantine/core";
+import { Select } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 
 import { api, data } from "~/api/client";
 import { RANGE_LABELS, RANGE_NAMES, type Range } from "~/app/ranges";
-import { Icon } from "~/design/icons";
 import { useZone } from "~/settings/settings";
 import { absolute } from "~/time/format";
 import { nowUs } from "~/time/now";
 import { Bar } from "~/ui/Page";
+import { Pill } from "~/ui/Pill";
 import { SearchField } from "~/ui/SearchField";
 
 import classes from "./Events.module.css";
@@ -21,6 +21,7 @@ interface Props {
 }
 
 export function EventFilters({ filter, change, children }: Props) {
+  const zone = useZone();
   return (
     <Bar label="Filters">
       <SearchField className={classes.search} value={filter.q} change={(q) => change({ q })} label="Search events" placeholder="Id, type, source, subject or data" group="Events" />
@@ -35,22 +36,17 @@ export function EventFilters({ filter, change, children }: Props) {
         onChange={(range) => change({ range: (range as Range | null) ?? undefined, from: undefined, before: undefined })}
         data={RANGE_NAMES.map((value) => ({ value, label: RANGE_LABELS[value] }))}
       />
-      {(["id", "from", "before"] as const).map((name) => filter[name] && <Pill key={name} name={name} value={filter[name]} remove={() => change({ [name]: undefined })} />)}
+      {(["id", "from", "before"] as const).map(
+        (name) =>
+          filter[name] && (
+            <Pill key={name} name={name} remove={() => change({ [name]: undefined })}>
+              {name === "id" ? filter[name] : absolute(Date.parse(filter[name]) * 1000, nowUs(), zone)}
+            </Pill>
+          ),
+      )}
       {children}
       <KnownTypes />
     </Bar>
-  );
-}
-
-function Pill({ name, value, remove }: { name: string; value: string; remove: () => void }) {
-  const zone = useZone();
-  return (
-    <span className={classes.pill}>
-      <span className={classes.quiet}>{name}</span> {name === "id" ? value : absolute(Date.parse(value) * 1000, nowUs(), zone)}
-      <ActionIcon size={18} className={classes.pillClose ?? ""} aria-label={`Remove the filter ${name}`} onClick={remove}>
-        <Icon name="close" size={11} />
-      </ActionIcon>
-    </span>
   );
 }
 

@@ -4,7 +4,7 @@ import { Link } from "@tanstack/react-router";
 import { useId, useState } from "react";
 
 import { api, data } from "~/api/client";
-import { flag, quoted } from "~/pages/runs/search";
+import { flag, quoted } from "~/ui/commandLine";
 import { CommandDialog } from "~/ui/CommandDialog";
 
 import classes from "./Events.module.css";

@@ -3,11 +3,12 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
 
 import { type Schemas, api, data } from "~/api/client";
-import { flag } from "~/pages/runs/search";
+import { flag } from "~/ui/commandLine";
 import { CommandDialog } from "~/ui/CommandDialog";
 import { Failure, Skeleton } from "~/ui/Feedback";
 
 import classes from "./Letters.module.css";
+import type { Letter } from "./search";
 
 export type LetterAction = "redrive" | "discard";
 
@@ -16,6 +17,8 @@ interface Props {
   /** Null: all open ones that the search finds. */
   ids: readonly string[] | null;
   q: string | undefined;
+  /** Those that the page has read, to say more than their ids. */
+  known: ReadonlyMap<string, Letter>;
   onClose: () => void;
   onDone: () => void;
 }
@@ -27,7 +30,7 @@ const WORDS = {
 const SHOWN = 20;
 
 /** Redrives or discards letters, one or many; tells first which those are. */
-export function LettersDialog({ action, ids, q, onClose, onDone }: Props) {
+export function LettersDialog({ action, ids, q, known, onClose, onDone }: Props) {
   const [reason, setReason] = useState("");
   const words = WORDS[action];
   const target = useMemo(() => (ids === null ? { where: { q: q ?? "" } } : { letter_ids: [...ids] }), [ids, q]);
@@ -68,6 +71,7 @@ export function LettersDialog({ action, ids, q, onClose, onDone }: Props) {
             {found.letter_ids.slice(0, SHOWN).map((id) => (
               <li key={id}>
                 <code>{id}</code>
+                <span>{known.get(id)?.error.message}</span>
               </li>
             ))}
             {count > SHOWN && <li>… and {(count - SHOWN).toLocaleString("en")} more</li>}

@@ -57,7 +57,9 @@ export function LettersPage() {
     },
     [byId, place, filter],
   );
-  const ask = (action: LetterAction) => setAsked({ action, ids: picked.length > 0 ? picked : null });
+  // "All" is what the list shows; only open ones that a search finds can be named to the API by that.
+  const all = filter.range === undefined && stateOf(filter) === "open" ? null : ids;
+  const ask = (action: LetterAction) => setAsked({ action, ids: picked.length > 0 ? picked : all });
   useShortcuts([
     { keys: "r", label: "Redrive dead letters…", group: "Dead letters", run: () => ask("redrive") },
     { keys: "shift+d", label: "Discard dead letters…", group: "Dead letters", run: () => ask("discard") },
@@ -126,7 +128,7 @@ export function LettersPage() {
           </Split>
         )}
       </div>
-      {asked && <LettersDialog {...asked} q={filter.q} onClose={() => setAsked(null)} onDone={() => place({ pick: undefined })} />}
+      {asked && <LettersDialog {...asked} q={filter.q} known={byId} onClose={() => setAsked(null)} onDone={() => place({ pick: undefined })} />}
     </Page>
   );
 }

@@ -1,8 +1,8 @@
-import { keepPreviousData, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useEffect } from "react";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
 
 import { api, data } from "~/api/client";
-import { onFrames, settled } from "~/live/live";
+import { useAnew } from "~/live/anew";
+import { settled } from "~/live/live";
 import { keepRuns, readingBegins } from "~/live/runs";
 
 import { WINDOWS, type WindowName } from "./search";
@@ -18,26 +18,11 @@ function everyMs(window: WindowName): number {
 
 /** The figures of a window: summed anew when runs have changed, at once after a rest, and as time goes on. */
 export function useOverview(window: WindowName) {
-  const queryClient = useQueryClient();
   const every = everyMs(window);
-  useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let last = 0;
-    const again = () => {
-      timer = undefined;
-      last = Date.now();
-      void queryClient.invalidateQueries({ queryKey: ["overview", window] });
-    };
-    const stop = onFrames("runs", () => {
-      timer ??= setTimeout(again, Math.max(150, last + every - Date.now()));
-    });
-    return () => {
-      stop();
-      clearTimeout(timer);
-    };
-  }, [queryClient, window, every]);
+  const key = ["overview", window];
+  useAnew(key, every);
   return useQuery({
-    queryKey: ["overview", window],
+    queryKey: key,
     queryFn: async ({ signal }) => {
       await settled();
       const began = readingBegins();

@@ -1,20 +1,21 @@
-import { ActionIcon, Select, TextInput } from "@mantine/core";
-import { useDebouncedCallback } from "@mantine/hooks";
+import { Select } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { type ReactNode, useEffect, useRef, useState } from "react";
+import type { ReactNode } from "react";
 
 import { api, data } from "~/api/client";
-import { Icon } from "~/design/icons";
+import { RANGE_LABELS, RANGE_NAMES, type Range } from "~/app/ranges";
 import { RUN_STATES } from "~/design/states";
-import { useShortcuts } from "~/keys/keys";
+import { useZone } from "~/settings/settings";
+import { absolute } from "~/time/format";
+import { nowUs } from "~/time/now";
 import { Bar } from "~/ui/Page";
+import { Pill } from "~/ui/Pill";
+import { SearchField } from "~/ui/SearchField";
 import { StateChips } from "~/ui/StateChips";
 
 import classes from "./Filters.module.css";
-import { RANGES, type Range, type RunsFilter } from "./search";
+import type { RunsFilter } from "./search";
 import { useRunCounts } from "./useRunCounts";
-
-const RANGE_LABELS: Record<Range, string> = { "15m": "Last 15 minutes", "1h": "Last hour", "6h": "Last 6 hours", "24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days" };
 
 interface Props {
   filter: RunsFilter;
@@ -23,6 +24,7 @@ interface Props {
 
 /** `fixed`: the list is of one workflow, which cannot be chosen. */
 export function Filters({ filter, change, fixed, children }: Props & { fixed: boolean; children: ReactNode }) {
+  const zone = useZone();
   const workflows = useQuery({ queryKey: ["workflows"], queryFn: ({ signal }) => data(api.GET("/api/v1/workflows", { signal })) });
   return (
     <Bar label="Filters">
@@ -46,18 +48,16 @@ export function Filters({ filter, change, fixed, children }: Props & { fixed: bo
         clearable
         value={filter.range ?? null}
         onChange={(range) => change({ range: (range as Range | null) ?? undefined, from: undefined, before: undefined })}
-        data={(Object.keys(RANGES) as Range[]).map((value) => ({ value, label: RANGE_LABELS[value] }))}
+        data={RANGE_NAMES.map((value) => ({ value, label: RANGE_LABELS[value] }))}
       />
-      <Search filter={filter} change={change} />
-      {(["trigger", "event", "label", "from", "before"] as const).map((name) =>
-        filter[name] ? (
-          <span key={name} className={classes.pill}>
-            <span className={classes.pillName}>{name}</span> {filter[name]}
-            <ActionIcon size={18} className={classes.pillClose ?? ""} aria-label={`Remove the filter ${name}`} onClick={() => change({ [name]: undefined })}>
-              <Icon name="close" size={11} />
-            </ActionIcon>
-          </span>
-        ) : null,
+      <SearchField className={classes.search} value={filter.q} change={(q) => change({ q })} label="Search run ids and errors" placeholder="Run id or error" group="Runs" />
+      {(["trigger", "event", "label", "from", "before"] as const).map(
+        (name) =>
+          filter[name] && (
+            <Pill key={name} name={name} remove={() => change({ [name]: undefined })}>
+              {name === "from" || name === "before" ? written(filter[name], zone) : filter[name]}
+            </Pill>
+          ),
       )}
       {children}
     </Bar>
@@ -74,30 +74,8 @@ function counted({ count, more }: { count: number; more: boolean }): string {
   return `${count.toLocaleString("en")}${more ? "+" : ""}`;
 }
 
-function Search({ filter, change }: Props) {
-  const [typed, setTyped] = useState(filter.q ?? "");
-  const input = useRef<HTMLInputElement>(null);
-  const apply = useDebouncedCallback((q: string) => change({ q: q.trim() || undefined }), 200);
-  useEffect(() => {
-    // The address changed by itself: the person went back, or chose a view.
-    if (document.activeElement !== input.current) setTyped(filter.q ?? "");
-  }, [filter.q]);
-  useShortcuts([{ keys: "/", label: "Search runs", group: "Runs", run: () => input.current?.focus() }]);
-  return (
-    <TextInput
-      ref={input}
-      aria-label="Search run ids and errors"
-      placeholder="Run id or error"
-      className={classes.search ?? ""}
-      leftSection={<Icon name="search" size={13} />}
-      value={typed}
-      onChange={(event) => {
-        setTyped(event.currentTarget.value);
-        apply(event.currentTarget.value);
-      }}
-      onKeyDown={(event) => {
-        if (event.key === "Escape" || event.key === "Enter") input.current?.blur();
-      }}
-    />
-  );
+/** A time of the address as people read it: the address may hold microseconds, too. */
+function written(time: string, zone: string): string {
+  const us = /^\d+$/.test(time) ? Number(time) : Date.parse(time) * 1000;
+  return Number.isFinite(us) ? absolute(us, nowUs(), zone) : time;
 }

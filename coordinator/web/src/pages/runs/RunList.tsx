@@ -21,7 +21,7 @@ interface Props {
   loading: boolean;
   loadMore: () => void;
   cancel: () => void;
-  retry?: () => void;
+  retry: () => void;
 }
 
 const COLUMNS = ["State", "Workflow", "Run", "Started by", "Progress", "Duration", "Created"];
@@ -31,7 +31,7 @@ export function RunList({ filter, cancel, retry, ...list }: Props) {
   const open = useCallback((runId: string) => void navigate({ to: "/runs/$runId", params: { runId } }), [navigate]);
   useShortcuts([
     { keys: "c", label: "Cancel runs…", group: "Runs", run: cancel },
-    ...(retry ? [{ keys: "r", label: "Retry runs…", group: "Runs", run: retry }] : []),
+    { keys: "r", label: "Retry runs…", group: "Runs", run: retry },
   ]);
   const row = useCallback((place: RowPlace) => <RunRow key={place.id} {...place} filter={filter} />, [filter]);
   return <RowGrid {...list} label="Runs" noun={["run", "runs"]} columns={COLUMNS} className={classes.runs} open={open} row={row} />;

@@ -1,22 +1,27 @@
 import { Button } from "@mantine/core";
 
+import { StateIcon } from "~/design/State";
 import { Icon } from "~/design/icons";
 import { Empty, Failure, Skeleton } from "~/ui/Feedback";
 import { quoted } from "~/ui/commandLine";
 
-import { CancelDialog } from "./CancelDialog";
 import { Filters } from "./Filters";
+import { Histogram } from "./Histogram";
 import { RunList } from "./RunList";
+import { RunsDialog } from "./RunsDialog";
 import { ViewsMenu } from "./ViewsMenu";
 import { listCommand } from "./search";
 import type { RunsViewState } from "./useRunsView";
 
 export function RunsActions({ view }: { view: RunsViewState }) {
-  const { filter, apply, picked, list, setCancelling, workflow } = view;
+  const { filter, apply, picked, list, setAsking, workflow } = view;
   return (
     <>
       {workflow === undefined && <ViewsMenu filter={filter} apply={apply} />}
-      <Button onClick={() => setCancelling(true)} disabled={list.ids.length === 0} leftSection={<Icon name="stop" size={14} />}>
+      <Button onClick={() => setAsking("retry")} disabled={list.ids.length === 0} leftSection={<StateIcon state="retrying" />}>
+        {picked.length > 0 ? `Retry ${picked.length}…` : "Retry…"}
+      </Button>
+      <Button onClick={() => setAsking("cancel")} disabled={list.ids.length === 0} leftSection={<Icon name="stop" size={14} />}>
         {picked.length > 0 ? `Cancel ${picked.length}…` : "Cancel…"}
       </Button>
     </>
@@ -25,13 +30,14 @@ export function RunsActions({ view }: { view: RunsViewState }) {
 
 /** Filters, the list, and what acts on it: of all runs, or of one workflow's. */
 export function RunsView({ view }: { view: RunsViewState }) {
-  const { key, filter, filtered, workflow, at, picked, list, setFilter, place, apply, cancelling, setCancelling } = view;
+  const { key, filter, filtered, workflow, at, picked, list, setFilter, place, apply, asking, setAsking } = view;
   const { query, ids, fresh, showFresh } = list;
   return (
     <>
       <Filters filter={filter} change={setFilter} fixed={workflow !== undefined}>
         {workflow !== undefined && <RunsActions view={view} />}
       </Filters>
+      <Histogram filter={filter} change={setFilter} />
       {query.isError && <Failure error={query.error} retry={() => void query.refetch()} />}
       {query.isPending && <Skeleton rows={12} />}
       {query.isSuccess && ids.length === 0 && (
@@ -57,10 +63,11 @@ export function RunsView({ view }: { view: RunsViewState }) {
           more={query.hasNextPage}
           loading={query.isFetchingNextPage}
           loadMore={() => void query.fetchNextPage()}
-          cancel={() => setCancelling(true)}
+          cancel={() => setAsking("cancel")}
+          retry={() => setAsking("retry")}
         />
       )}
-      {cancelling && <CancelDialog picked={picked} filter={filter} onClose={() => setCancelling(false)} onDone={() => place({ pick: undefined })} />}
+      {asking && <RunsDialog action={asking} picked={picked} filter={filter} onClose={() => setAsking(null)} onDone={() => place({ pick: undefined })} />}
     </>
   );
 }

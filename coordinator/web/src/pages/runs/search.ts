@@ -1,10 +1,8 @@
 import type { RunSummary } from "~/live/frames";
 import { RUN_STATES, type RunState } from "~/design/states";
+import { RANGES, RANGE_NAMES, type Range } from "~/app/ranges";
 import { list, oneOf, someOf, text } from "~/app/search";
 import { flag } from "~/ui/commandLine";
-
-export const RANGES = { "15m": 15 * 60, "1h": 3600, "6h": 6 * 3600, "24h": 24 * 3600, "7d": 7 * 24 * 3600, "30d": 30 * 24 * 3600 } as const;
-export type Range = keyof typeof RANGES;
 
 /** What the address of the list of runs says. */
 export interface RunsSearch {
@@ -34,7 +32,7 @@ export function runsSearch(search: Record<string, unknown>): RunsSearch {
     event: text(search["event"]),
     label: text(search["label"]),
     q: text(search["q"]),
-    range: oneOf(search["range"], Object.keys(RANGES) as Range[]),
+    range: oneOf(search["range"], RANGE_NAMES),
     from: text(search["from"]),
     before: text(search["before"]),
     at: text(search["at"]),

@@ -2,6 +2,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 
 import { useLive } from "~/live/live";
 
+import type { RunsAction } from "./RunsDialog";
 import { type RunsFilter, type RunsSearch, filterOf } from "./search";
 import { useRunList } from "./useRunList";
 
@@ -12,7 +13,7 @@ export type RunsViewState = ReturnType<typeof useRunsView>;
 
 /** A list of runs as its address says it; `workflow` when the list is of one workflow alone. */
 export function useRunsView(search: RunsSearch, write: WriteSearch, workflow?: string) {
-  const [cancelling, setCancelling] = useState(false);
+  const [asking, setAsking] = useState<RunsAction | null>(null);
   const key = JSON.stringify({ ...filterOf(search), ...(workflow === undefined ? {} : { workflow }) });
   const filter = useMemo(() => JSON.parse(key) as RunsFilter, [key]);
   useLive("topics=runs");
@@ -25,7 +26,7 @@ export function useRunsView(search: RunsSearch, write: WriteSearch, workflow?: s
   const place = useCallback((change: Pick<RunsSearch, "at" | "pick">) => latest.current((old) => ({ ...old, ...change }), true), []);
   const apply = useCallback((next: RunsFilter) => latest.current(() => next, false), []);
   const filtered = Object.entries(filter).some(([name, value]) => value !== undefined && !(name === "workflow" && workflow !== undefined));
-  return { key, filter, filtered, workflow, at: search.at, picked: search.pick ?? NONE, list, setFilter, place, apply, cancelling, setCancelling };
+  return { key, filter, filtered, workflow, at: search.at, picked: search.pick ?? NONE, list, setFilter, place, apply, asking, setAsking };
 }
 
 const NONE: readonly string[] = [];
