@@ -1,7 +1,7 @@
 import { Tooltip } from "@mantine/core";
 
 import type { Connection } from "~/live/frames";
-import { retryLive, useConnection } from "~/live/live";
+import { retryLive, useConnection, useLive } from "~/live/live";
 import { relative } from "~/time/format";
 import { useNowUs } from "~/time/now";
 
@@ -16,6 +16,8 @@ const WORDS: Record<Connection, { label: string; hint: string }> = {
 
 /** Whether what is on the screen is true now. */
 export function ConnectionBadge() {
+  // A page may want nothing; the badge has to know all the same, and this topic is the quietest.
+  useLive("topics=dead_letters");
   const { connection, sinceUs } = useConnection();
   const { label, hint } = WORDS[connection];
   const now = useNowUs(connection === "stale");

@@ -8,35 +8,41 @@ const NAMES: Record<string, string> = { ArrowUp: "↑", ArrowDown: "↓", Escape
 
 /** What the keys do on this page, from what is bound at the moment. */
 export function Help({ onClose }: { onClose: () => void }) {
+  return (
+    <Modal opened onClose={onClose} title="Keyboard" size={680} closeButtonProps={{ "aria-label": "Close" }}>
+      <Shortcuts />
+    </Modal>
+  );
+}
+
+export function Shortcuts() {
   const shortcuts = useShortcutRegistry((registry) => registry.shortcuts);
   const latest = new Map(shortcuts.map((one) => [one.keys, one]));
   const groups = Map.groupBy(latest.values(), (one) => one.group);
   const byLabel = (members: Shortcut[]) => [...Map.groupBy(members, (one) => one.label)];
   return (
-    <Modal opened onClose={onClose} title="Keyboard" size={680} closeButtonProps={{ "aria-label": "Close" }}>
-      <div className={classes.groups}>
-        {[...groups].map(([group, members]) => (
-          <section key={group}>
-            <h3 className={classes.group}>{group}</h3>
-            <dl>
-              {byLabel(members).map(([label, same]) => (
-                <div key={label} className={classes.row}>
-                  <dt>{label}</dt>
-                  <dd>
-                    {same.map((one, index) => (
-                      <span key={one.keys}>
-                        {index > 0 && <span className={classes.or}>or</span>}
-                        <Keys shortcut={one} />
-                      </span>
-                    ))}
-                  </dd>
-                </div>
-              ))}
-            </dl>
-          </section>
-        ))}
-      </div>
-    </Modal>
+    <div className={classes.groups}>
+      {[...groups].map(([group, members]) => (
+        <section key={group}>
+          <h3 className={classes.group}>{group}</h3>
+          <dl>
+            {byLabel(members).map(([label, same]) => (
+              <div key={label} className={classes.row}>
+                <dt>{label}</dt>
+                <dd>
+                  {same.map((one, index) => (
+                    <span key={one.keys}>
+                      {index > 0 && <span className={classes.or}>or</span>}
+                      <Keys shortcut={one} />
+                    </span>
+                  ))}
+                </dd>
+              </div>
+            ))}
+          </dl>
+        </section>
+      ))}
+    </div>
   );
 }
 

@@ -1,4 +1,5 @@
 import { Modal } from "@mantine/core";
+import { useDebouncedValue } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { type KeyboardEvent, useEffect, useId, useMemo, useRef, useState } from "react";
@@ -7,7 +8,7 @@ import { api, data } from "~/api/client";
 import { StateIcon } from "~/design/State";
 import { Icon } from "~/design/icons";
 import { type Shortcut, useShortcutRegistry } from "~/keys/keys";
-import { useRunStore } from "~/live/runs";
+import { keepRuns, readingBegins, useRunStore } from "~/live/runs";
 import { openStart } from "~/ui/StartForm/start";
 
 import { Keys } from "./Help";
@@ -15,6 +16,7 @@ import classes from "./Palette.module.css";
 import { type PaletteEntry, rank } from "./ranking";
 
 const SHOWN = 12;
+const LIKE_AN_ID = /^[\w-]{4,}$/;
 
 /** Everything by name: pages, what keys do here, workflows, runs. */
 export function Palette({ onClose }: { onClose: () => void }) {
@@ -25,7 +27,10 @@ export function Palette({ onClose }: { onClose: () => void }) {
   const entries = useEntries(query);
   const found = useMemo(() => rank(entries, query).slice(0, SHOWN), [entries, query]);
   useEffect(() => setActive(0), [query]);
-  useEffect(() => listRef.current?.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest" }), [active, found]);
+  useEffect(() => {
+    // New browsers answer with a promise, which an effect must not return.
+    listRef.current?.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest" });
+  }, [active, found]);
 
   const choose = (entry: PaletteEntry | undefined) => {
     if (!entry) return;
@@ -90,6 +95,8 @@ function useEntries(query: string): PaletteEntry[] {
   const shortcuts = useShortcutRegistry((registry) => registry.shortcuts);
   const workflows = useQuery({ queryKey: ["workflows"], queryFn: ({ signal }) => data(api.GET("/api/v1/workflows", { signal })) });
   const runs = useRunStore((store) => store.byId);
+  const tick = useRunStore((store) => store.tick);
+  useFoundRuns(query.trim());
   return useMemo(() => {
     const commands = shortcuts
       .filter((one) => one.keys !== "mod+k" && !one.moves)
@@ -114,9 +121,27 @@ function useEntries(query: string): PaletteEntry[] {
       run: () => void navigate({ to: "/runs/$runId", params: { runId: one.run_id } }),
     }));
     const typed = query.trim();
-    const asId: PaletteEntry[] = /^[\w-]{6,}$/.test(typed)
+    const asId: PaletteEntry[] = LIKE_AN_ID.test(typed)
       ? [{ key: "typed", label: `Search runs for “${typed}”`, hint: "", icon: "search", always: true, run: () => void navigate({ to: "/runs", search: { q: typed } }) }]
       : [];
     return [...commands, ...named, ...known, ...asId];
-  }, [navigate, shortcuts, workflows.data, runs, query]);
+    // The map of runs is changed in place: the tick tells when.
+    // oxlint-disable-next-line react/exhaustive-deps
+  }, [navigate, shortcuts, workflows.data, runs, tick, query]);
+}
+
+/** Puts runs into the store whose id holds what was typed, also those that this tab has never shown. */
+function useFoundRuns(typed: string): void {
+  const [settledOn] = useDebouncedValue(typed, 150);
+  useQuery({
+    queryKey: ["palette", settledOn],
+    enabled: LIKE_AN_ID.test(settledOn),
+    retry: false,
+    queryFn: async ({ signal }) => {
+      const began = readingBegins();
+      const page = await data(api.GET("/api/v1/runs", { params: { query: { q: settledOn, limit: SHOWN } }, signal }));
+      keepRuns(page.runs, began);
+      return page.runs.length;
+    },
+  });
 }

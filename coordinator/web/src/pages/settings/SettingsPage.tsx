@@ -2,9 +2,13 @@ import { SegmentedControl, Select } from "@mantine/core";
 import { type ReactNode, useId, useMemo } from "react";
 
 import { useInfo } from "~/app/Header";
+import { Keys, Shortcuts } from "~/app/Help";
 import { BROWSER_ZONE, type Density, type Theme, type Times, useSettings, useZone } from "~/settings/settings";
+import { Time } from "~/time/Time";
 import { exact } from "~/time/format";
 import { useNowUs } from "~/time/now";
+import { Command } from "~/ui/Command";
+import { Failure, Skeleton } from "~/ui/Feedback";
 import { Body, Page } from "~/ui/Page";
 
 import classes from "./SettingsPage.module.css";
@@ -74,6 +78,14 @@ export function SettingsPage() {
               />
             )}
           </Row>
+          <Jaeger />
+          <section className={classes.section} aria-label="Keys">
+            <h2>Keys</h2>
+            <p className={classes.hint}>
+              These work everywhere. Pages bind more: <Keys shortcut={{ keys: "?" }} /> lists them where you are.
+            </p>
+            <Shortcuts />
+          </section>
           <About />
         </div>
       </Body>
@@ -96,19 +108,54 @@ function Row({ label, hint, children }: { label: string; hint: string; children:
   );
 }
 
-function About() {
+const TEMPLATE = "headrace coordinator --jaeger-url-template 'http://localhost:16686/trace/{trace_id}'";
+
+/** Where a trace leads to: the coordinator's setting, as it is. */
+function Jaeger() {
   const info = useInfo();
   if (!info.data) return null;
-  const { version, namespace, store, protocol_version: protocol, shards } = info.data;
-  const rows = { Version: version, Namespace: namespace, Store: store, Protocol: protocol, Shards: shards.join(", ") || "none" };
+  const template = info.data.jaeger_url_template;
   return (
-    <dl className={classes.about}>
-      {Object.entries(rows).map(([name, value]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
+    <section className={classes.section} aria-label="Jaeger">
+      <h2>Jaeger</h2>
+      {template ? (
+        <p className={classes.hint}>
+          Traces of runs link to <code>{template}</code>. It is a setting of the coordinator, the same for everybody.
+        </p>
+      ) : (
+        <>
+          <p className={classes.hint}>Traces of runs link to nowhere yet: the coordinator is told where Jaeger, or what else keeps them, shows one.</p>
+          <Command text={TEMPLATE} />
+        </>
+      )}
+    </section>
+  );
+}
+
+function About() {
+  const info = useInfo();
+  if (info.isError) return <Failure error={info.error} retry={() => void info.refetch()} />;
+  if (!info.data) return <Skeleton rows={4} />;
+  const { version, namespace, store, protocol_version: protocol, shards, started_at_us: started } = info.data;
+  const rows: Record<string, ReactNode> = {
+    Version: version,
+    Namespace: namespace,
+    Store: store,
+    Protocol: protocol,
+    Shards: shards.join(", ") || "none",
+    Started: <Time us={started} />,
+  };
+  return (
+    <section className={classes.section} aria-label="Coordinator">
+      <h2>Coordinator</h2>
+      <dl className={classes.about}>
+        {Object.entries(rows).map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+    </section>
   );
 }
