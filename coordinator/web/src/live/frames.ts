@@ -11,7 +11,8 @@ export interface FrameData {
   reset: { id: string };
   runs: { runs: RunSummary[] };
   changes: { changes: LifecycleBatch[] };
-  logs: { run_id: string; lines: Schemas["LogView"][] };
+  /** Lines of every run that is followed, in order of position. */
+  logs: { lines: Schemas["LogView"][] };
   events: { events: Schemas["EventView"][] };
   dead_letters: { dead_letters: Schemas["DeadLetterView"][] };
   workers: { workers: Schemas["WorkerView"][] };
@@ -21,7 +22,7 @@ export interface FrameData {
 export type FrameName = keyof FrameData;
 export type Frame = { [Name in FrameName]: { event: Name; data: FrameData[Name] } }[FrameName];
 
-/** What can be asked for: a topic, one run's history, one run's log lines. */
+/** What can be asked for: a topic, a run's history, a run's log lines. */
 export type Want = `topics=${"runs" | "events" | "dead_letters" | "workers" | "queues"}` | `run=${string}` | `logs=${string}`;
 
 /** `live`: told at once. `polling`: the stream is muted, asked every few seconds. `stale`: nobody answers. */
@@ -37,7 +38,7 @@ export function answers(frame: Frame, want: Want): boolean {
     case "changes":
       return frame.data.changes.some((one) => want === `run=${one.run_id}`);
     case "logs":
-      return want === `logs=${frame.data.run_id}`;
+      return frame.data.lines.some(({ line }) => want === `logs=${line.run_id}`);
     default:
       return want === `topics=${frame.event}`;
   }

@@ -46,8 +46,7 @@ export class LiveStream {
   #heard: Heard;
   #times: StreamTimes;
 
-  constructor(base: string, heard: Heard, times: StreamTimes = TIMES, after: string | null = null) {
-    this.#after = after;
+  constructor(base: string, heard: Heard, times: StreamTimes = TIMES) {
     this.#base = base;
     this.#heard = heard;
     this.#times = times;
