@@ -52,6 +52,12 @@ const runGraph = createRoute({
   component: lazyRouteComponent(() => import("~/pages/run/graph/GraphTab"), "GraphTab"),
 });
 
+const runLogs = createRoute({
+  getParentRoute: () => run,
+  path: "/logs",
+  component: lazyRouteComponent(() => import("~/pages/run/logs/LogsTab"), "LogsTab"),
+});
+
 const workflows = createRoute({
   getParentRoute: () => root,
   path: "/workflows",
@@ -154,7 +160,7 @@ const settings = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([home, runs, run.addChildren([runIndex, runGraph]), workflows, workflow.addChildren([workflowIndex, workflowGraph, workflowGrid, workflowRuns, workflowTriggers, workflowVersions, workflowCode]), events, workers, queues, queue, letters, settings]),
+  routeTree: root.addChildren([home, runs, run.addChildren([runIndex, runGraph, runLogs]), workflows, workflow.addChildren([workflowIndex, workflowGraph, workflowGrid, workflowRuns, workflowTriggers, workflowVersions, workflowCode]), events, workers, queues, queue, letters, settings]),
   parseSearch,
   stringifySearch,
   defaultPreload: "intent",

@@ -23,6 +23,7 @@ const PATHS = {
   chevronRight: <path d="m6 3.500 4.500 4.500L6 12.500" />,
   chevronDown: <path d="M3.500 6 8 10.500 12.500 6" />,
   arrowUp: <path d="M8 13V3.500M4 7.300l4-4 4 4" />,
+  arrowDown: <path d="M8 3v9.500M12 8.700l-4 4-4-4" />,
   copy: <><rect x="5.500" y="5.500" width="8" height="8" rx="1.300" /><path d="M10.500 5.500v-2a1 1 0 0 0-1-1h-6a1 1 0 0 0-1 1v6a1 1 0 0 0 1 1h2" /></>,
   check: <path d="m3 8.500 3.300 3.300L13 4.700" />,
   terminal: <path d="m3 4.500 3.500 3.500L3 11.500M8.500 12h4.500" />,

@@ -7,7 +7,7 @@ const DAY = 24 * HOUR;
 
 const formats = new Map<string, Intl.DateTimeFormat>();
 
-function format(zone: string, kind: "day" | "time" | "full" | "zone"): Intl.DateTimeFormat {
+function format(zone: string, kind: "day" | "time" | "clock" | "full" | "zone"): Intl.DateTimeFormat {
   const key = `${zone} ${kind}`;
   let found = formats.get(key);
   if (found === undefined) {
@@ -15,6 +15,7 @@ function format(zone: string, kind: "day" | "time" | "full" | "zone"): Intl.Date
     const options: Record<typeof kind, Intl.DateTimeFormatOptions> = {
       day: { year: "numeric", month: "2-digit", day: "2-digit" },
       time,
+      clock: { ...time, fractionalSecondDigits: 3 },
       full: { ...time, year: "numeric", month: "2-digit", day: "2-digit", fractionalSecondDigits: 3 },
       zone: { timeZoneName: "short" },
     };
@@ -35,6 +36,11 @@ export function absolute(atUs: number, nowUs: number, zone: string): string {
   const day = format(zone, "day").format(atUs / 1000);
   const time = format(zone, "time").format(atUs / 1000);
   return day === format(zone, "day").format(nowUs / 1000) ? time : `${day} ${time}`;
+}
+
+/** `09:41:07.204`: for lines of which each would say the same day. */
+export function clock(atUs: number, zone: string): string {
+  return format(zone, "clock").format(atUs / 1000);
 }
 
 /** `2026-11-25 09:41:07.204 CET` */

@@ -11,7 +11,10 @@ import { useRunDetail } from "./useRunDetail";
 const route = getRouteApi("/runs/$runId");
 
 /** The tabs of a run; one is listed here once it works. */
-const TABS: readonly Tab[] = [{ label: "Graph", to: "/runs/$runId/graph" }];
+const TABS: readonly Tab[] = [
+  { label: "Graph", to: "/runs/$runId/graph" },
+  { label: "Logs", to: "/runs/$runId/logs" },
+];
 
 export function RunPage() {
   const { runId } = route.useParams();
@@ -25,14 +28,14 @@ export function RunPage() {
       {query.isError && !run && <Failure error={query.error} retry={() => void query.refetch()} />}
       {query.isPending && <Skeleton rows={10} />}
       {run && summary && (
-        <>
+        <div className={classes.body}>
           <RunFacts run={summary} />
           <Why run={summary} />
           <Tabs label="Run" tabs={TABS.map((tab) => ({ ...tab, params: { runId } }))} />
           <div className={classes.tab}>
             <Outlet />
           </div>
-        </>
+        </div>
       )}
     </Page>
   );
