@@ -45,6 +45,6 @@ export function someOf<T extends string>(value: unknown, allowed: readonly T[]):
 }
 
 export function whole(value: unknown): number | undefined {
-  const one = text(value);
+  const one = typeof value === "number" ? String(value) : text(value);
   return one !== undefined && /^\d{1,15}$/.test(one) ? Number(one) : undefined;
 }

@@ -6,7 +6,7 @@ import { useShortcuts } from "~/keys/keys";
 import { useNowUs } from "~/time/now";
 import { Empty, Failure, Skeleton } from "~/ui/Feedback";
 
-import type { RunSearch } from "../search";
+import { useChange } from "../useChange";
 import { useRunDetail } from "../useRunDetail";
 import { LogBar } from "./LogBar";
 import { LogList, type LogListHandle } from "./LogList";
@@ -24,14 +24,13 @@ const GRACE_US = 2_000_000;
 export function LogsTab() {
   const { runId } = route.useParams();
   const { task, item, attempt, level, q, line, wrap } = route.useSearch();
-  const navigate = route.useNavigate();
   const { run, summary } = useRunDetail(runId);
   const filter: LogFilter = useMemo(() => ({ node: task, item: task === undefined ? undefined : item, level }), [task, item, level]);
   const lines = useLogLines(runId, filter, line);
   const search = useLogSearch(runId, filter, q, lines.total);
   const [follow, setFollow] = useState(line === undefined);
   const list = useRef<LogListHandle>(null);
-  const change = useCallback((next: Partial<RunSearch>) => void navigate({ to: ".", search: (old) => ({ ...old, ...next }), replace: true }), [navigate]);
+  const change = useChange();
   const select = useCallback((position: number | undefined) => change({ line: position }), [change]);
 
   // The line that the address names is brought into sight when it is there.
