@@ -52,6 +52,12 @@ const runGraph = createRoute({
   component: lazyRouteComponent(() => import("~/pages/run/graph/GraphTab"), "GraphTab"),
 });
 
+const runTimeline = createRoute({
+  getParentRoute: () => run,
+  path: "/timeline",
+  component: lazyRouteComponent(() => import("~/pages/run/timeline/TimelineTab"), "TimelineTab"),
+});
+
 const runLogs = createRoute({
   getParentRoute: () => run,
   path: "/logs",
@@ -160,7 +166,7 @@ const settings = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([home, runs, run.addChildren([runIndex, runGraph, runLogs]), workflows, workflow.addChildren([workflowIndex, workflowGraph, workflowGrid, workflowRuns, workflowTriggers, workflowVersions, workflowCode]), events, workers, queues, queue, letters, settings]),
+  routeTree: root.addChildren([home, runs, run.addChildren([runIndex, runGraph, runTimeline, runLogs]), workflows, workflow.addChildren([workflowIndex, workflowGraph, workflowGrid, workflowRuns, workflowTriggers, workflowVersions, workflowCode]), events, workers, queues, queue, letters, settings]),
   parseSearch,
   stringifySearch,
   defaultPreload: "intent",

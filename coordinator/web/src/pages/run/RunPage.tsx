@@ -13,6 +13,7 @@ const route = getRouteApi("/runs/$runId");
 /** The tabs of a run; one is listed here once it works. */
 const TABS: readonly Tab[] = [
   { label: "Graph", to: "/runs/$runId/graph" },
+  { label: "Timeline", to: "/runs/$runId/timeline" },
   { label: "Logs", to: "/runs/$runId/logs" },
 ];
 

@@ -1,0 +1,83 @@
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { type ReactNode, useLayoutEffect, useRef } from "react";
+
+import { useSettings } from "~/settings/settings";
+
+import classes from "./VirtualTable.module.css";
+
+export interface Column<Row> {
+  title: string;
+  /** A track of CSS grid. */
+  width: string;
+  right?: boolean;
+  cell: (row: Row) => ReactNode;
+}
+
+interface Props<Row> {
+  label: string;
+  columns: readonly Column<Row>[];
+  rows: readonly Row[];
+  rowKey: (row: Row) => string;
+  selected?: string | undefined;
+  /** Makes the first cell a button. */
+  select?: (row: Row) => void;
+  /** What stands below a row that is open. */
+  below?: (row: Row) => ReactNode;
+  end?: ReactNode;
+}
+
+/** A table of any length, of which the rows in sight are in the page. */
+export function VirtualTable<Row>({ label, columns, rows, rowKey, selected, select, below, end }: Props<Row>) {
+  const scroller = useRef<HTMLDivElement>(null);
+  const density = useSettings((settings) => settings.density);
+  const height = density === "compact" ? 26 : 32;
+  const virtual = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => height,
+    getItemKey: (index) => (rows[index] === undefined ? index : rowKey(rows[index])),
+    overscan: 8,
+  });
+  useLayoutEffect(() => virtual.measure(), [virtual, height]);
+  const grid = { gridTemplateColumns: columns.map((column) => column.width).join(" ") };
+  return (
+    <div ref={scroller} className={classes.scroller}>
+      <div className={classes.table} role="table" aria-label={label} aria-rowcount={rows.length + 1}>
+        <div className={classes.head} role="row" aria-rowindex={1} style={grid}>
+          {columns.map((column) => (
+            <span key={column.title} role="columnheader" data-right={column.right}>
+              {column.title}
+            </span>
+          ))}
+        </div>
+        <div role="rowgroup" className={classes.rows} style={{ height: virtual.getTotalSize() }}>
+          {virtual.getVirtualItems().map((item) => {
+            const row = rows[item.index];
+            if (row === undefined) return null;
+            const key = rowKey(row);
+            const more = below?.(row);
+            return (
+              <div key={item.key} ref={virtual.measureElement} data-index={item.index} className={classes.place} style={{ transform: `translateY(${item.start}px)` }} role="presentation">
+                <div role="row" aria-rowindex={item.index + 2} className={classes.row} data-selected={key === selected || undefined} style={{ ...grid, minHeight: height }}>
+                  {columns.map((column, index) => (
+                    <span key={column.title} role="cell" data-right={column.right}>
+                      {index === 0 && select ? (
+                        <button type="button" className={classes.select} aria-pressed={key === selected} onClick={() => select(row)}>
+                          {column.cell(row)}
+                        </button>
+                      ) : (
+                        column.cell(row)
+                      )}
+                    </span>
+                  ))}
+                </div>
+                {more && <div className={classes.below}>{more}</div>}
+              </div>
+            );
+          })}
+        </div>
+      </div>
+      {end}
+    </div>
+  );
+}
