@@ -64,6 +64,18 @@ const runLogs = createRoute({
   component: lazyRouteComponent(() => import("~/pages/run/logs/LogsTab"), "LogsTab"),
 });
 
+const runTrace = createRoute({
+  getParentRoute: () => run,
+  path: "/trace",
+  component: lazyRouteComponent(() => import("~/pages/run/trace/TraceTab"), "TraceTab"),
+});
+
+const runAttempts = createRoute({
+  getParentRoute: () => run,
+  path: "/attempts",
+  component: lazyRouteComponent(() => import("~/pages/run/attempts/AttemptsTab"), "AttemptsTab"),
+});
+
 const workflows = createRoute({
   getParentRoute: () => root,
   path: "/workflows",
@@ -166,7 +178,7 @@ const settings = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([home, runs, run.addChildren([runIndex, runGraph, runTimeline, runLogs]), workflows, workflow.addChildren([workflowIndex, workflowGraph, workflowGrid, workflowRuns, workflowTriggers, workflowVersions, workflowCode]), events, workers, queues, queue, letters, settings]),
+  routeTree: root.addChildren([home, runs, run.addChildren([runIndex, runGraph, runTimeline, runLogs, runTrace, runAttempts]), workflows, workflow.addChildren([workflowIndex, workflowGraph, workflowGrid, workflowRuns, workflowTriggers, workflowVersions, workflowCode]), events, workers, queues, queue, letters, settings]),
   parseSearch,
   stringifySearch,
   defaultPreload: "intent",

@@ -15,6 +15,7 @@ const TABS: readonly Tab[] = [
   { label: "Graph", to: "/runs/$runId/graph" },
   { label: "Timeline", to: "/runs/$runId/timeline" },
   { label: "Logs", to: "/runs/$runId/logs" },
+  { label: "Trace", to: "/runs/$runId/trace" },
 ];
 
 export function RunPage() {

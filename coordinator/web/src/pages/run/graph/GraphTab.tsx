@@ -4,6 +4,7 @@ import { lazy, useCallback } from "react";
 import { GraphFrame } from "~/graph/GraphFrame";
 
 import { NodePanel } from "../NodePanel";
+import { useChange } from "../useChange";
 import { useRunDetail } from "../useRunDetail";
 import { NodeTable } from "./NodeTable";
 
@@ -14,15 +15,15 @@ const GraphView = lazy(() => import("./GraphView"));
 export function GraphTab() {
   const { runId } = route.useParams();
   const { task, view } = route.useSearch();
-  const navigate = route.useNavigate();
+  const change = useChange();
   const { run } = useRunDetail(runId);
-  const select = useCallback((next: string | undefined) => void navigate({ to: ".", search: (old) => ({ ...old, task: next, attempt: undefined }), replace: true }), [navigate]);
+  const select = useCallback((next: string | undefined) => change({ task: next, item: undefined, attempt: undefined }), [change]);
   if (!run) return null;
   return (
     <GraphFrame
       group="Run"
       view={view}
-      show={(next) => void navigate({ to: ".", search: (old) => ({ ...old, view: next }), replace: true })}
+      show={(next) => change({ view: next })}
       graph={<GraphView run={run} selected={task} select={select} />}
       table={<NodeTable run={run} selected={task} select={select} />}
       panel={task && <NodePanel key={task} run={run} node={task} onClose={() => select(undefined)} />}

@@ -1,0 +1,124 @@
+import { Button, Select } from "@mantine/core";
+import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
+import { Link, getRouteApi } from "@tanstack/react-router";
+import { useEffect } from "react";
+
+import { type Schemas, api, data } from "~/api/client";
+import { StateBadge } from "~/design/State";
+import { isState } from "~/design/states";
+import { onFrames } from "~/live/live";
+import { duration } from "~/time/format";
+import { Time } from "~/time/Time";
+import { Empty, Failure, Skeleton } from "~/ui/Feedback";
+import { Bar } from "~/ui/Page";
+
+import { ErrorBlock, NodePanel } from "../NodePanel";
+import { End } from "../parts/End";
+import { Split } from "../parts/Split";
+import { type Column, VirtualTable } from "../parts/VirtualTable";
+import { useChange } from "../useChange";
+import { useRunDetail } from "../useRunDetail";
+
+type Attempt = Schemas["AttemptView"];
+
+const route = getRouteApi("/runs/$runId");
+const PAGE = 500;
+const SOON_MS = 1_000;
+
+/** Every time that a worker tried a node or an item. */
+export function AttemptsTab() {
+  const { runId } = route.useParams();
+  const { task, item, attempt } = route.useSearch();
+  const change = useChange();
+  const { run } = useRunDetail(runId);
+  const attempts = useAttempts(runId, task);
+  const rows = attempts.data?.pages.flatMap((page) => page.attempts) ?? [];
+  const selected = rows.find((one) => attempt !== undefined && one.node === task && (one.item ?? undefined) === item && one.attempt === attempt);
+  if (attempts.isError && !attempts.data) return <Failure error={attempts.error} retry={() => void attempts.refetch()} />;
+  return (
+    <Split panel={run && task && <NodePanel key={task} run={run} node={task} onClose={() => change({ task: undefined, item: undefined, attempt: undefined })} />}>
+      <Bar label="Attempts">
+        <Select
+          aria-label="Node"
+          placeholder="All nodes"
+          w={200}
+          searchable
+          clearable
+          limit={200}
+          value={task ?? null}
+          onChange={(next) => change({ task: next ?? undefined, item: undefined, attempt: undefined })}
+          data={run?.nodes.map((one) => one.node) ?? []}
+        />
+      </Bar>
+      {attempts.isPending ? (
+        <Skeleton label="Reading attempts" />
+      ) : rows.length === 0 ? (
+        <Empty icon="worker" title="No attempt has ended">
+          An attempt appears here when its worker has reported it. <Link to="/runs/$runId/timeline" params={{ runId }}>The timeline</Link> shows what is at work now.
+        </Empty>
+      ) : (
+        <VirtualTable
+          label="Attempts"
+          columns={COLUMNS}
+          rows={rows}
+          rowKey={keyOf}
+          selected={selected && keyOf(selected)}
+          select={(one) => change(one === selected ? { attempt: undefined } : { task: one.node, item: one.item ?? undefined, attempt: one.attempt })}
+          below={(one) => (one === selected && one.error ? <ErrorBlock error={one.error} /> : null)}
+          end={
+            <End>
+              {rows.length.toLocaleString("en")} {rows.length === 1 ? "attempt" : "attempts"}
+              {attempts.hasNextPage ? (
+                <Button loading={attempts.isFetchingNextPage} onClick={() => void attempts.fetchNextPage()}>
+                  Show more
+                </Button>
+              ) : (
+                ", that is all"
+              )}
+            </End>
+          }
+        />
+      )}
+    </Split>
+  );
+}
+
+/** Attempts are reported by the run's changes; they are read again soon after, since the stream does not carry them. */
+function useAttempts(runId: string, node: string | undefined) {
+  const queryClient = useQueryClient();
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const stop = onFrames("changes", (frames) => {
+      if (!frames.some((frame) => frame.changes.some((batch) => batch.run_id === runId))) return;
+      timer ??= setTimeout(() => {
+        timer = undefined;
+        void queryClient.invalidateQueries({ queryKey: ["run", runId, "attempts", "all"] });
+      }, SOON_MS);
+    });
+    return () => {
+      stop();
+      clearTimeout(timer);
+    };
+  }, [queryClient, runId]);
+  return useInfiniteQuery({
+    queryKey: ["run", runId, "attempts", "all", node ?? null],
+    queryFn: ({ signal, pageParam }) => data(api.GET("/api/v1/runs/{run_id}/attempts", { params: { path: { run_id: runId }, query: { node, limit: PAGE, after: pageParam } }, signal })),
+    initialPageParam: 0,
+    getNextPageParam: (page) => page.next,
+  });
+}
+
+function keyOf(one: Attempt): string {
+  return `${one.node} ${one.item ?? ""} ${one.attempt} ${one.delivery}`;
+}
+
+const COLUMNS: readonly Column<Attempt>[] = [
+  { title: "Node", width: "minmax(140px, 1.4fr)", cell: (one) => `${one.node}${one.item === null ? "" : `[${one.item}]`}` },
+  { title: "Attempt", width: "64px", right: true, cell: (one) => (one.delivery > 1 ? `${one.attempt} (delivery ${one.delivery})` : one.attempt) },
+  { title: "State", width: "110px", cell: (one) => (isState(one.state) ? <StateBadge state={one.state} /> : one.state) },
+  { title: "In the queue", width: "90px", right: true, cell: (one) => duration(one.queue_wait_s * 1e6) },
+  { title: "At work", width: "80px", right: true, cell: (one) => duration(one.duration_s * 1e6) },
+  { title: "Ended", width: "90px", right: true, cell: (one) => <Time us={one.finished_at_us} as="absolute" /> },
+  { title: "Worker", width: "minmax(130px, 0.8fr)", cell: (one) => <code>{one.worker}</code> },
+  { title: "Error", width: "minmax(120px, 2fr)", cell: (one) => one.error?.message ?? "" },
+];
