@@ -76,6 +76,18 @@ const runAttempts = createRoute({
   component: lazyRouteComponent(() => import("~/pages/run/attempts/AttemptsTab"), "AttemptsTab"),
 });
 
+const runHistory = createRoute({
+  getParentRoute: () => run,
+  path: "/history",
+  component: lazyRouteComponent(() => import("~/pages/run/history/HistoryTab"), "HistoryTab"),
+});
+
+const runData = createRoute({
+  getParentRoute: () => run,
+  path: "/data",
+  component: lazyRouteComponent(() => import("~/pages/run/data/DataTab"), "DataTab"),
+});
+
 const workflows = createRoute({
   getParentRoute: () => root,
   path: "/workflows",
@@ -178,7 +190,7 @@ const settings = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([home, runs, run.addChildren([runIndex, runGraph, runTimeline, runLogs, runTrace, runAttempts]), workflows, workflow.addChildren([workflowIndex, workflowGraph, workflowGrid, workflowRuns, workflowTriggers, workflowVersions, workflowCode]), events, workers, queues, queue, letters, settings]),
+  routeTree: root.addChildren([home, runs, run.addChildren([runIndex, runGraph, runTimeline, runLogs, runTrace, runAttempts, runHistory, runData]), workflows, workflow.addChildren([workflowIndex, workflowGraph, workflowGrid, workflowRuns, workflowTriggers, workflowVersions, workflowCode]), events, workers, queues, queue, letters, settings]),
   parseSearch,
   stringifySearch,
   defaultPreload: "intent",

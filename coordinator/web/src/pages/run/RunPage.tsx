@@ -16,6 +16,9 @@ const TABS: readonly Tab[] = [
   { label: "Timeline", to: "/runs/$runId/timeline" },
   { label: "Logs", to: "/runs/$runId/logs" },
   { label: "Trace", to: "/runs/$runId/trace" },
+  { label: "Attempts", to: "/runs/$runId/attempts" },
+  { label: "History", to: "/runs/$runId/history" },
+  { label: "Inputs & outputs", to: "/runs/$runId/data" },
 ];
 
 export function RunPage() {

@@ -1,7 +1,7 @@
 import { Button, Select } from "@mantine/core";
 import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, getRouteApi } from "@tanstack/react-router";
-import { useEffect } from "react";
+import { type ReactNode, useEffect } from "react";
 
 import { type Schemas, api, data } from "~/api/client";
 import { StateBadge } from "~/design/State";
@@ -64,7 +64,8 @@ export function AttemptsTab() {
           rowKey={keyOf}
           selected={selected && keyOf(selected)}
           select={(one) => change(one === selected ? { attempt: undefined } : { task: one.node, item: one.item ?? undefined, attempt: one.attempt })}
-          below={(one) => (one === selected && one.error ? <ErrorBlock error={one.error} /> : null)}
+          expanded={(one) => one === selected && one.error !== null}
+          below={errorOf}
           end={
             <End>
               {rows.length.toLocaleString("en")} {rows.length === 1 ? "attempt" : "attempts"}
@@ -110,6 +111,10 @@ function useAttempts(runId: string, node: string | undefined) {
 
 function keyOf(one: Attempt): string {
   return `${one.node} ${one.item ?? ""} ${one.attempt} ${one.delivery}`;
+}
+
+function errorOf(one: Attempt): ReactNode {
+  return one.error && <ErrorBlock error={one.error} />;
 }
 
 const COLUMNS: readonly Column<Attempt>[] = [

@@ -21,13 +21,15 @@ interface Props<Row> {
   selected?: string | undefined;
   /** Makes the first cell a button. */
   select?: (row: Row) => void;
+  /** Which rows are open: the button opens and closes what is below. */
+  expanded?: (row: Row) => boolean;
   /** What stands below a row that is open. */
   below?: (row: Row) => ReactNode;
   end?: ReactNode;
 }
 
 /** A table of any length, of which the rows in sight are in the page. */
-export function VirtualTable<Row>({ label, columns, rows, rowKey, selected, select, below, end }: Props<Row>) {
+export function VirtualTable<Row>({ label, columns, rows, rowKey, selected, select, expanded, below, end }: Props<Row>) {
   const scroller = useRef<HTMLDivElement>(null);
   const density = useSettings((settings) => settings.density);
   const height = density === "compact" ? 26 : 32;
@@ -55,14 +57,14 @@ export function VirtualTable<Row>({ label, columns, rows, rowKey, selected, sele
             const row = rows[item.index];
             if (row === undefined) return null;
             const key = rowKey(row);
-            const more = below?.(row);
+            const more = expanded?.(row) ? below?.(row) : null;
             return (
               <div key={item.key} ref={virtual.measureElement} data-index={item.index} className={classes.place} style={{ transform: `translateY(${item.start}px)` }} role="presentation">
                 <div role="row" aria-rowindex={item.index + 2} className={classes.row} data-selected={key === selected || undefined} style={{ ...grid, minHeight: height }}>
                   {columns.map((column, index) => (
                     <span key={column.title} role="cell" data-right={column.right}>
                       {index === 0 && select ? (
-                        <button type="button" className={classes.select} aria-pressed={key === selected} onClick={() => select(row)}>
+                        <button type="button" className={classes.select} {...(expanded ? { "aria-expanded": expanded(row) } : { "aria-pressed": key === selected })} onClick={() => select(row)}>
                           {column.cell(row)}
                         </button>
                       ) : (

@@ -1,0 +1,41 @@
+import { Button } from "@mantine/core";
+import { useInfiniteQuery } from "@tanstack/react-query";
+
+import { type Schemas, api, data } from "~/api/client";
+import { Failure, Skeleton } from "~/ui/Feedback";
+
+import classes from "./Data.module.css";
+import { Result } from "./Result";
+
+const PAGE = 50;
+
+/** Results of a map, item by item. */
+export function ItemResults({ runId, node }: { runId: string; node: Schemas["NodeView"] }) {
+  const query = useInfiniteQuery({
+    queryKey: ["run", runId, "result", node.node, node.state, "items"],
+    queryFn: ({ signal, pageParam }) => data(api.GET("/api/v1/runs/{run_id}/nodes/{node}/result", { params: { path: { run_id: runId, node: node.node }, query: { first: pageParam, limit: PAGE } }, signal })),
+    initialPageParam: 0,
+    getNextPageParam: (page) => page.next,
+  });
+  if (query.isError) return <Failure error={query.error} retry={() => void query.refetch()} />;
+  if (!query.data) return <Skeleton rows={6} label="Reading results" />;
+  const items = query.data.pages.flatMap((page) => page.items ?? []);
+  return (
+    <div className={classes.items}>
+      <p className={classes.quiet}>
+        {items.length.toLocaleString("en")} of {(node.map?.total ?? items.length).toLocaleString("en")} items
+      </p>
+      {items.map((item) => (
+        <div key={item.item} className={classes.item}>
+          <span className={classes.number}>[{item.item}]</span>
+          <Result result={item} label={`item ${item.item}`} />
+        </div>
+      ))}
+      {query.hasNextPage && (
+        <Button loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
+          Show more
+        </Button>
+      )}
+    </div>
+  );
+}
