@@ -23,3 +23,15 @@ export function Elapsed({ fromUs, toUs }: { fromUs: number; toUs: number | null 
   const now = useNowUs(toUs === null);
   return <span>{duration((toUs ?? Math.max(now, fromUs)) - fromUs)}</span>;
 }
+
+/** How long until then, to the second; "now" when it is due. */
+export function Countdown({ us }: { us: number }) {
+  const now = useNowUs();
+  const zone = useZone();
+  const left = us - now;
+  return (
+    <time dateTime={new Date(us / 1000).toISOString()} title={exact(us, zone)}>
+      {left <= 0 ? "now" : `in ${left < 60e6 ? `${Math.ceil(left / 1e6)} s` : duration(left)}`}
+    </time>
+  );
+}

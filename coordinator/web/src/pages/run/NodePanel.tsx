@@ -1,3 +1,5 @@
+import { Link } from "@tanstack/react-router";
+
 import type { Schemas } from "~/api/client";
 import { StateBadge } from "~/design/State";
 import { isState } from "~/design/states";
@@ -56,7 +58,23 @@ function Particulars({ run, node }: { run: Schemas["RunDetail"]; node: Schemas["
       </Facts>
       {node.error && <ErrorBlock error={node.error} />}
       {node.attempts.length > 0 && <Attempts attempts={node.attempts} />}
-      <Section title="Logs in a terminal">
+      <Section title="More of it">
+        <p className={classes.more}>
+          <Link to="/runs/$runId/logs" params={{ runId: run.run_id }} search={{ task: node.node }}>
+            Log
+          </Link>
+          <Link to="/runs/$runId/data" params={{ runId: run.run_id }} search={{ task: node.node }}>
+            Result
+          </Link>
+          <Link to="/runs/$runId/attempts" params={{ runId: run.run_id }} search={{ task: node.node }}>
+            Attempts
+          </Link>
+          <Link to="/runs/$runId/history" params={{ runId: run.run_id }} search={{ task: node.node }}>
+            History
+          </Link>
+        </p>
+      </Section>
+      <Section title="Its log in a terminal">
         <Command text={`headrace runs logs ${run.run_id} --node ${node.node}`} />
       </Section>
     </>

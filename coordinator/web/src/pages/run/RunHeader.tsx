@@ -10,9 +10,11 @@ import { Icon } from "~/design/icons";
 import { useShortcuts } from "~/keys/keys";
 import type { RunSummary } from "~/live/frames";
 import { CancelDialog } from "~/pages/runs/CancelDialog";
-import { Elapsed, Time } from "~/time/Time";
+import { Countdown, Elapsed, Time } from "~/time/Time";
 import { CopyButton } from "~/ui/Command";
 import { CommandDialog } from "~/ui/CommandDialog";
+import { Prose } from "~/ui/Feedback";
+import { openStart } from "~/ui/StartForm/start";
 
 import classes from "./RunPage.module.css";
 
@@ -23,19 +25,25 @@ export function RunHeading({ run }: { run: RunSummary }) {
       <span className={classes.crumb} aria-hidden="true">
         ·
       </span>
-      <span className={classes.name}>{run.workflow}</span>
+      <Link className={classes.name} to="/workflows/$name" params={{ name: run.workflow }}>
+        {run.workflow}
+      </Link>
       <code className={classes.id}>{run.run_id}</code>
       <CopyButton text={run.run_id} label="Copy run id" />
     </>
   );
 }
 
-export function RunActions({ run }: { run: RunSummary }) {
+export function RunActions({ run, params }: { run: RunSummary; params: unknown }) {
   const [asking, setAsking] = useState(false);
   const running = run.state === "running";
-  useShortcuts(running ? [{ keys: "c", label: "Cancel this run…", group: "Run", run: () => setAsking(true) }] : []);
+  const again = () => openStart(run.workflow, typeof params === "object" && params !== null ? { ...params } : {});
+  useShortcuts([{ keys: "s", label: "Start again…", group: "Run", run: again }, ...(running ? [{ keys: "c", label: "Cancel this run…", group: "Run", run: () => setAsking(true) }] : [])]);
   return (
     <>
+      <Button onClick={again} leftSection={<Icon name="play" size={13} />}>
+        Start again…
+      </Button>
       {running && (
         <Button onClick={() => setAsking(true)} leftSection={<Icon name="stop" size={14} />}>
           Cancel…
@@ -75,6 +83,8 @@ function Retry({ run }: { run: RunSummary }) {
   );
 }
 
+const WAITS = { worker: "Waits for a worker", timer: "Waits until a retry of", collect: "Collects the results of" } as const;
+
 /** What there is to know of a run at one glance. */
 export function RunFacts({ run }: { run: RunSummary }) {
   return (
@@ -85,20 +95,21 @@ export function RunFacts({ run }: { run: RunSummary }) {
       <Fact name="Created">
         <Time us={run.created_at_us} />
       </Fact>
-      {run.wait && <Fact name="Waits for">{run.wait.on}</Fact>}
+      {run.wait && <Fact name={WAITS[run.wait.kind]}>{run.wait.on}</Fact>}
       {run.wait?.wake_at_us != null && (
         <Fact name="Next wake">
-          <Time us={run.wait.wake_at_us} />
+          <Countdown us={run.wait.wake_at_us} />
         </Fact>
       )}
       {run.deadline_us !== null && run.finished_at_us === null && (
         <Fact name="Deadline">
-          <Time us={run.deadline_us} />
+          <Countdown us={run.deadline_us} />
         </Fact>
       )}
       <Fact name="Nodes">
         {run.nodes_done} of {run.nodes_total}
       </Fact>
+      {run.retries > 0 && <Fact name="Retried">{run.retries === 1 ? "once" : `${run.retries} times`}</Fact>}
       <Fact name="Started by">
         <Link to="/runs" search={{ trigger: run.trigger }}>
           {run.trigger}
@@ -106,13 +117,15 @@ export function RunFacts({ run }: { run: RunSummary }) {
       </Fact>
       {run.event_id && (
         <Fact name="Event">
-          <Link to="/runs" search={{ event: run.event_id }} title={`${run.event_source} ${run.event_id}`}>
+          <Link to="/runs/$runId/history" params={{ runId: run.run_id }} title={`${run.event_source} ${run.event_id}`}>
             {run.event_id}
           </Link>
         </Fact>
       )}
       <Fact name="Version">
-        <code title={run.version}>{run.version.slice(0, 8)}</code>
+        <Link to="/workflows/$name/graph" params={{ name: run.workflow }} search={{ version: run.version }} title={run.version}>
+          <code>{run.version.slice(0, 8)}</code>
+        </Link>
       </Fact>
       {run.trace_id && <TraceFact traceId={run.trace_id} />}
       {Object.entries(run.labels).map(([key, value]) => (
@@ -164,10 +177,12 @@ export function Why({ run }: { run: RunSummary }) {
   const { summary, reasons, advice } = explanation.data;
   return (
     <section className={classes.why} style={hueOf(run.state)} aria-label="Why">
-      <p>{summary}</p>
+      <p>
+        <Prose text={summary} />
+      </p>
       {advice.map((line) => (
         <p key={line} className={classes.advice}>
-          → {line}
+          → <Prose text={line} />
         </p>
       ))}
       {reasons.length > 0 && (

@@ -28,7 +28,7 @@ export function RunPage() {
     <Page
       title={summary ? `${summary.workflow} ${runId.slice(0, 10)}` : "Run"}
       heading={summary ? <RunHeading run={summary} /> : "Run"}
-      actions={summary && <RunActions run={summary} />}
+      actions={summary && <RunActions run={summary} params={run?.params} />}
     >
       {query.isError && !run && <Failure error={query.error} retry={() => void query.refetch()} />}
       {query.isPending && <Skeleton rows={10} />}

@@ -20,6 +20,8 @@ export interface RunSearch {
   range?: string | undefined;
   idle?: "shown" | undefined;
   span?: string | undefined;
+  /** The row of a table that is open. */
+  at?: string | undefined;
   path?: "critical" | undefined;
   kind?: string | undefined;
 }
@@ -37,6 +39,7 @@ export function runSearch(search: Record<string, unknown>): RunSearch {
     range: text(search["range"]),
     idle: oneOf(search["idle"], ["shown"] as const),
     span: text(search["span"]),
+    at: text(search["at"]),
     path: oneOf(search["path"], ["critical"] as const),
     kind: text(search["kind"]),
   };

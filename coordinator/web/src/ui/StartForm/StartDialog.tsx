@@ -11,15 +11,15 @@ import { FieldInput } from "./FieldInput";
 import classes from "./StartForm.module.css";
 import { startCommand } from "./command";
 import { fieldsOf } from "./schema";
-import { type Typed, read, typedDefaults } from "./values";
+import { type Typed, read, typedDefaults, typedGiven } from "./values";
 
 /** Starts a run: asks for its params by the workflow's schema, and goes to the run. */
-export default function StartDialog({ workflow, onClose }: { workflow: string; onClose: () => void }) {
+export default function StartDialog({ workflow, params, onClose }: { workflow: string; params: Readonly<Record<string, unknown>>; onClose: () => void }) {
   const query = useQuery({
     queryKey: ["workflow", workflow, null],
     queryFn: ({ signal }) => data(api.GET("/api/v1/workflows/{name}", { params: { path: { name: workflow } }, signal })),
   });
-  if (query.data) return <Form detail={query.data} onClose={onClose} />;
+  if (query.data) return <Form detail={query.data} given={params} onClose={onClose} />;
   return (
     <CommandDialog title={`Start ${workflow}`} action="Start" command={null} disabled onConfirm={() => undefined} onClose={onClose}>
       {query.isError ? <Failure error={query.error} retry={() => void query.refetch()} /> : <Skeleton rows={4} />}
@@ -27,10 +27,10 @@ export default function StartDialog({ workflow, onClose }: { workflow: string; o
   );
 }
 
-function Form({ detail, onClose }: { detail: Schemas["WorkflowDetail"]; onClose: () => void }) {
+function Form({ detail, given, onClose }: { detail: Schemas["WorkflowDetail"]; given: Readonly<Record<string, unknown>>; onClose: () => void }) {
   const { name, params_schema: root } = detail;
   const fields = useMemo(() => fieldsOf(root), [root]);
-  const [typed, setTyped] = useState<Typed>(() => typedDefaults(fields));
+  const [typed, setTyped] = useState<Typed>(() => ({ ...typedDefaults(fields), ...typedGiven(fields, given) }));
   const [left, setLeft] = useState<ReadonlySet<string>>(new Set());
   const [key, setKey] = useState("");
   const prefix = useId();

@@ -6,11 +6,11 @@ const StartDialog = lazy(() => import("./StartDialog"));
 
 /** Shows the form over whatever page is open; its code comes when it is first wanted. */
 export function StartHost() {
-  const workflow = useStart((start) => start.workflow);
+  const { workflow, params } = useStart();
   if (workflow === null) return null;
   return (
     <Suspense fallback={null}>
-      <StartDialog key={workflow} workflow={workflow} onClose={closeStart} />
+      <StartDialog key={workflow} workflow={workflow} params={params} onClose={closeStart} />
     </Suspense>
   );
 }

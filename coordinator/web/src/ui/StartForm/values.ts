@@ -14,6 +14,11 @@ export function typedDefaults(fields: readonly Field[]): Typed {
   return Object.fromEntries(fields.map((field) => [field.name, field.fallback ? typedOf(field, field.fallback.value) : field.kind === "boolean" ? "false" : ""]));
 }
 
+/** Params that are known already, as one would type them. */
+export function typedGiven(fields: readonly Field[], given: Readonly<Record<string, unknown>>): Typed {
+  return Object.fromEntries(fields.filter((field) => field.name in given).map((field) => [field.name, typedOf(field, given[field.name])]));
+}
+
 export function typedOf(field: Field, value: unknown): string {
   if (value === null && field.kind !== "json") return "";
   switch (field.kind) {

@@ -12,12 +12,12 @@ import { Time } from "~/time/Time";
 import { Empty, Failure, Skeleton } from "~/ui/Feedback";
 import { Bar } from "~/ui/Page";
 
-import { ErrorBlock, NodePanel } from "../NodePanel";
+import { ErrorBlock } from "../NodePanel";
 import { End } from "../parts/End";
-import { Split } from "../parts/Split";
 import { type Column, VirtualTable } from "../parts/VirtualTable";
 import { useChange } from "../useChange";
 import { useRunDetail } from "../useRunDetail";
+import classes from "./Attempts.module.css";
 
 type Attempt = Schemas["AttemptView"];
 
@@ -28,15 +28,15 @@ const SOON_MS = 1_000;
 /** Every time that a worker tried a node or an item. */
 export function AttemptsTab() {
   const { runId } = route.useParams();
-  const { task, item, attempt } = route.useSearch();
+  const { task, item, attempt, at } = route.useSearch();
   const change = useChange();
   const { run } = useRunDetail(runId);
   const attempts = useAttempts(runId, task);
   const rows = attempts.data?.pages.flatMap((page) => page.attempts) ?? [];
-  const selected = rows.find((one) => attempt !== undefined && one.node === task && (one.item ?? undefined) === item && one.attempt === attempt);
+  const selected = rows.find((one) => (at === undefined ? one.attempt === attempt && one.node === task && (one.item ?? undefined) === item : keyOf(one) === at));
   if (attempts.isError && !attempts.data) return <Failure error={attempts.error} retry={() => void attempts.refetch()} />;
   return (
-    <Split panel={run && task && <NodePanel key={task} run={run} node={task} onClose={() => change({ task: undefined, item: undefined, attempt: undefined })} />}>
+    <div className={classes.tab}>
       <Bar label="Attempts">
         <Select
           aria-label="Node"
@@ -46,7 +46,7 @@ export function AttemptsTab() {
           clearable
           limit={200}
           value={task ?? null}
-          onChange={(next) => change({ task: next ?? undefined, item: undefined, attempt: undefined })}
+          onChange={(next) => change({ task: next ?? undefined, item: undefined, attempt: undefined, at: undefined })}
           data={run?.nodes.map((one) => one.node) ?? []}
         />
       </Bar>
@@ -63,9 +63,9 @@ export function AttemptsTab() {
           rows={rows}
           rowKey={keyOf}
           selected={selected && keyOf(selected)}
-          select={(one) => change(one === selected ? { attempt: undefined } : { task: one.node, item: one.item ?? undefined, attempt: one.attempt })}
-          expanded={(one) => one === selected && one.error !== null}
-          below={errorOf}
+          select={(one) => change({ item: undefined, attempt: undefined, at: one === selected ? undefined : keyOf(one) })}
+          expanded={(one) => one === selected}
+          below={moreOf}
           end={
             <End>
               {rows.length.toLocaleString("en")} {rows.length === 1 ? "attempt" : "attempts"}
@@ -80,7 +80,7 @@ export function AttemptsTab() {
           }
         />
       )}
-    </Split>
+    </div>
   );
 }
 
@@ -113,17 +113,34 @@ function keyOf(one: Attempt): string {
   return `${one.node} ${one.item ?? ""} ${one.attempt} ${one.delivery}`;
 }
 
-function errorOf(one: Attempt): ReactNode {
-  return one.error && <ErrorBlock error={one.error} />;
+function moreOf(one: Attempt): ReactNode {
+  return <More one={one} />;
+}
+
+function More({ one }: { one: Attempt }) {
+  const { runId } = route.useParams();
+  return (
+    <div className={classes.more}>
+      <p>
+        <Link to="/runs/$runId/logs" params={{ runId }} search={{ task: one.node, item: one.item ?? undefined, attempt: one.attempt }}>
+          Its log
+        </Link>
+        <Link to="/runs/$runId/graph" params={{ runId }} search={{ task: one.node }}>
+          The node
+        </Link>
+      </p>
+      {one.error ? <ErrorBlock error={one.error} /> : <p className={classes.quiet}>It ended without an error.</p>}
+    </div>
+  );
 }
 
 const COLUMNS: readonly Column<Attempt>[] = [
   { title: "Node", width: "minmax(140px, 1.4fr)", cell: (one) => `${one.node}${one.item === null ? "" : `[${one.item}]`}` },
-  { title: "Attempt", width: "64px", right: true, cell: (one) => (one.delivery > 1 ? `${one.attempt} (delivery ${one.delivery})` : one.attempt) },
+  { title: "Attempt", width: "80px", right: true, cell: (one) => (one.delivery > 1 ? `${one.attempt} (delivery ${one.delivery})` : one.attempt) },
   { title: "State", width: "110px", cell: (one) => (isState(one.state) ? <StateBadge state={one.state} /> : one.state) },
   { title: "In the queue", width: "90px", right: true, cell: (one) => duration(one.queue_wait_s * 1e6) },
   { title: "At work", width: "80px", right: true, cell: (one) => duration(one.duration_s * 1e6) },
-  { title: "Ended", width: "90px", right: true, cell: (one) => <Time us={one.finished_at_us} as="absolute" /> },
+  { title: "Ended", width: "150px", right: true, cell: (one) => <Time us={one.finished_at_us} as="absolute" /> },
   { title: "Worker", width: "minmax(130px, 0.8fr)", cell: (one) => <code>{one.worker}</code> },
   { title: "Error", width: "minmax(120px, 2fr)", cell: (one) => one.error?.message ?? "" },
 ];

@@ -19,6 +19,9 @@ export function ItemResults({ runId, node }: { runId: string; node: Schemas["Nod
   });
   if (query.isError) return <Failure error={query.error} retry={() => void query.refetch()} />;
   if (!query.data) return <Skeleton rows={6} label="Reading results" />;
+  const whole = query.data.pages[0];
+  // A map that was collected is one value.
+  if (whole && !whole.items) return <Result result={whole} label="result" />;
   const items = query.data.pages.flatMap((page) => page.items ?? []);
   return (
     <div className={classes.items}>

@@ -108,7 +108,7 @@ function jsonOf({ position, event }: Entry): ReactNode {
 
 const COLUMNS: readonly Column<Entry>[] = [
   { title: "What happened", width: "minmax(170px, 1fr)", cell: ({ event }) => <Kind kind={event.kind} /> },
-  { title: "When", width: "90px", cell: ({ event }) => <Time us={event.at_us} as="absolute" /> },
+  { title: "When", width: "150px", cell: ({ event }) => <Time us={event.at_us} as="absolute" /> },
   { title: "Node", width: "minmax(100px, 0.8fr)", cell: ({ event }) => event.node && `${event.node}${event.item == null ? "" : `[${event.item}]`}` },
   { title: "Attempt", width: "60px", right: true, cell: ({ event }) => event.attempt || "" },
   { title: "Particulars", width: "minmax(200px, 3fr)", cell: ({ event }) => detailOf(event) },

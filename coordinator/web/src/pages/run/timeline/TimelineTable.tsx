@@ -13,8 +13,8 @@ const COLUMNS: readonly Column<Line>[] = [
   { title: "In the queue", width: "100px", right: true, cell: (line) => sum(line.segments, "wait") },
   { title: "At work", width: "100px", right: true, cell: (line) => sum(line.segments, line.map ? "map" : "run") },
   { title: "Between attempts", width: "120px", right: true, cell: (line) => sum(line.segments, "backoff") },
-  { title: "Began", width: "90px", right: true, cell: (line) => line.segments[0] && <Time us={line.segments[0].fromUs} as="absolute" /> },
-  { title: "Ended", width: "90px", right: true, cell: ({ segments }) => segments.at(-1)?.open === false && <Time us={segments.at(-1)?.toUs ?? 0} as="absolute" /> },
+  { title: "Began", width: "150px", right: true, cell: (line) => line.segments[0] && <Time us={line.segments[0].fromUs} as="absolute" /> },
+  { title: "Ended", width: "150px", right: true, cell: ({ segments }) => segments.at(-1)?.open === false && <Time us={segments.at(-1)?.toUs ?? 0} as="absolute" /> },
 ];
 
 /** What the timeline shows, for reading line by line. */
