@@ -41,7 +41,7 @@ export function CommandDialog({ title, children, command, action, danger, busy, 
         {error != null && <Failure error={error} />}
         <div className={classes.actions}>
           <Button onClick={onClose}>Close</Button>
-          <Button type="submit" variant={danger ? "default" : "filled"} data-danger={danger || undefined} loading={busy ?? false} disabled={disabled ?? false}>
+          <Button type="submit" data-autofocus variant={danger ? "default" : "filled"} data-danger={danger || undefined} loading={busy ?? false} disabled={disabled ?? false}>
             {action}
           </Button>
         </div>
