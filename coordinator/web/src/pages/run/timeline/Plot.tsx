@@ -83,7 +83,7 @@ export function Plot({ lines, scale, folds, view, originUs, nowUs, selected, sel
                 <b>{duration(fold.toUs - fold.fromUs)} idle</b>
               </i>
             ))}
-          {nowUs !== null && inSight(nowUs) && <i className={classes.now} style={{ left: `${x(nowUs)}%` }} />}
+          {nowUs !== null && inSight(nowUs) && <i className={classes.now} style={{ left: `min(${x(nowUs)}%, calc(100% - 1px))` }} />}
         </div>
         {rows.getVirtualItems().map((row) => {
           const line = lines[row.index];
