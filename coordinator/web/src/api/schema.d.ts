@@ -1625,6 +1625,16 @@ export interface components {
             error?: string;
             /** @default [] */
             links?: components["schemas"]["SpanLink"][];
+            /** @default [] */
+            events?: components["schemas"]["SpanEvent"][];
+        };
+        /** SpanEvent */
+        SpanEvent: {
+            name: string;
+            at_us: number;
+            attributes?: {
+                [key: string]: unknown;
+            };
         };
         /** SpanLink */
         SpanLink: {
