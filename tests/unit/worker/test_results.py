@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from headrace.results import InputLost, ResultStore
@@ -86,6 +87,27 @@ async def test_lists_are_split_once(store: ResultStore, memory: Memory) -> None:
     for index in range(3):
         assert (await store.items(stored, split, "()"))[index] == raw(index + 1)
     assert len(calls) == 1
+
+
+async def test_a_list_larger_than_the_cache_is_split_once_too(store: ResultStore) -> None:
+    """A map of a million items reads it a million times."""
+    splits = 0
+
+    def split(body: bytes) -> list[msgspec.Raw]:
+        nonlocal splits
+        splits += 1
+        return elements(body)
+
+    values = [f"item {number}" * 3 for number in range(2_000)]
+    stored = await store.put("a", bytes(raw(values)))
+    small = await store.put("b", bytes(raw("small")))
+    for index in range(0, 2_000, 7):
+        items = await store.items(stored, split, "()")
+        assert (len(items), items[index]) == (2_000, raw(values[index]))
+        await store.get(small)
+    with pytest.raises(IndexError):
+        items[2_000]
+    assert splits == 1
 
 
 class NoBus:

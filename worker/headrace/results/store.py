@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from array import array
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
-from typing import Protocol
+from itertools import accumulate
+from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
 from headrace_protocol.errors import ErrorCode, HeadraceError
 from headrace_protocol.messages import Stored
+
+T = TypeVar("T")
 
 CACHE_BYTES = 64 * 1024 * 1024
 
@@ -41,13 +45,17 @@ def digest_of(body: bytes) -> str:
 
 
 class ResultStore:
-    """Puts bytes, and gets them back verified. Fetched bytes and split lists are kept up to `cache_bytes`."""
+    """Puts bytes, and gets them back verified. Fetched bytes are kept up to `cache_bytes`, and so are split lists:
+    a map reads its list once for each item, so nothing else may drive that out."""
 
     def __init__(self, blobs: Callable[[str], Blobs], default: str, cache_bytes: int = CACHE_BYTES) -> None:
         """`blobs` opens the place that a URI or prefix belongs to; `default` is where new results go."""
         self._open = blobs
         self._default = default
-        self._cache = _Cache(cache_bytes)
+        self._bytes: _Cache[bytes] = _Cache(cache_bytes)
+        self._largest_bytes = cache_bytes // 4
+        """What is larger would drive everything else out."""
+        self._lists: _Cache[Elements] = _Cache(cache_bytes)
         self._fetching: dict[str, asyncio.Task[bytes]] = {}
 
     async def put(self, attempt_key: str, body: bytes) -> Stored:
@@ -59,7 +67,7 @@ class ResultStore:
 
     async def get(self, stored: Stored) -> bytes:
         """The bytes; raises InputLost."""
-        found = self._cache.get(stored.uri)
+        found = self._bytes.get(stored.uri)
         if found is not None:
             return found
         task = self._fetching.get(stored.uri)
@@ -76,13 +84,13 @@ class ResultStore:
 
     async def items(
         self, stored: Stored, split: Callable[[bytes], list[msgspec.Raw]], place: str
-    ) -> list[msgspec.Raw]:
+    ) -> Elements:
         """The elements of a list inside the value, split once; `place` names the list in the cache."""
         key = f"{stored.uri}#{place}"
-        found = self._cache.get_list(key)
+        found = self._lists.get(key)
         if found is None:
-            found = split(await self.get(stored))
-            self._cache.put_list(key, found, stored.size_bytes)
+            found = Elements(split(await self.get(stored)))
+            self._lists.put(key, found, found.size_bytes)
         return found
 
     async def _fetch(self, stored: Stored) -> bytes:
@@ -96,48 +104,51 @@ class ResultStore:
                 found=f"{len(body)} bytes with digest {digest_of(body)}",
                 expected=f"{stored.size_bytes} bytes with digest {stored.digest} at {stored.uri}",
             )
-        self._cache.put(stored.uri, body)
+        if len(body) <= self._largest_bytes:
+            self._bytes.put(stored.uri, body, len(body))
         return body
 
 
-class _Cache:
-    """Least recently used first out, bounded by bytes. A value larger than a quarter is not kept: it would
-    drive out everything else; a list is kept whatever its size up to the whole, since a map reads it item
-    by item."""
+class Elements:
+    """An encoded list, cut: its bytes and where each element ends, which is a tenth of an object for each."""
+
+    __slots__ = ("_body", "_ends")
+
+    def __init__(self, elements: Sequence[msgspec.Raw]) -> None:
+        self._body = b"".join(elements)
+        self._ends = array("Q", accumulate(memoryview(element).nbytes for element in elements))
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def __getitem__(self, index: int) -> msgspec.Raw:
+        """Raises IndexError."""
+        return msgspec.Raw(self._body[self._ends[index - 1] if index else 0 : self._ends[index]])
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self._body) + self._ends.itemsize * len(self._ends)
+
+
+class _Cache(Generic[T]):
+    """Least recently used first out, bounded by bytes; the last one used is kept whatever its size."""
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit = limit_bytes
         self._size = 0
-        self._entries: OrderedDict[str, tuple[bytes | list[msgspec.Raw], int]] = OrderedDict()
+        self._entries: OrderedDict[str, tuple[T, int]] = OrderedDict()
 
-    def get(self, key: str) -> bytes | None:
-        found = self._find(key)
-        return found if isinstance(found, bytes) else None
-
-    def get_list(self, key: str) -> list[msgspec.Raw] | None:
-        found = self._find(key)
-        return found if isinstance(found, list) else None
-
-    def put(self, key: str, body: bytes) -> None:
-        if len(body) <= self._limit // 4:
-            self._put(key, body, len(body))
-
-    def put_list(self, key: str, items: list[msgspec.Raw], size_bytes: int) -> None:
-        weight = size_bytes + 100 * len(items)
-        if weight <= self._limit:
-            self._put(key, items, weight)
-
-    def _find(self, key: str) -> bytes | list[msgspec.Raw] | None:
+    def get(self, key: str) -> T | None:
         entry = self._entries.get(key)
         if entry is None:
             return None
         self._entries.move_to_end(key)
         return entry[0]
 
-    def _put(self, key: str, value: bytes | list[msgspec.Raw], weight: int) -> None:
+    def put(self, key: str, value: T, size_bytes: int) -> None:
         old = self._entries.pop(key, None)
-        self._size += weight - (old[1] if old else 0)
-        self._entries[key] = (value, weight)
-        while self._size > self._limit:
+        self._size += size_bytes - (old[1] if old else 0)
+        self._entries[key] = (value, size_bytes)
+        while self._size > self._limit and len(self._entries) > 1:
             _, (_, dropped) = self._entries.popitem(last=False)
             self._size -= dropped
