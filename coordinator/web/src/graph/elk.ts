@@ -46,6 +46,7 @@ function graphOf(nodes: Shape["nodes"]): ElkNode {
       "elk.edgeRouting": "POLYLINE",
       "elk.layered.spacing.nodeNodeBetweenLayers": "56",
       "elk.spacing.nodeNode": "18",
+      "elk.spacing.edgeNode": "16",
       "elk.layered.nodePlacement.strategy": nodes.length > 300 ? "SIMPLE" : "NETWORK_SIMPLEX",
       "elk.layered.considerModelOrder.strategy": "NODES_AND_EDGES",
       "elk.separateConnectedComponents": "true",

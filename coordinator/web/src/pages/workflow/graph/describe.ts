@@ -1,5 +1,4 @@
 import type { Schemas } from "~/api/client";
-import { duration } from "~/time/format";
 import { type Schema, typeText } from "~/ui/StartForm/schema";
 
 type Definition = Schemas["WorkflowDefinition"];
@@ -56,7 +55,7 @@ export function retryText(options: Schemas["TaskOptions"]): string {
   const attempts = attemptsOf(options);
   if (attempts <= 1) return "none";
   const { backoff_s = 1, factor = 2, cap_s = 300, jitter = true, retry_on = [], give_up_on = [] } = options.retry ?? {};
-  const delay = `after ${time(backoff_s)}${factor === 1 ? "" : `, times ${factor} each, at most ${time(cap_s)}`}${jitter ? ", with jitter" : ""}`;
+  const delay = `after ${time(backoff_s)}${factor === 1 ? "" : `, times ${factor} each`}${factor === 1 && cap_s >= backoff_s ? "" : `, at most ${time(cap_s)}`}${jitter ? ", with jitter" : ""}`;
   return [`up to ${attempts} attempts ${delay}`, retry_on.length > 0 ? `only on ${retry_on.join(", ")}` : "", give_up_on.length > 0 ? `never on ${give_up_on.join(", ")}` : ""].filter(Boolean).join("; ");
 }
 
@@ -64,8 +63,10 @@ export function timeoutText({ timeout_s }: Schemas["TaskOptions"]): string {
   return timeout_s == null ? "none" : time(timeout_s);
 }
 
+/** Exact, unlike a measured duration: two settings that differ are written differently. */
 function time(seconds: number): string {
-  return Number.isInteger(seconds) && seconds < 60 ? `${seconds} s` : duration(seconds * 1e6).replace(/ 00 (s|min)$/, "");
+  for (const [unit, size] of [["h", 3600], ["min", 60]] as const) if (seconds >= size && seconds % size === 0) return `${seconds / size} ${unit}`;
+  return `${seconds} s`;
 }
 
 /** Types of a task's parameters and result, in words. */

@@ -56,6 +56,7 @@ export function GridTab() {
           count={(state) => (counts?.get(state) ?? 0).toLocaleString("en")}
           change={(next) => void navigate({ search: (old) => ({ ...old, cell: next }), replace: true })}
         />
+        <span className={classes.muted}>Oldest left, newest right</span>
       </Bar>
       <Filtered name={name} model={query.data} />
     </div>

@@ -88,8 +88,8 @@ function drawCells(context: CanvasRenderingContext2D, scene: Scene, sizes: Sizes
   const { hover } = scene;
   if (hover) {
     context.fillStyle = paint.hover;
-    context.fillRect(sizes.label + hover.column * sizes.column - view.left, sizes.head, sizes.column, view.height);
-    if (hover.row >= 0) context.fillRect(sizes.label, sizes.head + hover.row * sizes.row - view.top, view.width, sizes.row);
+    context.fillRect(sizes.label + hover.column * sizes.column - view.left, sizes.head, sizes.column, scene.rows.length * sizes.row - view.top);
+    if (hover.row >= 0) context.fillRect(sizes.label, sizes.head + hover.row * sizes.row - view.top, scene.columns.length * sizes.column - view.left, sizes.row);
   }
   for (let at = firstColumn; at <= lastColumn; at += 1) {
     const column = scene.columns[at];

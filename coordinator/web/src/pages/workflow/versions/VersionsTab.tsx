@@ -76,10 +76,10 @@ function VersionTable({ name, versions, base, other, choose }: Props) {
               <Time us={deployed_at_us} />
             </td>
             <td>{nodes}</td>
-            <td>
+            <td className={classes.links}>
               <Link to="/workflows/$name/graph" params={{ name }} search={current ? {} : { version }}>
                 Graph
-              </Link>{" "}
+              </Link>
               <Link to="/workflows/$name/code" params={{ name }} search={current ? {} : { version }}>
                 Code
               </Link>

@@ -13,13 +13,15 @@ const flow = (nodes: Node[], more: Partial<Definition> = {}): Definition => ({ n
 it("the same definition has no difference", () => {
   const one = flow([node("a"), node("b", ["a"])]);
   expect(diffOf(one, structuredClone(one)).rows).toEqual([]);
-  expect(summaryOf(diffOf(one, one))).toBe("These versions are the same.");
+  expect(summaryOf(diffOf(one, one))).toBe("These versions do the same.");
 });
 
 it("finds nodes and edges that came and went, and draws all of them", () => {
   const diff = diffOf(flow([node("a"), node("b", ["a"]), node("c", ["b"])]), flow([node("a"), node("c", ["a"]), node("d", ["c"])]));
   expect(Object.fromEntries(diff.nodes)).toEqual({ b: "removed", c: "changed", d: "added" });
   expect(Object.fromEntries(diff.edges)).toEqual({ [edgeId("a", "c")]: "added", [edgeId("c", "d")]: "added", [edgeId("a", "b")]: "removed", [edgeId("b", "c")]: "removed" });
+  expect(diff.rows.filter((row) => row.what.startsWith("edge")).map((row) => `${row.change} ${row.what}`)).toEqual(["added edge a → c", "added edge c → d", "removed edge a → b", "removed edge b → c"]);
+  expect(diff.rows).toContainEqual({ what: "node c", change: "removed", field: "gets.b", before: "result of b", after: "" });
   expect(diff.shape.nodes).toEqual([
     { id: "a", upstream: [] },
     { id: "c", upstream: ["a", "b"] },
@@ -32,9 +34,9 @@ it("finds nodes and edges that came and went, and draws all of them", () => {
 it("tells what of a node changed, and from what to what", () => {
   const diff = diffOf(flow([node("a", [], { options: { queue: "small", timeout_s: 10 } })]), flow([node("a", [], { options: { queue: "large", retry: { max_attempts: 3 } } })]));
   expect(diff.rows).toEqual([
-    { what: "node a", change: "changed", field: "options.queue", before: "small", after: "large" },
-    { what: "node a", change: "removed", field: "options.timeout_s", before: "10", after: "" },
-    { what: "node a", change: "added", field: "options.retry.max_attempts", before: "", after: "3" },
+    { what: "node a", change: "changed", field: "queue", before: "small", after: "large" },
+    { what: "node a", change: "changed", field: "retries", before: "none", after: "up to 3 attempts after 1 s, times 2 each, at most 5 min, with jitter" },
+    { what: "node a", change: "changed", field: "timeout", before: "10 s", after: "none" },
   ]);
 });
 

@@ -2,7 +2,7 @@ import type { Schemas } from "~/api/client";
 import type { Mark } from "~/graph/RoutedEdge";
 import { type Shape, edgeId } from "~/graph/layered";
 
-import { upstreamOf } from "../graph/describe";
+import { bindingText, queueText, retryText, timeoutText, upstreamOf } from "../graph/describe";
 
 type Definition = Schemas["WorkflowDefinition"];
 type Node = Schemas["NodeDefinition"];
@@ -45,18 +45,31 @@ export function diffOf(before: Definition, after: Definition): Diff {
   const was = edgesOf(before);
   const is = edgesOf(after);
   const edges = new Map<string, Mark>([...[...is].filter((edge) => !was.has(edge)).map((edge) => [edge, "added"] as const), ...[...was].filter((edge) => !is.has(edge)).map((edge) => [edge, "removed"] as const)]);
+  rows.push(...[...edges].map(([edge, change]): Row => ({ what: `edge ${edge.replace(" ", " → ")}`, change, field: "", before: "", after: "" })));
   const upstream = (id: string) => [...new Set([now, old].flatMap((one) => upstreamOf(one.get(id) ?? EMPTY)))];
   return { rows, nodes, edges, shape: { nodes: ids.map((id) => ({ id, upstream: upstream(id) })) }, byId: new Map([...old, ...now]) };
 }
 
 const EMPTY: Node = { id: "", task: "" };
 
-/** A node with what its task says: a changed type of a parameter changes the node. */
+/** A node in words, with what its task says: a changed type of a parameter changes the node. */
 function whole(definition: Definition, node: Node | undefined) {
   if (!node) return undefined;
-  const { id: _, ...own } = node;
+  const { bindings = {}, after = [], map, options = {} } = node;
   const task = definition.tasks[node.task];
-  return { ...own, params: task?.params, required: task?.required, returns: task?.returns };
+  return {
+    task: node.task,
+    after,
+    map: map ? `over ${bindingText(map.over)}, ${map.window ?? 1000} at a time` : undefined,
+    queue: queueText(options),
+    retries: retryText(options),
+    timeout: timeoutText(options),
+    isolation: options.isolation ?? "thread",
+    gets: Object.fromEntries(Object.entries(bindings).map(([name, binding]) => [name, bindingText(binding)])),
+    params: task?.params,
+    required: task?.required,
+    result: task?.returns,
+  };
 }
 
 function paramsOf(definition: Definition): Map<string, unknown> {
@@ -106,13 +119,13 @@ function edgesOf(definition: Definition): Set<string> {
 
 /** `2 nodes added, 1 edge removed, 3 changes`. */
 export function summaryOf({ rows, nodes, edges }: Diff): string {
-  if (rows.length === 0) return "These versions are the same.";
+  if (rows.length === 0) return "These versions do the same.";
   const counted = (values: Iterable<string>, what: string) => {
     const counts = new Map<string, number>();
     for (const change of values) counts.set(change, (counts.get(change) ?? 0) + 1);
     return [...counts].map(([change, count]) => `${count} ${what}${count === 1 ? "" : "s"} ${change}`);
   };
   const found = [...counted(nodes.values(), "node"), ...counted(edges.values(), "edge")];
-  const others = rows.filter((row) => !row.what.startsWith("node ")).length;
+  const others = rows.filter((row) => !/^(node|edge) /.test(row.what)).length;
   return [...found, ...(others > 0 ? [`${others} other ${others === 1 ? "change" : "changes"}`] : [])].join(", ");
 }
