@@ -49,6 +49,7 @@ export function GridTab() {
           onChange={(next) => void navigate({ search: (old) => ({ ...old, runs: Number(next) === USUAL ? undefined : Number(next) }), replace: true })}
           data={[...new Set([...COUNTS, runs])].sort((a, b) => a - b).map((count) => ({ value: String(count), label: `Last ${count.toLocaleString("en")} runs` }))}
         />
+        <span className={classes.muted}>Oldest left, newest right</span>
         <StateChips
           label="Only runs with a node that is"
           states={CELL_STATES.filter((state) => counts?.has(state) || cell?.includes(state))}
@@ -56,7 +57,6 @@ export function GridTab() {
           count={(state) => (counts?.get(state) ?? 0).toLocaleString("en")}
           change={(next) => void navigate({ search: (old) => ({ ...old, cell: next }), replace: true })}
         />
-        <span className={classes.muted}>Oldest left, newest right</span>
       </Bar>
       <Filtered name={name} model={query.data} />
     </div>

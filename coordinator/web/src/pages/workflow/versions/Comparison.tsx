@@ -5,7 +5,7 @@ import { Failure, Skeleton } from "~/ui/Feedback";
 import table from "~/ui/Table.module.css";
 
 import { useWorkflow } from "../useWorkflow";
-import { Sign } from "./DiffCard";
+import { Sign } from "./Sign";
 import classes from "./Versions.module.css";
 import { type Row, diffOf, summaryOf } from "./diff";
 
