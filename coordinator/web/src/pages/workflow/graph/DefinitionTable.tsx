@@ -1,7 +1,7 @@
 import type { Schemas } from "~/api/client";
 import table from "~/ui/Table.module.css";
 
-import { queueText, retryText, timeoutText, typesOf, upstreamOf } from "./describe";
+import { attemptsOf, queueText, retryText, timeoutText, typesOf, upstreamOf } from "./describe";
 
 interface Props {
   definition: Schemas["WorkflowDefinition"];
@@ -40,7 +40,7 @@ export function DefinitionTable({ definition, selected, select }: Props) {
                 </td>
                 <td className={table.muted}>{upstreamOf(node).join(", ")}</td>
                 <td className={table.muted}>{queueText(options)}</td>
-                <td>{retryText(options)}</td>
+                <td title={retryText(options)}>{attemptsOf(options) > 1 ? `${attemptsOf(options)} attempts` : "none"}</td>
                 <td>{timeoutText(options)}</td>
                 <td className={table.muted}>{options.isolation ?? "thread"}</td>
                 <td>
