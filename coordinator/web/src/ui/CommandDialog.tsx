@@ -16,14 +16,16 @@ interface Props {
   busy?: boolean;
   disabled?: boolean;
   error?: unknown;
+  /** A form that needs the height of the screen. */
+  tall?: boolean;
   onConfirm: () => void;
   onClose: () => void;
 }
 
 /** Asks before something is changed: says what will happen, and shows the command line that does the same. */
-export function CommandDialog({ title, children, command, action, danger, busy, disabled, error, onConfirm, onClose }: Props) {
+export function CommandDialog({ title, children, command, action, danger, busy, disabled, error, tall, onConfirm, onClose }: Props) {
   return (
-    <Modal opened onClose={onClose} title={title} size={560} closeButtonProps={{ "aria-label": "Close" }}>
+    <Modal opened onClose={onClose} title={title} size={560} closeButtonProps={{ "aria-label": "Close" }} {...(tall ? { yOffset: "4vh" } : {})}>
       <form
         className={classes.form}
         onSubmit={(event) => {

@@ -62,6 +62,7 @@ function Form({ detail, given, onClose }: { detail: Schemas["WorkflowDetail"]; g
       command={complete ? startCommand(name, params, { key }) : null}
       busy={start.isPending}
       error={start.error}
+      tall
       onConfirm={confirm}
       onClose={onClose}
     >

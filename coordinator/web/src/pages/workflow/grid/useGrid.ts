@@ -6,11 +6,11 @@ import { onFrames, settled, subscribe } from "~/live/live";
 
 import { type Model, merged, modelOf, movingIds, movingReach, withChanges, withRunStates } from "./model";
 
-/** Runs whose nodes are followed one by one; those beyond are read again every second. */
+/** Runs whose nodes are followed one by one; those beyond are read again soon after. */
 const MOST_FOLLOWED = 30;
 const LEAST_READ = 10;
 const SOON_MS = 100;
-const AGAIN_MS = 1_000;
+const AGAIN_MS = 600;
 
 /** The grid of a workflow: read once, then patched by the stream; of runs that move, the newest columns are read again. */
 export function useGrid(name: string, runs: number) {
