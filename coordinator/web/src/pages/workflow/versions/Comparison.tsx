@@ -34,14 +34,16 @@ export function Comparison({ name, base, other }: { name: string; base: string; 
         </Suspense>
       </div>
       {diff.rows.length > 0 && (
-        <div className={classes.changes}>
+        // The keyboard scrolls it.
+        // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
+        <section className={classes.changes} aria-label="Changes" tabIndex={0}>
           {selected !== undefined && (
             <button type="button" className={classes.all} onClick={() => select(undefined)}>
               <Icon name="close" size={11} /> Changes of {selected} alone
             </button>
           )}
           <ChangesTable rows={rows} />
-        </div>
+        </section>
       )}
     </div>
   );
