@@ -92,6 +92,16 @@ describe("fields become params", () => {
     expect(filled({ ...GOOD, options: "{" }).errors["options"]).toMatch(/^Is not JSON/);
   });
 
+  it("looks into JSON, too", () => {
+    const root = { properties: { x: { type: "array", items: { type: "integer" }, maxItems: 2 }, y: { type: "object", additionalProperties: { anyOf: [{ type: "number", exclusiveMinimum: 0 }, { type: "null" }] } } } };
+    const json = (typed: Record<string, string>) => read(fieldsOf(root), typed, root).errors;
+    expect(json({ x: "[1, 2]", y: '{"a": 0.5, "b": null}' })).toEqual({});
+    expect(json({ x: "[1, 2.5]" })).toEqual({ x: "[1]: has to be integer." });
+    expect(json({ x: "[1, 2, 3]" })).toEqual({ x: "Has to have at most 2 items." });
+    expect(json({ y: '{"a": 0}' })).toEqual({ y: "a: has to be number | null." });
+    expect(json({ y: "[]" })).toEqual({ y: "Has to be object of number | null." });
+  });
+
   it("a default that was cleared is not taken for the default", () => {
     expect(filled({ ...GOOD, ratio: "" }).errors).toEqual({ ratio: "Is required." });
     const [name] = fieldsOf({ properties: { name: { type: "string", default: "you" } } });

@@ -1,5 +1,5 @@
 import { useNavigate } from "@tanstack/react-router";
-import { type KeyboardEvent, type MouseEvent, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { type KeyboardEvent, type MouseEvent, useCallback, useEffect, useLayoutEffect, useMemo, useReducer, useRef, useState } from "react";
 
 import { Icon } from "~/design/icons";
 import { useAppearance } from "~/settings/appearance";
@@ -27,6 +27,7 @@ export function GridCanvas({ name, scene, sizes, at, moved }: Props) {
   const [hover, setHover] = useState<Spot | null>(null);
   const [spot, setSpot] = useState<Spot>(() => at ?? { column: columns.length - 1, row: 0 });
   const [focused, setFocused] = useState(false);
+  const [, scrolled] = useReducer((count: number) => count + 1, 0);
   const { canvas, view, redraw } = useDrawing(scroller, { ...scene, hover }, sizes);
   const unseen = useFollowing(scroller, columns, sizes, redraw);
   const navigate = useNavigate();
@@ -74,6 +75,11 @@ export function GridCanvas({ name, scene, sizes, at, moved }: Props) {
           if (next?.column !== hover?.column || next?.row !== hover?.row) setHover(next);
         }}
         onMouseLeave={() => setHover(null)}
+        onScroll={() => {
+          // What is told of a cell stays beside it, or goes when the pointer is over another one now.
+          if (hover) setHover(null);
+          if (focused) scrolled();
+        }}
         onClick={(event) => {
           const clicked = spotOf(event);
           if (clicked && event.target instanceof HTMLCanvasElement) open(clicked);
