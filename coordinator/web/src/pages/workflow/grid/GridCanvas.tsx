@@ -1,13 +1,13 @@
 import { useNavigate } from "@tanstack/react-router";
-import { type KeyboardEvent, type MouseEvent, useCallback, useEffect, useLayoutEffect, useMemo, useReducer, useRef, useState } from "react";
+import { type KeyboardEvent, type MouseEvent, useCallback, useEffect, useLayoutEffect, useReducer, useRef, useState } from "react";
 
 import { Icon } from "~/design/icons";
-import { useAppearance } from "~/settings/appearance";
 
 import { CellTip, spoken } from "./CellTip";
 import classes from "./Grid.module.css";
-import { type Paint, type Scene, type Sizes, type Spot, type View, draw, paintOf } from "./draw";
-import { spritesOf } from "./sprites";
+import { EDGE, type Scene, type Sizes, type Spot } from "./draw";
+import { useDrawing } from "./useDrawing";
+import { useFollowing, useOlder } from "./useFollowing";
 
 interface Props {
   name: string;
@@ -18,8 +18,6 @@ interface Props {
   moved: (spot: Spot) => void;
 }
 
-const EDGE = 4;
-
 /** Runs against nodes. The canvas shows what is in sight; one cell at a time is in the page, and has the focus. */
 export function GridCanvas({ name, scene, sizes, at, moved }: Props) {
   const { columns, rows, nodes } = scene;
@@ -29,7 +27,17 @@ export function GridCanvas({ name, scene, sizes, at, moved }: Props) {
   const [focused, setFocused] = useState(false);
   const [, scrolled] = useReducer((count: number) => count + 1, 0);
   const { canvas, view, redraw } = useDrawing(scroller, { ...scene, hover }, sizes);
-  const unseen = useFollowing(scroller, columns, sizes, redraw);
+  const unseen = useFollowing(scroller, columns, sizes, redraw, at);
+  const touched = useRef(false);
+  const shiftSpot = useCallback((by: number) => setSpot((old) => ({ ...old, column: old.column + by })), []);
+  useOlder(columns, shiftSpot);
+  useEffect(() => {
+    // The run that the address names may be among those that are read second.
+    if (at === null || touched.current) return;
+    touched.current = true;
+    setSpot(at);
+    reveal(scroller.current, at, sizes);
+  }, [at, sizes]);
   const navigate = useNavigate();
   // Columns come at the end and may be filtered: the keyboard stays inside.
   const active = { column: Math.min(columns.length - 1, Math.max(0, spot.column)), row: Math.min(rows.length - 1, Math.max(-1, spot.row)) };
@@ -51,6 +59,7 @@ export function GridCanvas({ name, scene, sizes, at, moved }: Props) {
     return x < sizes.label || column >= columns.length || row >= rows.length ? null : { column, row };
   };
   const move = (next: Spot) => {
+    touched.current = true;
     const inside = { column: Math.min(columns.length - 1, Math.max(0, next.column)), row: Math.min(rows.length - 1, Math.max(-1, next.row)) };
     setSpot(inside);
     setHover(null);
@@ -197,90 +206,4 @@ function reveal(element: HTMLDivElement | null, { column, row }: Spot, sizes: Si
   const height = element.clientHeight - sizes.head;
   if (y < element.scrollTop) element.scrollTop = y;
   else if (y + sizes.row > element.scrollTop + height) element.scrollTop = y + sizes.row - height + EDGE;
-}
-
-/** Draws at most once an animation frame: on scroll, on new data, on another size, theme or density. */
-function useDrawing(scroller: React.RefObject<HTMLDivElement | null>, scene: Scene, sizes: Sizes) {
-  const canvas = useRef<HTMLCanvasElement>(null);
-  const view = useRef<View>({ width: 0, height: 0, ratio: 1, left: 0, top: 0 });
-  const scheme = useAppearance();
-  const [ratio, setRatio] = useState(globalThis.devicePixelRatio);
-  const paint = useMemo(() => ({ scheme, ratio, sizes, of: null as Paint | null }), [scheme, ratio, sizes]);
-  const latest = useRef({ scene, sizes, paint });
-  const frame = useRef(0);
-  const redraw = useCallback(() => {
-    if (frame.current !== 0) return;
-    frame.current = requestAnimationFrame(() => {
-      frame.current = 0;
-      const context = canvas.current?.getContext("2d", { alpha: false });
-      const { scene: now, sizes: size, paint: kept } = latest.current;
-      if (!context || view.current.width === 0) return;
-      // Tokens are read when the theme is on the page: a frame after it was chosen.
-      kept.of ??= paintOf(spritesOf(size.column, size.row, view.current.ratio));
-      draw(context, now, size, view.current, kept.of);
-    });
-  }, []);
-  useLayoutEffect(() => {
-    latest.current = { scene, sizes, paint };
-    redraw();
-  });
-  useLayoutEffect(() => {
-    const element = scroller.current;
-    const target = canvas.current;
-    if (!element || !target) return;
-    const measure = () => {
-      const width = element.clientWidth;
-      const height = element.clientHeight;
-      const dots = globalThis.devicePixelRatio;
-      view.current = { width, height, ratio: dots, left: element.scrollLeft, top: element.scrollTop };
-      target.width = Math.round(width * dots);
-      target.height = Math.round(height * dots);
-      target.style.width = `${width}px`;
-      target.style.height = `${height}px`;
-      setRatio(dots);
-      redraw();
-    };
-    const onScroll = () => {
-      view.current = { ...view.current, left: element.scrollLeft, top: element.scrollTop };
-      redraw();
-    };
-    const observer = new ResizeObserver(measure);
-    observer.observe(element);
-    measure();
-    element.addEventListener("scroll", onScroll, { passive: true });
-    return () => {
-      observer.disconnect();
-      element.removeEventListener("scroll", onScroll);
-      cancelAnimationFrame(frame.current);
-      frame.current = 0;
-    };
-  }, [scroller, redraw]);
-  return { canvas, view, redraw };
-}
-
-/** The newest run is at the right: who stands there keeps standing there, who does not is told how many came. */
-function useFollowing(scroller: React.RefObject<HTMLDivElement | null>, columns: Scene["columns"], sizes: Sizes, redraw: () => void) {
-  const [seen, setSeen] = useState(columns.length);
-  const atEnd = useRef(true);
-  const show = useCallback(() => {
-    scroller.current?.scrollTo({ left: scroller.current.scrollWidth });
-    atEnd.current = true;
-  }, [scroller]);
-  useLayoutEffect(() => {
-    if (!atEnd.current) return;
-    show();
-    setSeen(columns.length);
-    redraw();
-  }, [columns.length, sizes, show, redraw]);
-  useEffect(() => {
-    const element = scroller.current;
-    const onScroll = () => {
-      if (!element) return;
-      atEnd.current = element.scrollLeft + element.clientWidth >= element.scrollWidth - sizes.column;
-      if (atEnd.current) setSeen(columns.length);
-    };
-    element?.addEventListener("scroll", onScroll, { passive: true });
-    return () => element?.removeEventListener("scroll", onScroll);
-  }, [scroller, columns.length, sizes]);
-  return { count: Math.max(0, columns.length - seen), show };
 }

@@ -5,6 +5,9 @@ import { duration } from "~/time/format";
 import type { Column } from "./model";
 import { type Sprites, colour } from "./sprites";
 
+/** Room behind the last column and row. */
+export const EDGE = 4;
+
 /** Sizes of a grid's parts, in CSS pixels. */
 export interface Sizes {
   label: number;

@@ -9,6 +9,8 @@ import { type Model, merged, modelOf, movingIds, movingReach, withChanges, withR
 /** Runs whose nodes are followed one by one; those beyond are read again soon after. */
 const MOST_FOLLOWED = 30;
 const LEAST_READ = 10;
+/** What is on the screen first, while more is being read. */
+const FIRST_READ = 100;
 const SOON_MS = 100;
 const AGAIN_MS = 600;
 
@@ -17,9 +19,14 @@ export function useGrid(name: string, runs: number) {
   const queryClient = useQueryClient();
   const query = useQuery({
     queryKey: ["workflow", name, "grid", runs],
-    queryFn: async ({ signal }) => {
+    queryFn: async ({ signal, queryKey }) => {
       await settled();
-      return modelOf(await readGrid(name, runs, signal));
+      const all = readGrid(name, runs, signal);
+      if (runs > FIRST_READ && queryClient.getQueryData(queryKey) === undefined) {
+        const first = modelOf(await readGrid(name, FIRST_READ, signal));
+        queryClient.setQueryData<Model>(queryKey, (old) => old ?? first);
+      }
+      return modelOf(await all);
     },
     staleTime: 5_000,
     // Columns are compared by identity; a deep comparison of 100,000 cells would only cost time.
