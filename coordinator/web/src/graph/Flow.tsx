@@ -67,6 +67,8 @@ function Canvas({ name, shape, card, marks, selected, select, label, group }: Pr
         maxZoom={1.6}
         fitView
         fitViewOptions={FIT}
+        // Its own fit waits for a node in sight to be measured; of a tall graph none is.
+        onInit={({ fitView }) => void fitView(FIT)}
         proOptions={{ hideAttribution: true }}
         onMove={(_, { zoom }) => setFar(zoom < FAR)}
         onNodeClick={(_, node) => select(node.id)}

@@ -51,7 +51,16 @@ function graphOf(nodes: Shape["nodes"]): ElkNode {
       "elk.layered.considerModelOrder.strategy": "NODES_AND_EDGES",
       "elk.separateConnectedComponents": "true",
     },
-    children: nodes.map((node) => ({ id: node.id, ...NODE })),
-    edges: nodes.flatMap((node) => node.upstream.filter((id) => ids.has(id)).map((id) => ({ id: edgeId(id, node.id), sources: [id], targets: [node.id] }))),
+    children: nodes.map(({ id }) => ({ id, ...NODE, ports: portsOf(id), layoutOptions: { "elk.portConstraints": "FIXED_POS" } })),
+    edges: nodes.flatMap((node) => node.upstream.filter((id) => ids.has(id)).map((id) => ({ id: edgeId(id, node.id), sources: [`out:${id}`], targets: [`in:${node.id}`] }))),
   };
+}
+
+/** Edges begin and end in the middle of a side, as they are drawn: a way that was meant for another place would touch nodes. */
+function portsOf(id: string) {
+  const y = NODE.height / 2;
+  return [
+    { id: `in:${id}`, x: 0, y, layoutOptions: { "elk.port.side": "WEST" } },
+    { id: `out:${id}`, x: NODE.width, y, layoutOptions: { "elk.port.side": "EAST" } },
+  ];
 }
