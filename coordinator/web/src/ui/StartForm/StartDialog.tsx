@@ -11,7 +11,11 @@ import { FieldInput } from "./FieldInput";
 import classes from "./StartForm.module.css";
 import { startCommand } from "./command";
 import { fieldsOf } from "./schema";
-import { type Typed, read, typedDefaults, typedGiven } from "./values";
+import { type Typed, read, readLabels, typedDefaults, typedGiven } from "./values";
+
+/** No param is called that: the field of the labels. */
+const LABELS = " labels";
+const TEXTS = { label: classes.label ?? "", description: classes.about ?? "", error: classes.error ?? "" };
 
 /** Starts a run: asks for its params by the workflow's schema, and goes to the run. */
 export default function StartDialog({ workflow, params, onClose }: { workflow: string; params: Readonly<Record<string, unknown>>; onClose: () => void }) {
@@ -33,11 +37,13 @@ function Form({ detail, given, onClose }: { detail: Schemas["WorkflowDetail"]; g
   const [typed, setTyped] = useState<Typed>(() => ({ ...typedDefaults(fields), ...typedGiven(fields, given) }));
   const [left, setLeft] = useState<ReadonlySet<string>>(new Set());
   const [key, setKey] = useState("");
+  const [labelText, setLabelText] = useState("");
+  const { labels, error: labelError } = readLabels(labelText);
   const prefix = useId();
   const navigate = useNavigate();
   const { params, errors } = useMemo(() => read(fields, typed, root), [fields, typed, root]);
   const start = useMutation({
-    mutationFn: () => data(api.POST("/api/v1/workflows/{name}/runs", { params: { path: { name } }, body: { params, idempotency_key: key } })),
+    mutationFn: () => data(api.POST("/api/v1/workflows/{name}/runs", { params: { path: { name } }, body: { params, labels, idempotency_key: key } })),
     onSuccess: ({ run_id }) => {
       onClose();
       void navigate({ to: "/runs/$runId/graph", params: { runId: run_id } });
@@ -49,17 +55,17 @@ function Form({ detail, given, onClose }: { detail: Schemas["WorkflowDetail"]; g
     setTyped((old) => ({ ...old, [field]: next }));
   };
   const confirm = () => {
-    const wrong = fields.find((field) => errors[field.name]);
-    if (!wrong) return start.mutate();
     setLeft(new Set(fields.map((field) => field.name)));
-    document.getElementById(`${prefix}${wrong.name}`)?.focus();
+    const wrong = fields.find((field) => errors[field.name])?.name ?? (labelError ? LABELS : undefined);
+    if (wrong === undefined) return start.mutate();
+    document.getElementById(`${prefix}${wrong}`)?.focus();
   };
-  const complete = Object.keys(errors).length === 0;
+  const complete = Object.keys(errors).length === 0 && labelError === null;
   return (
     <CommandDialog
       title={`Start ${name}`}
       action="Start"
-      command={complete ? startCommand(name, params, { key }) : null}
+      command={complete ? startCommand(name, params, { key, labels }) : null}
       busy={start.isPending}
       error={start.error}
       tall
@@ -84,14 +90,26 @@ function Form({ detail, given, onClose }: { detail: Schemas["WorkflowDetail"]; g
       </div>
       <details className={classes.more}>
         <summary>More</summary>
-        <TextInput
-          label="Idempotency key"
-          description="The same key starts the same run, however often it is sent."
-          classNames={{ label: classes.label ?? "", description: classes.about ?? "" }}
-          value={key}
-          autoComplete="off"
-          onChange={(event) => setKey(event.currentTarget.value)}
-        />
+        <div className={classes.fields}>
+          <TextInput
+            id={`${prefix}${LABELS}`}
+            label="Labels"
+            description="Such as team=ops, day=2026-11-25. Runs are found by them."
+            classNames={TEXTS}
+            error={labelError ?? undefined}
+            value={labelText}
+            autoComplete="off"
+            onChange={(event) => setLabelText(event.currentTarget.value)}
+          />
+          <TextInput
+            label="Idempotency key"
+            description="The same key starts the same run, however often it is sent."
+            classNames={TEXTS}
+            value={key}
+            autoComplete="off"
+            onChange={(event) => setKey(event.currentTarget.value)}
+          />
+        </div>
       </details>
       {!complete && <p className={classes.note}>The command line that does the same appears when the params are complete.</p>}
     </CommandDialog>

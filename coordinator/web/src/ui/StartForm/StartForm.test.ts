@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { startCommand } from "./command";
 import { exampleOf, fieldsOf, typeText } from "./schema";
-import { read, typedDefaults } from "./values";
+import { read, readLabels, typedDefaults } from "./values";
 
 /** As the API tells it for `def import_day(day: str, options: Options, mode: Literal["full", "delta"] = "delta", …)`. */
 const ROOT = {
@@ -109,6 +109,12 @@ describe("fields become params", () => {
   });
 });
 
+it("labels are pairs", () => {
+  expect(readLabels(" team = ops, day=2026-11-25,, x=a=b ")).toEqual({ labels: { team: "ops", day: "2026-11-25", x: "a=b" }, error: null });
+  expect(readLabels("")).toEqual({ labels: {}, error: null });
+  expect(readLabels("a=1, =2").error).toBe('"=2" is not name=value.');
+});
+
 describe("the command line", () => {
   it("is one word for each value, in any shell", () => {
     expect(startCommand("orders", { n: 3, day: "2026-11-25" })).toBe("headrace run orders -p n=3 -p day=2026-11-25");
@@ -119,7 +125,8 @@ describe("the command line", () => {
     expect(startCommand("w", { a: "3", b: "null", c: "text", d: null, e: "" })).toBe(`headrace run w -p 'a="3"' -p 'b="null"' -p c=text -p d=null -p e=`);
   });
 
-  it("says the idempotency key", () => {
+  it("says labels and the idempotency key", () => {
+    expect(startCommand("w", { n: 1 }, { labels: { team: "a b" } })).toBe("headrace run w -p n=1 -l 'team=a b'");
     expect(startCommand("w", {}, { key: "day 1" })).toBe("headrace run w --idempotency-key 'day 1'");
   });
 });

@@ -48,6 +48,17 @@ export function read(fields: readonly Field[], typed: Typed, root: Schema): Read
   return { params, errors };
 }
 
+/** Labels as `name=value`, one a comma; what is no such pair is told. */
+export function readLabels(text: string): { labels: Record<string, string>; error: string | null } {
+  const labels: Record<string, string> = {};
+  for (const pair of text.split(",").map((one) => one.trim()).filter(Boolean)) {
+    const at = pair.indexOf("=");
+    if (at < 1) return { labels, error: `"${pair}" is not name=value.` };
+    labels[pair.slice(0, at).trim()] = pair.slice(at + 1).trim();
+  }
+  return { labels, error: null };
+}
+
 function readOne(field: Field, text: string): { value: unknown } | { error: string } | undefined {
   if (text.trim() === "" && !(field.kind === "text" && text !== "")) return readEmpty(field);
   switch (field.kind) {
