@@ -34,7 +34,7 @@ export function Header({ onMenu, onPalette, onHelp }: { onMenu: () => void; onPa
         <span className="visually-hidden">Namespace </span>
         {info.data?.namespace ?? "…"}
       </span>
-      <button type="button" className={classes.search} onClick={onPalette}>
+      <button type="button" className={classes.search} onClick={onPalette} aria-label="Search or jump to…">
         <Icon name="search" size={14} />
         <span>Search or jump to…</span>
         <kbd>{IS_MAC ? "⌘K" : "Ctrl K"}</kbd>

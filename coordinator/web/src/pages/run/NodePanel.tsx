@@ -6,6 +6,7 @@ import { isState } from "~/design/states";
 import { duration } from "~/time/format";
 import { Elapsed, Time } from "~/time/Time";
 import { Command } from "~/ui/Command";
+import { TextBlock } from "~/ui/Json";
 import { Fact, Facts, Nothing, Section, SidePanel } from "~/ui/Panel";
 
 import classes from "./NodePanel.module.css";
@@ -86,7 +87,7 @@ export function ErrorBlock({ error }: { error: Schemas["ErrorInfo"] }) {
     <Section title="Error">
       <p className={classes.message}>{error.message}</p>
       {error.fix && <p className={classes.fix}>{error.fix}</p>}
-      {error.traceback && <pre className={classes.traceback}>{error.traceback}</pre>}
+      {error.traceback && <TextBlock text={error.traceback} label="Traceback" wrap={false} />}
     </Section>
   );
 }

@@ -87,18 +87,20 @@ function TriggerEvents({ runId }: { runId: string }) {
 
 function TriggerEvent({ event }: { event: Schemas["EventView"] }) {
   return (
-    <details className={classes.trigger}>
-      <summary>
-        <Icon name="event" size={14} />
-        <span>
-          Started by event <b>{event.type}</b> from {event.source}, <Time us={event.received_at_us} />
-        </span>
-        <Link to="/events" search={{ at: String(event.position) }}>
-          {event.event_id}
-        </Link>
-      </summary>
-      <JsonTree value={event.event} label="event" />
-    </details>
+    <div className={classes.trigger}>
+      <details>
+        <summary>
+          <Icon name="event" size={14} />
+          <span>
+            Started by event <b>{event.type}</b> from {event.source}, <Time us={event.received_at_us} />
+          </span>
+        </summary>
+        <JsonTree value={event.event} label="event" />
+      </details>
+      <Link to="/events" search={{ at: String(event.position) }} title={event.event_id}>
+        Open the event
+      </Link>
+    </div>
   );
 }
 

@@ -73,7 +73,13 @@ export function VirtualTable<Row>({ label, columns, rows, rowKey, selected, sele
                     </span>
                   ))}
                 </div>
-                {more && <div className={classes.below}>{more}</div>}
+                {more && (
+                  <div role="row" className={classes.below}>
+                    <div role="cell" aria-colspan={columns.length}>
+                      {more}
+                    </div>
+                  </div>
+                )}
               </div>
             );
           })}
