@@ -7,7 +7,7 @@ import classes from "./JsonTree.module.css";
 
 const SHOWN = 100;
 const LETTERS = 400;
-/** Small values are open at once; below this depth everything is closed at first. */
+/** The value itself is open at once, and small ones in it; below this depth everything is closed at first. */
 const OPEN_DEPTH = 2;
 const OPEN_LENGTH = 20;
 
@@ -36,7 +36,7 @@ function Value({ value, depth, name }: { value: unknown; depth: number; name?: s
 function Branch({ value, depth, name }: { value: object; depth: number; name?: string }) {
   const isList = Array.isArray(value);
   const entries: [string, unknown][] = isList ? value.map((one, index) => [String(index), one]) : Object.entries(value);
-  const [open, setOpen] = useState(depth < OPEN_DEPTH && entries.length <= OPEN_LENGTH);
+  const [open, setOpen] = useState(depth === 0 || (depth < OPEN_DEPTH && entries.length <= OPEN_LENGTH));
   const [shown, setShown] = useState(SHOWN);
   const brackets = isList ? "[]" : "{}";
   if (entries.length === 0) {

@@ -23,6 +23,7 @@ const TABS: readonly Tab[] = [
 
 export function RunPage() {
   const { runId } = route.useParams();
+  const { task, item } = route.useSearch();
   const { query, run, summary } = useRunDetail(runId);
   return (
     <Page
@@ -36,7 +37,7 @@ export function RunPage() {
         <div className={classes.body}>
           <RunFacts run={summary} />
           <Why run={summary} />
-          <Tabs label="Run" tabs={TABS.map((tab) => ({ ...tab, params: { runId } }))} />
+          <Tabs label="Run" tabs={TABS.map((tab) => ({ ...tab, params: { runId }, search: { task, item } }))} />
           <div className={classes.tab}>
             <Outlet />
           </div>

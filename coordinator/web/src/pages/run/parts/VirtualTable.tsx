@@ -1,5 +1,5 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type ReactNode, useLayoutEffect, useRef } from "react";
+import { type KeyboardEvent, type ReactNode, useLayoutEffect, useRef } from "react";
 
 import { useSettings } from "~/settings/settings";
 
@@ -41,6 +41,14 @@ export function VirtualTable<Row>({ label, columns, rows, rowKey, selected, sele
     overscan: 8,
   });
   useLayoutEffect(() => virtual.measure(), [virtual, height]);
+  /** The arrows go from row to row, also to those that are not in the page yet. */
+  const step = (event: KeyboardEvent, index: number) => {
+    const next = index + (event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0);
+    if (next === index || rows[next] === undefined) return;
+    event.preventDefault();
+    virtual.scrollToIndex(next, { align: "auto" });
+    requestAnimationFrame(() => scroller.current?.querySelector<HTMLElement>(`[data-index="${next}"] [role="row"] button`)?.focus({ preventScroll: true }));
+  };
   const grid = { gridTemplateColumns: columns.map((column) => column.width).join(" ") };
   return (
     <div ref={scroller} className={classes.scroller}>
@@ -64,7 +72,7 @@ export function VirtualTable<Row>({ label, columns, rows, rowKey, selected, sele
                   {columns.map((column, index) => (
                     <span key={column.title} role="cell" data-right={column.right}>
                       {index === 0 && select ? (
-                        <button type="button" className={classes.select} {...(expanded ? { "aria-expanded": expanded(row) } : { "aria-pressed": key === selected })} onClick={() => select(row)}>
+                        <button type="button" className={classes.select} {...(expanded ? { "aria-expanded": expanded(row) } : { "aria-pressed": key === selected })} onClick={() => select(row)} onKeyDown={(event) => step(event, item.index)}>
                           {column.cell(row)}
                         </button>
                       ) : (
