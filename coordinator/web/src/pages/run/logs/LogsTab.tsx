@@ -75,6 +75,13 @@ export function LogsTab() {
     const found = wanted === undefined ? undefined : await firstOfAttempt(runId, filter, wanted, lines.total);
     if (found !== undefined) void show(found);
   };
+  // A link to an attempt leads to its first line.
+  const led = useRef(false);
+  useEffect(() => {
+    if (led.current || !lines.opened) return;
+    led.current = true;
+    if (attempt !== undefined && line === undefined) void toAttempt(attempt);
+  });
   const group = "Logs";
   useShortcuts([
     { keys: "n", label: "Next match", group, run: () => jump(1) },

@@ -28,6 +28,8 @@ interface Props<Row> {
   end?: ReactNode;
 }
 
+const GAP = 16;
+
 /** A table of any length, of which the rows in sight are in the page. */
 export function VirtualTable<Row>({ label, columns, rows, rowKey, selected, select, expanded, below, end }: Props<Row>) {
   const scroller = useRef<HTMLDivElement>(null);
@@ -52,7 +54,7 @@ export function VirtualTable<Row>({ label, columns, rows, rowKey, selected, sele
   const grid = { gridTemplateColumns: columns.map((column) => column.width).join(" ") };
   return (
     <div ref={scroller} className={classes.scroller}>
-      <div className={classes.table} role="table" aria-label={label} aria-rowcount={rows.length + 1}>
+      <div className={classes.table} style={{ minWidth: leastWidth(columns) }} role="table" aria-label={label} aria-rowcount={rows.length + 1}>
         <div className={classes.head} role="row" aria-rowindex={1} style={grid}>
           {columns.map((column) => (
             <span key={column.title} role="columnheader" data-right={column.right}>
@@ -96,4 +98,10 @@ export function VirtualTable<Row>({ label, columns, rows, rowKey, selected, sele
       {end}
     </div>
   );
+}
+
+/** With less room than the columns need at least, the table scrolls sideways. */
+function leastWidth(columns: readonly { width: string }[]): number {
+  const least = columns.map((column) => Number(/(\d+)px/.exec(column.width)?.[1] ?? 0));
+  return least.reduce((sum, width) => sum + width + GAP, GAP);
 }
