@@ -54,11 +54,7 @@ export function EventPanel({ position, known, onClose, publish, filter }: Props)
             </Fact>
           </Facts>
           <Section title="Runs it started">
-            {event.runs.length === 0 && (
-              <p className={classes.quiet}>
-                None: no trigger of a workflow fits it. <Link to="/runs">Runs</Link> start by triggers of type <code>{event.type}</code>.
-              </p>
-            )}
+            {event.runs.length === 0 && <p className={classes.quiet}>None: no trigger of a workflow fits it.</p>}
             <ul className={classes.started}>
               {event.runs.map((runId) => (
                 <Started key={runId} runId={runId} read={query.data?.started.find((one) => one.run_id === runId)} />

@@ -1,6 +1,6 @@
 import { Button, Checkbox } from "@mantine/core";
 import { getRouteApi } from "@tanstack/react-router";
-import { useCallback, useEffect, useMemo, useState } from "react";
+import { Suspense, lazy, useCallback, useEffect, useMemo, useState } from "react";
 
 import { Icon } from "~/design/icons";
 import { useShortcuts } from "~/keys/keys";
@@ -15,10 +15,11 @@ import { EventFilters } from "./EventFilters";
 import { EventPanel } from "./EventPanel";
 import { EventRow } from "./EventRow";
 import classes from "./Events.module.css";
-import { type Draft, PublishDialog } from "./PublishDialog";
+import type { Draft } from "./PublishDialog";
 import { type EventsFilter, filterOf } from "./search";
 import { useEventList } from "./useEventList";
 
+const PublishDialog = lazy(async () => ({ default: (await import("./PublishDialog")).PublishDialog }));
 const route = getRouteApi("/events");
 const COLUMNS = ["Received", "Type", "Source", "Data", "Runs"];
 
@@ -77,19 +78,19 @@ export function EventsPage() {
       </EventFilters>
       {query.isError && <Failure error={query.error} retry={() => void query.refetch()} />}
       {query.isPending && <Skeleton rows={12} />}
-      {query.isSuccess && ids.length === 0 && paused && <Empty icon="search" title="Nothing found so far">{further}</Empty>}
-      {query.isSuccess && ids.length === 0 && !paused && (
-        <Empty icon="event" title={filtered ? "No event fits these filters" : "No event yet"} command={`headrace publish ${filter.type ?? "orders.placed"} --data '{"number": 7}'`}>
-          {filtered ? (
-            <Button onClick={() => void navigate({ search: {} })}>Clear the filters</Button>
-          ) : (
-            "Any NATS client can publish one, and so can the HTTP API and this page. Triggers of workflows say which of them start runs."
-          )}
-        </Empty>
-      )}
       <div ref={holder} className={classes.holder}>
-        {(ids.length > 0 || search.at) && (
+        {(query.isSuccess || search.at) && (
           <Split side={search.at && <EventPanel key={search.at} position={search.at} known={byId.get(search.at)} onClose={() => place({ at: undefined })} publish={setDraft} filter={change} />}>
+            {query.isSuccess && ids.length === 0 && paused && <Empty icon="search" title="Nothing found so far">{further}</Empty>}
+            {query.isSuccess && ids.length === 0 && !paused && (
+              <Empty icon="event" title={filtered ? "No event fits these filters" : "No event yet"} command={`headrace publish ${filter.type ?? "orders.placed"} --data '{"number": 7}'`}>
+                {filtered ? (
+                  <Button onClick={() => void navigate({ search: {} })}>Clear the filters</Button>
+                ) : (
+                  "Any NATS client can publish one, and so can the HTTP API and this page. Triggers of workflows say which of them start runs."
+                )}
+              </Empty>
+            )}
             {ids.length > 0 && (
               <RowGrid
                 key={key}
@@ -115,7 +116,7 @@ export function EventsPage() {
           </Split>
         )}
       </div>
-      {draft && <PublishDialog draft={draft} onClose={() => setDraft(null)} />}
+      <Suspense fallback={null}>{draft && <PublishDialog draft={draft} onClose={() => setDraft(null)} />}</Suspense>
     </Page>
   );
 }

@@ -67,7 +67,9 @@ export function LettersDialog({ action, ids, q, known, onClose, onDone }: Props)
             <b>{count.toLocaleString("en")}</b> {letters} {words.will}
             {found.more && " Others fit as well: do it again for them."}
           </p>
-          <ul className={classes.preview}>
+          {/* Scrolled by the keyboard, too. */}
+          {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
+          <ul className={classes.preview} tabIndex={0} aria-label="Which">
             {found.letter_ids.slice(0, SHOWN).map((id) => (
               <li key={id}>
                 <code>{id}</code>

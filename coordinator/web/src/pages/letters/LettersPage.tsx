@@ -1,6 +1,6 @@
 import { Button, Select, SegmentedControl } from "@mantine/core";
 import { getRouteApi } from "@tanstack/react-router";
-import { useCallback, useMemo, useState } from "react";
+import { Suspense, lazy, useCallback, useMemo, useState } from "react";
 
 import { RANGE_LABELS, RANGE_NAMES, type Range } from "~/app/ranges";
 import { useShortcuts } from "~/keys/keys";
@@ -14,11 +14,12 @@ import { Split, useFocusSide } from "~/ui/Split";
 import { LetterPanel } from "./LetterPanel";
 import { LetterRow } from "./LetterRow";
 import { LOOKS } from "./LetterState";
-import { type LetterAction, LettersDialog } from "./LettersDialog";
+import type { LetterAction } from "./LettersDialog";
 import classes from "./Letters.module.css";
 import { LETTER_STATES, type LettersFilter, type LettersSearch, stateOf } from "./search";
 import { useLetterList } from "./useLetterList";
 
+const LettersDialog = lazy(async () => ({ default: (await import("./LettersDialog")).LettersDialog }));
 const route = getRouteApi("/dead-letters");
 const COLUMNS = ["State", "Received", "Code", "Message", "Subject", "Size"];
 
@@ -100,10 +101,10 @@ export function LettersPage() {
       </Bar>
       {query.isError && <Failure error={query.error} retry={() => void query.refetch()} />}
       {query.isPending && <Skeleton rows={12} />}
-      {query.isSuccess && ids.length === 0 && <None filter={filter} filtered={filtered} clear={() => void navigate({ search: {} })} />}
       <div ref={holder} className={classes.holder}>
-        {(ids.length > 0 || at) && (
+        {(query.isSuccess || at) && (
           <Split side={at && <LetterPanel key={at} id={at} known={byId.get(at)} hex={body === "hex"} setHex={(hex) => void navigate({ search: (old) => ({ ...old, body: hex ? "hex" : undefined }), replace: true })} onClose={() => place({ at: undefined })} ask={(action) => setAsked({ action, ids: [at] })} />}>
+            {query.isSuccess && ids.length === 0 && <None filter={filter} filtered={filtered} clear={() => void navigate({ search: {} })} />}
             {ids.length > 0 && (
               <RowGrid
                 key={key}
@@ -128,7 +129,7 @@ export function LettersPage() {
           </Split>
         )}
       </div>
-      {asked && <LettersDialog {...asked} q={filter.q} known={byId} onClose={() => setAsked(null)} onDone={() => place({ pick: undefined })} />}
+      <Suspense fallback={null}>{asked && <LettersDialog {...asked} q={filter.q} known={byId} onClose={() => setAsked(null)} onDone={() => place({ pick: undefined })} />}</Suspense>
     </Page>
   );
 }

@@ -103,7 +103,9 @@ function Preview({ found, selected, action }: { found: Schemas["RunsReply"]; sel
         {found.more && " Others fit as well: do it again for them."}
         {selected > 0 && others > 0 && ` ${others} of those selected ${others === 1 ? "is" : "are"} ${words.other} and ${others === 1 ? "stays as it is" : "stay as they are"}.`}
       </p>
-      <ul className={classes.runs}>
+      {/* Scrolled by the keyboard, too. */}
+      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
+      <ul className={classes.runs} tabIndex={0} aria-label="Which">
         {found.runs.map((run) => (
           <li key={run.run_id}>
             <StateIcon state={run.state} size={12} label />

@@ -1,4 +1,5 @@
 import { Button } from "@mantine/core";
+import { Suspense, lazy } from "react";
 
 import { StateIcon } from "~/design/State";
 import { Icon } from "~/design/icons";
@@ -8,10 +9,11 @@ import { quoted } from "~/ui/commandLine";
 import { Filters } from "./Filters";
 import { Histogram } from "./Histogram";
 import { RunList } from "./RunList";
-import { RunsDialog } from "./RunsDialog";
 import { ViewsMenu } from "./ViewsMenu";
 import { listCommand } from "./search";
 import type { RunsViewState } from "./useRunsView";
+
+const RunsDialog = lazy(async () => ({ default: (await import("./RunsDialog")).RunsDialog }));
 
 export function RunsActions({ view }: { view: RunsViewState }) {
   const { filter, apply, picked, list, setAsking, workflow } = view;
@@ -67,7 +69,9 @@ export function RunsView({ view }: { view: RunsViewState }) {
           retry={() => setAsking("retry")}
         />
       )}
-      {asking && <RunsDialog action={asking} picked={picked} filter={filter} onClose={() => setAsking(null)} onDone={() => place({ pick: undefined })} />}
+      <Suspense fallback={null}>
+        {asking && <RunsDialog action={asking} picked={picked} filter={filter} onClose={() => setAsking(null)} onDone={() => place({ pick: undefined })} />}
+      </Suspense>
     </>
   );
 }

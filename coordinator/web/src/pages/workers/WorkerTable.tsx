@@ -109,7 +109,7 @@ function Inside({ worker }: { worker: Worker }) {
   return (
     <div className={classes.split}>
       <section aria-label="Held attempts">
-        <h3>Works on</h3>
+        <h2>Works on</h2>
         {worker.held.length === 0 && <p className={classes.quiet}>Nothing at the moment.</p>}
         <ul className={classes.held}>
           {worker.held.map((one) => (
@@ -128,7 +128,7 @@ function Inside({ worker }: { worker: Worker }) {
         </ul>
       </section>
       <section aria-label="Tasks">
-        <h3>Knows {worker.tasks.length === 1 ? "1 task" : `${worker.tasks.length} tasks`}</h3>
+        <h2>Knows {worker.tasks.length === 1 ? "1 task" : `${worker.tasks.length} tasks`}</h2>
         <p className={classes.tasks}>
           {worker.tasks.map((name) => (
             <code key={name}>{name}</code>
