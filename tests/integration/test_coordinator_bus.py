@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import time
 from pathlib import Path
 
 from headrace_coordinator.bus import Incoming, NatsSettings, connect
 from headrace_coordinator.local.nats_server import EmbeddedNats
 from headrace_protocol import headers
+from headrace_protocol.definition import Priority
 from headrace_protocol.topology import Topology
 from tests.support.cluster import eventually
 
@@ -54,5 +56,35 @@ async def test_what_was_read_before_a_loss_is_not_acknowledged_after_it(tmp_path
         await in_flight(1)
         bus.acknowledge(new)
         await in_flight(0)
+        await consuming.stop()
+        await bus.close()
+
+
+async def test_how_long_the_next_message_has_waited(tmp_path: Path) -> None:
+    async with EmbeddedNats(tmp_path) as server:
+        bus = await connect(NatsSettings(url=server.url), "test")
+        await bus.ensure(TOPOLOGY)
+        spec = TOPOLOGY.task_consumer("gpu", Priority.NORMAL)
+        other = TOPOLOGY.subjects.task("other", Priority.NORMAL)
+        await bus.ensure_consumer(spec)
+
+        async def waits_since() -> int | None:
+            state = await bus.consumer_state(spec)
+            assert state is not None
+            return await bus.next_published_us(spec, state)
+
+        await bus.publish(other, headers.make(), b"x")
+        assert await waits_since() is None
+        before_us = time.time_ns() // 1000
+        await bus.publish(spec.filter_subject, headers.make(), b"first")
+        between_us = time.time_ns() // 1000
+        await bus.publish(spec.filter_subject, headers.make(), b"second")
+        assert before_us <= (await waits_since() or 0) <= between_us
+
+        received: asyncio.Queue[Incoming] = asyncio.Queue()
+        consuming = await bus.consume(spec, 1, received.put_nowait)
+        await asyncio.wait_for(received.get(), 30)
+        await asyncio.wait_for(received.get(), 30)
+        assert await waits_since() is None
         await consuming.stop()
         await bus.close()

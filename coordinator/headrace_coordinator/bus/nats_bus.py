@@ -131,6 +131,9 @@ class NatsBus:
     async def consumer_state(self, spec: ConsumerSpec) -> ConsumerState | None:
         return await streams.consumer_state(self.client.jetstream(), spec)
 
+    async def next_published_us(self, spec: ConsumerSpec, state: ConsumerState) -> int | None:
+        return await streams.next_published_us(self.client.jetstream(), spec, state)
+
     def publish(self, subject: str, headers: Mapping[str, str], body: bytes) -> asyncio.Future[int]:
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         if not self.client.is_connected:

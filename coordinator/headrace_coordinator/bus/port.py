@@ -48,6 +48,8 @@ class ConsumerState(msgspec.Struct, frozen=True):
     delivered_at_us: int | None = None
     """When a message was last delivered."""
     acked_at_us: int | None = None
+    delivered_to: int = 0
+    """The newest message of the stream that was delivered once."""
 
 
 Handler = Callable[[Incoming], None]
@@ -86,6 +88,10 @@ class Bus(Protocol):
 
     async def consumer_state(self, spec: ConsumerSpec) -> ConsumerState | None:
         """None when there is no such consumer (or stream)."""
+        ...
+
+    async def next_published_us(self, spec: ConsumerSpec, state: ConsumerState) -> int | None:
+        """When the message was published that is the next to be delivered; None when there is none, or is not told."""
         ...
 
     def publish(self, subject: str, headers: Mapping[str, str], body: bytes) -> Future[int]:

@@ -116,7 +116,23 @@ async def consumer_state(context: JetStreamContext, spec: ConsumerSpec) -> Consu
         waiting=info.num_waiting or 0,
         delivered_at_us=_active_us(info.delivered),
         acked_at_us=_active_us(floor),
+        delivered_to=0 if info.delivered is None else info.delivered.stream_seq,
     )
+
+
+async def next_published_us(
+    context: JetStreamContext, spec: ConsumerSpec, state: ConsumerState
+) -> int | None:
+    """When the message was published that the consumer gets next; None when there is none."""
+    try:
+        found = await context.get_msg(
+            spec.stream, state.delivered_to + 1, spec.filter_subject or ">", next=True
+        )
+    except nats.js.errors.NotFoundError:
+        return None
+    except (nats.errors.Error, TimeoutError) as error:
+        raise BusError(f"consumer {spec.durable}: {error}") from error
+    return None if found.time is None else round(found.time.timestamp() * 1e6)
 
 
 def _active_us(place: SequenceInfo | None) -> int | None:

@@ -47,6 +47,8 @@ class QueueView(msgspec.Struct, frozen=True, kw_only=True):
     """Workers' requests for tasks that wait for one."""
     last_delivered_us: int | None = None
     last_acked_us: int | None = None
+    oldest_us: int | None = None
+    """When the task was queued that waits longest."""
 
 
 class ReadinessView(msgspec.Struct, frozen=True, kw_only=True):

@@ -278,9 +278,10 @@ class RunningCoordinator:
         try:
             await self._bus.ensure_consumer(spec)  # it counts what is pending even before a worker asks
             state = await self._bus.consumer_state(spec)
+            oldest_us = await self._bus.next_published_us(spec, state) if state and state.pending else None
         except BusError as error:
             log.debug("the queue %s cannot be looked at: %s", queue, error)
-            state = None
+            state = oldest_us = None
         return QueueView(
             queue=queue,
             priority=priority,
@@ -292,6 +293,7 @@ class RunningCoordinator:
             waiting=0 if state is None else state.waiting,
             last_delivered_us=None if state is None else state.delivered_at_us,
             last_acked_us=None if state is None else state.acked_at_us,
+            oldest_us=oldest_us,
         )
 
     def held(self, run_id: str) -> tuple[tuple[str, HeldAttempt], ...]:

@@ -66,6 +66,9 @@ class FakeBus:
     async def consumer_state(self, spec: ConsumerSpec) -> ConsumerState | None:
         return self.consumers.get(spec.durable)
 
+    async def next_published_us(self, spec: ConsumerSpec, state: ConsumerState) -> int | None:
+        return None
+
     async def consume(self, spec: ConsumerSpec, batch: int, handler: Handler) -> Subscription:
         raise BusError("not here")
 

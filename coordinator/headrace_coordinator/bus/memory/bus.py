@@ -117,6 +117,9 @@ class MemoryBus:
             acked_below=consumer.acked_below,
         )
 
+    async def next_published_us(self, spec: ConsumerSpec, state: ConsumerState) -> int | None:
+        return None  # no time is kept with a message here
+
     def publish(self, subject: str, headers: Mapping[str, str], body: bytes) -> Future[int]:
         return self._connection.publish(subject, body, headers)
 

@@ -1425,6 +1425,7 @@ export interface components {
             waiting?: number;
             last_delivered_us?: number | null;
             last_acked_us?: number | null;
+            oldest_us?: number | null;
         };
         /** QueueWait */
         QueueWait: {

@@ -13,7 +13,7 @@ const RUNNING = 50;
 
 /** How often figures are summed anew while runs change: more seldom where one more run is a pixel. */
 function everyMs(window: WindowName): number {
-  return WINDOWS[window] <= 3600 ? 1000 : WINDOWS[window] <= 86_400 ? 5000 : 15_000;
+  return WINDOWS[window] <= 3600 ? 700 : WINDOWS[window] <= 86_400 ? 5000 : 15_000;
 }
 
 /** The figures of a window: summed anew when runs have changed, at once after a rest, and as time goes on. */

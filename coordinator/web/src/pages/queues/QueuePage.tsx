@@ -6,6 +6,7 @@ import { type Schemas, api, data } from "~/api/client";
 import { useQueues, useWorkers } from "~/live/fleet";
 import { byState } from "~/pages/workers/WorkerState";
 import { WorkerTable } from "~/pages/workers/WorkerTable";
+import { Elapsed } from "~/time/Time";
 import { duration } from "~/time/format";
 import { Failure, Skeleton } from "~/ui/Feedback";
 import { Body, Page } from "~/ui/Page";
@@ -60,6 +61,7 @@ function Detail({ name, found }: { name: string; found: Schemas["QueueDetail"] }
       {all.pending > 0 && all.workers === 0 && <Unserved queue={name} pending={all.pending} />}
       <dl className={classes.figures}>
         <Figure name="Pending" value={all.pending.toLocaleString("en")} />
+        <Figure name="Oldest wait" value={all.oldest_us == null ? "–" : <Elapsed fromUs={all.oldest_us} toUs={null} />} />
         <Figure name="In flight" value={all.in_flight.toLocaleString("en")} />
         <Figure name="Redelivered" value={all.redelivered.toLocaleString("en")} />
         <Figure name="Waiting pulls" value={(all.waiting ?? 0).toLocaleString("en")} />

@@ -6,8 +6,8 @@ const view = (queue: string, priority: string, more: Partial<Queue>): Queue => (
 
 describe("queues of several priorities", () => {
   const views = [
-    view("default", "high", { pending: 2, workers: 3, slots: 12, last_delivered_us: 5 }),
-    view("default", "normal", { pending: 4, in_flight: 1, workers: 3, slots: 12, last_delivered_us: 9 }),
+    view("default", "high", { pending: 2, oldest_us: 3, workers: 3, slots: 12, last_delivered_us: 5 }),
+    view("default", "normal", { pending: 4, oldest_us: 2, in_flight: 1, workers: 3, slots: 12, last_delivered_us: 9 }),
     view("gpu", "normal", { pending: 40, last_delivered_us: null }),
   ];
 
@@ -18,6 +18,10 @@ describe("queues of several priorities", () => {
   it("add up what waits, not the workers that serve each of them", () => {
     const all = byQueue(views)[1]?.all;
     expect([all?.in_flight, all?.workers, all?.slots, all?.last_delivered_us]).toEqual([1, 3, 12, 9]);
+  });
+
+  it("have waited as long as the oldest task of any", () => {
+    expect(byQueue(views).map(({ all }) => all.oldest_us)).toEqual([null, 2]);
   });
 
   it("say nothing of a delivery that never was", () => {

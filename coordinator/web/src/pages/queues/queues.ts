@@ -27,6 +27,7 @@ export function sums(priorities: readonly Queue[]): Queue {
     workers: Math.max(0, ...priorities.map((one) => one.workers)),
     slots: Math.max(0, ...priorities.map((one) => one.slots)),
     last_delivered_us: latest(priorities.map((one) => one.last_delivered_us)),
+    oldest_us: earliest(priorities.map((one) => one.oldest_us)),
     last_acked_us: latest(priorities.map((one) => one.last_acked_us)),
   };
 }
@@ -34,4 +35,9 @@ export function sums(priorities: readonly Queue[]): Queue {
 function latest(times: readonly (number | null | undefined)[]): number | null {
   const known = times.filter((one) => one != null);
   return known.length > 0 ? Math.max(...known) : null;
+}
+
+function earliest(times: readonly (number | null | undefined)[]): number | null {
+  const known = times.filter((one) => one != null);
+  return known.length > 0 ? Math.min(...known) : null;
 }
