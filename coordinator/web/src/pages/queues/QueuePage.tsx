@@ -89,7 +89,7 @@ function Detail({ name, found }: { name: string; found: Schemas["QueueDetail"] }
         <ul className={classes.uses}>
           {found.used_by.map((one) => (
             <li key={one.workflow}>
-              <Link to="/runs" search={{ workflow: one.workflow }}>
+              <Link to="/workflows/$name/graph" params={{ name: one.workflow }}>
                 {one.workflow}
               </Link>
               <span className={classes.quiet}>{one.nodes.join(", ")}</span>
