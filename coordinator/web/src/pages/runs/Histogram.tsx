@@ -132,7 +132,10 @@ function Bars({ found: newest, choose, zoomed }: { found: Found; choose: (from: 
         ))}
       </div>
       <div className={classes.line}>
-        <span>{clock(found.from_us)}</span>
+        <span>
+          {clock(found.from_us)}
+          {found.more && ", the newest alone are drawn"}
+        </span>
         <span className={classes.told} aria-hidden="true">
           {told && (
             <>
