@@ -24,7 +24,8 @@ export const theme = createTheme({
     }),
     Modal: Modal.extend({
       // Its own lock of scrolling writes a <style>; the page does not scroll anyway.
-      defaultProps: { lockScroll: false, transitionProps: { duration: 100, transition: "fade" }, centered: false, yOffset: "12vh", attributes: { header: { role: "none" } } },
+      // Nor is a dialog's heading the banner of the page.
+      defaultProps: { attributes: { header: { role: "none" } }, lockScroll: false, transitionProps: { duration: 100, transition: "fade" }, centered: false, yOffset: "12vh" },
       classNames: { content: mantine.modal, header: mantine.modalHeader, title: mantine.modalTitle, overlay: mantine.overlay },
     }),
     SegmentedControl: SegmentedControl.extend({ defaultProps: { size: "xs" }, classNames: { root: mantine.segments, label: mantine.segment, indicator: mantine.segmentOn } }),

@@ -131,12 +131,8 @@ export function RowGrid(props: Props) {
             return props.row({ id, noun: noun[0], index: item.index, top: item.start, height: rowHeight, active: id === at, picked: picked.includes(id), onPick: props.picked === null ? null : pick });
           })}
         </div>
-        <div role="row" className={classes.end}>
-          <span role="gridcell">
-            <span role="status">
-              {loading ? "Loading more…" : (props.end ?? (more ? "" : `${ids.length.toLocaleString("en")} ${ids.length === 1 ? noun[0] : noun[1]}, that is all`))}
-            </span>
-          </span>
+        <div className={classes.end} role="row">
+          <span role="gridcell">{loading ? "Loading more…" : (props.end ?? (more ? "" : `${ids.length.toLocaleString("en")} ${ids.length === 1 ? noun[0] : noun[1]}, that is all`))}</span>
         </div>
       </div>
       {fresh > 0 && (
