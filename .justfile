@@ -8,7 +8,7 @@ default:
 
 # run the tests, two at a time; arguments go to pytest
 test *args:
-    uv run pytest -n 2 --dist loadgroup {{ args }}
+    uv run --group browser pytest -n 2 --dist loadgroup {{ args }}
 
 # everything that reads the code without running it
 check:
@@ -74,7 +74,7 @@ lock:
     block = re.compile(r"(?<=    # lock: begin\n).*?(?=    # lock: end\n)", re.DOTALL)
     with tempfile.TemporaryDirectory() as unpinned:  # the old pins must not hold the new ones back
         pathlib.Path(unpinned, "pyproject.toml").write_text(block.sub("", pyproject.read_text()))
-        command = "uv pip compile --quiet --python-version 3.11 --all-extras --group dev pyproject.toml"
+        command = "uv pip compile --quiet --python-version 3.11 --all-extras --group dev --group browser pyproject.toml"
         found = subprocess.run(command.split(), cwd=unpinned, check=True, stdout=subprocess.PIPE, text=True).stdout
     pins = sorted(re.findall(r"^[a-z0-9-]+==[^\s;]+", found, re.MULTILINE))
     lock.write_text("".join(pin + "\n" for pin in pins))

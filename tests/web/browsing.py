@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, Request, async_playwright
+from playwright.async_api import Browser, BrowserContext, Locator, Page, Request, async_playwright
 
 from tests.support.cluster import ROOT, Cluster, eventually
 
@@ -85,6 +85,36 @@ class Tab:
     async def badge(self, connection: str) -> None:
         await self.page.locator(f"[data-connection={connection}]").wait_for(timeout=PATIENCE_S * 1000)
 
+    async def still(self, view: Locator) -> str:
+        """What a screen reader is told, once it does not change any more and animations have ended."""
+        seen = ""
+
+        async def rests() -> bool:
+            nonlocal seen
+            before, seen = seen, await self._told(view)
+            moving = "document.getAnimations().some(one => one.effect.getTiming().iterations !== Infinity)"
+            return seen == before and not await self.page.evaluate(moving)
+
+        await self.until(rests, "the page does not come to rest")
+        return seen
+
+    async def same(self, view: Locator, wanted: str) -> None:
+        """Wait until the view is what it was."""
+        seen = ""
+
+        async def alike() -> bool:
+            nonlocal seen
+            seen = await self._told(view)
+            return seen == wanted
+
+        try:
+            await self.until(alike)
+        except AssertionError:
+            assert seen.splitlines() == wanted.splitlines()
+
+    async def _told(self, view: Locator) -> str:
+        return await view.aria_snapshot()
+
     async def address(self, part: str) -> None:
         async def there() -> bool:
             return part in self.page.url
@@ -108,9 +138,7 @@ async def tab(
     context.set_default_timeout(PATIENCE_S * 1000)
     if settings:
         # As somebody left it at an earlier visit; what is chosen later stays chosen.
-        await context.add_init_script(
-            f"localStorage.getItem('headrace.settings') ?? localStorage.setItem('headrace.settings', `{settings}`)"
-        )
+        await context.add_init_script(f"localStorage['headrace.settings'] ??= `{settings}`")
     try:
         opened = Tab(await context.new_page(), url, expected=re.compile(expected) if expected else None)
         _watch(context, opened)
@@ -154,7 +182,9 @@ def _watch(context: BrowserContext, opened: Tab) -> None:
     context.on(
         "console",
         lambda said: (
-            opened.complaints.append(f"{said.type}: {said.text}") if said.type in ("error", "warning") else None
+            opened.complaints.append(f"{said.type}: {said.text}")
+            if said.type in ("error", "warning")
+            else None
         ),
     )
     context.on("weberror", lambda error: opened.complaints.append(f"not caught: {error.error}"))

@@ -37,16 +37,23 @@ async def test_a_cut_is_shown_and_nothing_is_lost_or_told_twice(
         await page.locator(f"#run-{held}").get_by_text("Succeeded").wait_for()
         await page.get_by_role("button", name="20 new").click()
         await page.locator("[aria-rowindex='20']").wait_for()
-        shown = await page.locator("[role=row][aria-rowindex]").evaluate_all("rows => rows.map(row => row.id.slice(4))")
+        shown = await page.locator("[role=row][aria-rowindex]").evaluate_all(
+            "rows => rows.map(row => row.id.slice(4))"
+        )
         assert sorted(shown[:20]) == sorted(missed)
         assert len(shown) == len(set(shown))
 
 
-async def test_a_muted_stream_is_replaced_by_polling(browser: Browser, cluster: Cluster, tmp_path: Path) -> None:
+async def test_a_muted_stream_is_replaced_by_polling(
+    browser: Browser, cluster: Cluster, tmp_path: Path
+) -> None:
     """A proxy that keeps the stream to itself: the badge says so, and updates come all the same."""
     gate = tmp_path / "gate"
     held = await cluster.start_run("held", gate=str(gate))
-    async with Proxy(port_of(cluster), muted=True) as proxy, tab(browser, proxy.url, expected=BROKEN) as opened:
+    async with (
+        Proxy(port_of(cluster), muted=True) as proxy,
+        tab(browser, proxy.url, expected=BROKEN) as opened,
+    ):
         page = await opened.open("/runs")
         await page.locator(f"#run-{held}").get_by_text("Running").wait_for()
         await opened.badge("polling")

@@ -13,7 +13,9 @@ from tests.web.browsing import tab, url_of
 async def focus_on(page: Page, name: str) -> None:
     """Tab until a button of that name has the focus."""
     for _ in range(40):
-        if name in await page.evaluate("document.activeElement.innerText || document.activeElement.ariaLabel || ''"):
+        if name in await page.evaluate(
+            "document.activeElement.innerText || document.activeElement.ariaLabel || ''"
+        ):
             return
         await page.keyboard.press("Tab")
     raise AssertionError(f"Tab does not reach {name}")

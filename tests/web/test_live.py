@@ -15,7 +15,8 @@ UPDATES = 50
 WATCH = """([selector, text]) => {
     window.seenAtMs = 0;
     const look = () => {
-        if (!window.seenAtMs && document.querySelector(selector)?.textContent.includes(text)) window.seenAtMs = Date.now();
+        if (window.seenAtMs || !document.querySelector(selector)?.textContent.includes(text)) return;
+        window.seenAtMs = Date.now();
     };
     new MutationObserver(look).observe(document.body, { subtree: true, childList: true, characterData: true });
 }"""
@@ -92,7 +93,9 @@ async def test_scroll_and_selection_survive_live_updates(
             await cluster.start_run("quick", number=number)
         await asyncio.gather(*(cluster.finished(run_id) for run_id in held))
         await page.get_by_role("button", name=f"{UPDATES} new").wait_for()
-        visible = await page.locator("[role=row][aria-rowindex]").evaluate_all("rows => rows.map(row => row.id)")
+        visible = await page.locator("[role=row][aria-rowindex]").evaluate_all(
+            "rows => rows.map(row => row.id)"
+        )
         shown = [run_id for run_id in held if f"run-{run_id}" in visible]
         assert len(shown) >= 15
         for run_id in shown:
@@ -103,7 +106,9 @@ async def test_scroll_and_selection_survive_live_updates(
         await page.get_by_role("button", name=f"{UPDATES} new").wait_for(state="detached")
         await page.get_by_role("grid").evaluate("grid => grid.scrollTo(0, 0)")
         await page.locator("[aria-rowindex='1']").wait_for()
-        indexes = await page.locator("[role=row][aria-rowindex]").evaluate_all("rows => rows.map(row => row.id)")
+        indexes = await page.locator("[role=row][aria-rowindex]").evaluate_all(
+            "rows => rows.map(row => row.id)"
+        )
         assert len(indexes) == len(set(indexes))
         assert first[0] not in indexes
 
@@ -113,11 +118,12 @@ async def _place(page: Page) -> dict[str, object]:
     found: dict[str, object] = await page.evaluate(
         """() => {
             const grid = document.querySelector('[role=grid]');
+            const rows = [...document.querySelectorAll('[role=row][aria-rowindex]')];
             return {
                 top: grid.scrollTop,
                 focus: document.activeElement.getAttribute('aria-label'),
                 address: location.href,
-                rows: [...document.querySelectorAll('[role=row][aria-rowindex]')].map(row => [row.id, Math.round(row.getBoundingClientRect().top)]).filter(([, top]) => top > 0),
+                rows: rows.map(row => [row.id, Math.round(row.getBoundingClientRect().top)]).filter(row => row[1] > 0),
                 active: grid.getAttribute('aria-activedescendant'),
                 picked: new URLSearchParams(location.search).getAll('pick'),
             };

@@ -16,7 +16,9 @@ def clock(at_us: int, zone: str) -> str:
     return datetime.fromtimestamp(at_us / 1e6, UTC).astimezone(ZoneInfo(zone)).strftime("%H:%M:%S")
 
 
-@pytest.mark.parametrize(("browser_zone", "name"), [("Asia/Tokyo", "GMT+9"), ("America/New_York", "EST|EDT|GMT-[45]")])
+@pytest.mark.parametrize(
+    ("browser_zone", "name"), [("Asia/Tokyo", "GMT+9"), ("America/New_York", "EST|EDT|GMT-[45]")]
+)
 async def test_times_are_those_of_the_browser(
     browser: Browser, cluster: Cluster, browser_zone: str, name: str
 ) -> None:
@@ -36,7 +38,9 @@ async def test_a_zone_is_chosen_and_stays(browser: Browser, cluster: Cluster) ->
     run = await cluster.finished(run_id)
     async with tab(browser, url_of(cluster), settings=chosen(times="absolute")) as opened:
         page = await opened.open("/settings")
-        zone = page.get_by_role("combobox", name="Time zone").or_(page.get_by_role("textbox", name="Time zone"))
+        zone = page.get_by_role("combobox", name="Time zone").or_(
+            page.get_by_role("textbox", name="Time zone")
+        )
         await zone.fill("Katmandu")
         await page.get_by_role("option", name="Asia/Katmandu").click()
         await opened.open("/runs")
