@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from tests.support.cluster import Cluster
+from tests.support.cluster import Cluster, eventually
 from tests.web.browsing import published
 
 PAGES: dict[str, tuple[str, ...]] = {
+    "overview/OverviewPage": ("/", "/?window=24h"),
     "runs/RunsPage": (
         "/runs",
         "/runs?state=failed&state=cancelled",
@@ -22,9 +23,31 @@ PAGES: dict[str, tuple[str, ...]] = {
         "/runs/{shop}/graph?task=price&view=table",
         "/runs/{failed}/graph?task=needs",
     ),
+    "run/timeline/TimelineTab": ("/runs/{shop}/timeline", "/runs/{shop}/timeline?task=price&view=table"),
+    "run/logs/LogsTab": ("/runs/{shop}/logs", "/runs/{shop}/logs?q=order&level=info&task=price"),
+    "run/trace/TraceTab": ("/runs/{shop}/trace", "/runs/{shop}/trace?path=critical&view=table"),
+    "run/attempts/AttemptsTab": ("/runs/{shop}/attempts", "/runs/{failed}/attempts?task=needs&attempt=1"),
+    "workflows/WorkflowsPage": ("/workflows", "/workflows?q=sho&at=shop"),
+    "workflow/WorkflowPage": ("/workflows/shop",),
+    "workflow/graph/WorkflowGraphTab": (
+        "/workflows/shop/graph",
+        "/workflows/shop/graph?task=price&view=table",
+    ),
+    "workflow/grid/GridTab": ("/workflows/quick/grid", "/workflows/shop/grid?task=price&cell=succeeded"),
+    "workflow/runs/WorkflowRunsTab": ("/workflows/shop/runs", "/workflows/quick/runs?state=succeeded"),
+    "workflow/triggers/TriggersTab": ("/workflows/shop/triggers",),
+    "workflow/versions/VersionsTab": ("/workflows/shop/versions",),
+    "workflow/code/CodeTab": ("/workflows/shop/code",),
+    "events/EventsPage": ("/events", "/events?type=orders.came&range=24h", "/events?at={event}"),
+    "workers/WorkersPage": ("/workers", "/workers?queue=default"),
+    "queues/QueuesPage": ("/queues",),
+    "queues/QueuePage": ("/queues/default",),
+    "letters/LettersPage": ("/dead-letters", "/dead-letters?at={letter}"),
     "settings/SettingsPage": ("/settings",),
 }
 """By the module of its component, as the router names it."""
+MOVING = ("/", "/workers", "/queues")
+"""Pages of what goes on right now: two looks at them need not be alike in every figure."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +57,15 @@ class Sample:
     shop: str
     failed: str
     cancelled: str
+    event: str
+    letter: str
 
     def path(self, template: str) -> str:
         return template.format_map(vars(self))
 
 
 async def full(cluster: Cluster) -> Sample:
-    """Runs of every state, started in every way."""
+    """Runs of every state, started in every way, and a letter that nobody could read."""
     never = str(cluster.directory / "never")
     failed = await cluster.start_run("picky", mark=never)
     cancelled = await cluster.start_run("held", gate=never)
@@ -49,7 +74,27 @@ async def full(cluster: Cluster) -> Sample:
     shop = await cluster.start_run("shop", count=25)
     answer = await cluster.api.post(f"/runs/{cancelled}/cancel", json={"reason": "not needed"})
     assert answer.is_success, answer.text
-    await asyncio.gather(
-        *(cluster.finished(run_id) for run_id in [*others, *by_event, shop, failed, cancelled])
-    )
-    return Sample(shop, failed, cancelled)
+    runs = [*others, *by_event, shop, failed, cancelled]
+    await asyncio.gather(*(cluster.finished(run_id) for run_id in runs))
+    events = (await cluster.api.get("/events")).json()["events"]
+    return Sample(shop, failed, cancelled, str(events[0]["position"]), await dead_letter(cluster, "sample"))
+
+
+async def dead_letter(cluster: Cluster, text: str) -> str:
+    """A message that is no event, where events are published."""
+    letters: list[dict[str, object]] = []
+
+    async def there() -> bool:
+        nonlocal letters
+        letters = (await cluster.api.get("/dead-letters")).json()["dead_letters"]
+        return len(letters) > before
+
+    before = len((await cluster.api.get("/dead-letters")).json()["dead_letters"])
+    connection = await cluster.connect()
+    try:
+        await connection.publish("hr.default.event.orders.came", f"not an event: {text}".encode())
+        await connection.flush()
+        await eventually(there, 10)
+    finally:
+        await connection.close()
+    return str(letters[0]["letter_id"])

@@ -48,7 +48,7 @@ export function Palette({ onClose }: { onClose: () => void }) {
     }
   };
   return (
-    <Modal opened onClose={onClose} withCloseButton={false} padding={0} size={560} aria-label="Command palette">
+    <Modal opened onClose={onClose} withCloseButton={false} padding={0} size={560} attributes={{ content: { "aria-label": "Command palette" } }}>
       <div className={classes.field}>
         <Icon name="search" />
         <input

@@ -76,7 +76,7 @@ function TriggerCard({ workflow, example, view, trigger }: { workflow: string; e
         <Fact name="Last runs">
           {runs.data ? <LastRuns runs={runs.data.runs} /> : "…"}{" "}
           {runs.data && runs.data.runs.length > 0 && (
-            <Link to="/workflows/$name/runs" params={{ name: workflow }} search={{ trigger: filter }}>
+            <Link to="/workflows/$name/runs" params={{ name: workflow }} search={{ trigger: filter }} className={classes.all}>
               all
             </Link>
           )}
