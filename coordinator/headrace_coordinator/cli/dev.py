@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,6 +47,7 @@ def dev(
     reload: Annotated[
         bool, typer.Option("--reload/--no-reload", help="Load definitions again on every save.")
     ] = True,
+    open_ui: Annotated[bool, typer.Option("--open", help="Open the web UI in the browser.")] = False,
     state_file: Annotated[Path | None, typer.Option("--state-file", hidden=True)] = None,
     ready_fd: Annotated[int | None, typer.Option("--ready-fd", hidden=True)] = None,
 ) -> None:
@@ -70,17 +72,27 @@ def dev(
             workers=workers,
         )
 
+    told = _Told(reload=reload, ephemeral=ephemeral, open_ui=open_ui, ready_fd=ready_fd)
     if not ephemeral:
-        _run(settings(data or DATA), targets or [], reload=reload, ready_fd=ready_fd, ephemeral=False)
+        _run(settings(data or DATA), targets or [], told)
         return
     with tempfile.TemporaryDirectory(prefix="headrace-") as folder:
-        _run(settings(Path(folder)), targets or [], reload=reload, ready_fd=ready_fd, ephemeral=True)
+        _run(settings(Path(folder)), targets or [], told)
 
 
-def _run(
-    settings: SiteSettings, targets: list[str], *, reload: bool, ready_fd: int | None, ephemeral: bool
-) -> None:
+@dataclass(frozen=True)
+class _Told:
+    """What the flags say besides the site's settings."""
+
+    reload: bool
+    ephemeral: bool
+    open_ui: bool
+    ready_fd: int | None
+
+
+def _run(settings: SiteSettings, targets: list[str], told: _Told) -> None:
     import asyncio
+    import webbrowser
 
     from headrace_coordinator.cli.coordinator import teller
     from headrace_coordinator.cli.terminal import Terminal, seconds_since_start
@@ -89,13 +101,15 @@ def _run(
     terminal = Terminal()
 
     def on_ready(site: Site) -> None:
-        lines = _places(site, ephemeral=ephemeral)
+        lines = _places(site, ephemeral=told.ephemeral)
         terminal.tell("\n".join([f"ready in {seconds_since_start():.1f} s", *lines]))
-        if ready_fd is not None:
-            teller(ready_fd)(f"{site.api} {site.nats.url}")
+        if told.ready_fd is not None:
+            teller(told.ready_fd)(f"{site.api} {site.nats.url}")
+        if told.open_ui:
+            webbrowser.open(site.api)
 
     async def main() -> None:
-        await Dev(settings, targets, terminal, on_ready, reload=reload).run()
+        await Dev(settings, targets, terminal, on_ready, reload=told.reload).run()
 
     asyncio.run(main())
 
@@ -107,7 +121,8 @@ def _places(site: Site, *, ephemeral: bool) -> list[str]:
     moved = f"  ({DEFAULT_PORT} is taken)" if settings.port is None and site.port != DEFAULT_PORT else ""
     nats_moved = settings.nats_port is None and site.nats.port != DEFAULT_NATS_PORT
     lines = [
-        f"API      {site.api}{moved}",
+        f"web UI   {site.api}{moved}",
+        f"API      {site.api}/api/v1",
         f"NATS     {site.nats.url}" + (f"  ({DEFAULT_NATS_PORT} is taken)" if nats_moved else ""),
         f"data     {settings.data}" + ("  (removed at the end)" if ephemeral else ""),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import tempfile
 import threading
 import time
@@ -62,6 +63,7 @@ def _run(wish: _Wish) -> ExitCode:
 
     began = time.perf_counter()
     check_data()
+    _end_in_order()
     folder = find_example()
     state_file = DEV_FILE.resolve() if wish.keep else wish.data / "dev.json"
     stage = Stage(folder / "pipeline.py", wish.data / "state", state_file=state_file)
@@ -115,9 +117,18 @@ def _play(wish: _Wish, url: str, example: Example, files: dict[int, Path], began
         )
         output.say("", *show.next_lines(finding, running=wish.keep, kept=wish.kept))
     if wish.keep:
-        wish.tell("", "Still running; ctrl-C stops it.")
+        wish.tell("", f"Look around: {url}", "It goes on running; ctrl-C stops it.")
         _wait_for_interrupt()
+    elif not wish.as_json:
+        wish.tell("", f"The web UI was at {url}; with --keep it stays.")
     return ExitCode.OK if finding.ok else ExitCode.FAILED
+
+
+def _end_in_order() -> None:
+    """Whoever ends us with a signal ends `headrace dev` and its parts with us, as ctrl-C does."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` leaves it
+            signal.signal(number, signal.default_int_handler)
 
 
 def _wait_for_interrupt() -> None:
