@@ -103,8 +103,9 @@ def run(
     claim: str,
     measure: Callable[[argparse.Namespace], Awaitable[Sequence[Figure]]],
     *options: tuple[str, dict[str, object]],
+    gate: bool = False,
 ) -> None:
-    """Parse the arguments, measure, print."""
+    """Parse the arguments, measure, print. With `gate`, a limit that does not hold is a failure."""
     parser = argparse.ArgumentParser(description=claim)
     parser.add_argument("--json", action="store_true", help="print JSON")
     for flag, settings in options:
@@ -120,7 +121,9 @@ def run(
     )
     if arguments.json:
         sys.stdout.buffer.write(msgspec.json.encode(report) + b"\n")
-        return
-    print(f"{benchmark}: {claim}")
-    for figure in report.figures:
-        print(shown(figure))
+    else:
+        print(f"{benchmark}: {claim}")
+        for figure in report.figures:
+            print(shown(figure))
+    if gate and any(figure.holds is False for figure in report.figures):
+        sys.exit(1)

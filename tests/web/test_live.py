@@ -53,11 +53,11 @@ async def test_the_graph_of_a_run_follows_it(browser: Browser, cluster: Cluster,
     async with tab(browser, url_of(cluster)) as opened:
         page = await opened.open(f"/runs/{run_id}/graph")
         await opened.live()
-        await page.locator("[data-id=hold] [data-state=dispatched]").wait_for()
+        await page.locator("[data-id=hold]", has_text="Dispatched").wait_for()
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
         gate.touch()
-        await page.locator("[data-id=finish] [data-state=succeeded]").wait_for()
+        await page.locator("[data-id=finish]", has_text="Succeeded").wait_for()
         await page.get_by_role("heading", level=1).get_by_text("Succeeded").wait_for()
     assert [url for url in asked if "/graph" in url or url.endswith("/runs")] == []
 
