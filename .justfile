@@ -54,6 +54,14 @@ ui-check: ui-client-check
     {{ web }} run oxlint --deny-warnings
     {{ web }} run vitest run
 
+# the budgets of the web UI in a real Chromium: sizes, times, elements; fails when one is not kept
+ui-budget *args:
+    uv run --group browser python benchmarks/ui.py {{ args }}
+
+# make the README's screens anew, in a real Chromium on the demo's data
+screenshots *args:
+    uv run --group browser python docs/screens/make.py {{ args }}
+
 # write the TypeScript client's types anew from the API's description
 ui-client out="coordinator/web/src/api/schema.d.ts":
     mkdir -p coordinator/web/client/.made

@@ -179,7 +179,7 @@ async def graph_change(page: Page) -> float:
         await graph_paint(page)
     found: float = await page.evaluate(
         """runId => {
-            const card = () => document.querySelector('[data-id=node-0500]').textContent.toLowerCase();
+            const card = () => document.querySelector('[data-id=node-0500] [style*=hue]').getAttribute('style');
             const to = card().includes('failed') ? 'cancelled' : 'failed';
             const at_us = Date.now() * 1000;
             const events = Array.from({ length: 100 }, (_, index) => (
@@ -245,7 +245,7 @@ async def elements(page: Page) -> list[Figure]:
     await all_runs(page)
     found.append(("elements of 10,000 runs", await page.get_by_role("grid").evaluate(count), 1500))
     await graph_paint(page)
-    found.append(("elements of 1,000 graph nodes", await page.locator("main").evaluate(count), 25_000))
+    found.append(("elements of 1,000 graph nodes", await page.locator("main").evaluate(count), 6_000))
     await page.close()
     return [Figure(name=name, value=value, unit="elements", limit=limit) for name, value, limit in found]
 

@@ -1,7 +1,9 @@
-import { Handle, Position } from "@xyflow/react";
-import type { CSSProperties, ReactNode } from "react";
+import { type CSSProperties, type ReactNode, createContext, useContext } from "react";
 
 import classes from "./Card.module.css";
+
+/** Whether the graph is seen from so far that nothing small could be read. */
+export const Far = createContext(false);
 
 interface Props {
   id: string;
@@ -20,23 +22,24 @@ interface Props {
 
 /** What every graph draws its nodes with. A map has a double edge: it stays one node, however many items it has. */
 export function Card({ id, selected, icon, facts, end, hue, look = "solid", map = false, done }: Props) {
+  const far = useContext(Far);
   return (
     <div className={classes.card} style={hue} data-look={look} data-map={map || undefined} data-selected={selected || undefined}>
-      <Handle type="target" position={Position.Left} className={classes.handle} isConnectable={false} />
       <div className={classes.name}>
-        {icon}
+        {!far && icon}
         <span title={id}>{id}</span>
       </div>
-      <div className={classes.facts}>
-        {facts}
-        {end && <span className={classes.time}>{end}</span>}
-      </div>
-      {done !== undefined && (
+      {!far && (
+        <div className={classes.facts}>
+          {facts}
+          {end && <span className={classes.time}>{end}</span>}
+        </div>
+      )}
+      {!far && done !== undefined && (
         <div className={classes.track} aria-hidden="true">
           <div style={{ width: `${100 * done}%` }} />
         </div>
       )}
-      <Handle type="source" position={Position.Right} className={classes.handle} isConnectable={false} />
     </div>
   );
 }

@@ -1,16 +1,17 @@
 import "@xyflow/react/dist/base.css";
 
 import { ActionIcon } from "@mantine/core";
-import { type Node, type NodeProps, Panel, ReactFlow, ReactFlowProvider, useReactFlow } from "@xyflow/react";
+import { type Edge, type Node, type NodeProps, Panel, ReactFlow, ReactFlowProvider, useReactFlow } from "@xyflow/react";
 import { type ComponentType, useEffect, useMemo, useRef, useState } from "react";
 
 import { Icon } from "~/design/icons";
 import { useShortcuts } from "~/keys/keys";
 
 import classes from "./Flow.module.css";
-import { type Mark, type Routed, RoutedEdge } from "./RoutedEdge";
+import { type Mark, Edges } from "./Edges";
+import { Far } from "./Card";
 import { refine, refined } from "./elk";
-import { type Layout, NODE, type Shape, edgeId, layered } from "./layered";
+import { type Layout, NODE, type Shape, layered } from "./layered";
 
 export type CardNode = Node<Record<string, never>, "task">;
 
@@ -29,7 +30,7 @@ interface Props {
   group: string;
 }
 
-const EDGE_TYPES = { routed: RoutedEdge };
+const NO_EDGES: Edge[] = [];
 const FAR = 0.45;
 
 /** A directed graph, from left to right: quickly laid out at once, better when the worker has found it. */
@@ -45,16 +46,15 @@ function Canvas({ name, shape, card, marks, selected, select, label, group }: Pr
   const [far, setFar] = useState(false);
   const types = useMemo(() => ({ task: card }), [card]);
   const layout = useLayout(name, shape);
-  const { nodes, edges } = useMemo(() => drawn(shape, layout, marks), [shape, layout, marks]);
+  const nodes = useMemo(() => drawn(shape, layout), [shape, layout]);
   const marked = useMemo(() => nodes.map((node) => (node.id === selected ? { ...node, selected: true } : node)), [nodes, selected]);
-  const lit = useMemo(() => edges.map((edge) => (edge.source === selected || edge.target === selected ? { ...edge, className: classes.lit, zIndex: 1 } : edge)), [edges, selected]);
   return (
     <div className={classes.flow} data-far={far || undefined}>
-      <ReactFlow<CardNode, Routed>
+      <Far value={far}>
+      <ReactFlow<CardNode>
         nodes={marked}
-        edges={lit}
+        edges={NO_EDGES}
         nodeTypes={types}
-        edgeTypes={EDGE_TYPES}
         nodesDraggable={false}
         nodesConnectable={false}
         edgesFocusable={false}
@@ -76,8 +76,10 @@ function Canvas({ name, shape, card, marks, selected, select, label, group }: Pr
         onSelectionChange={({ nodes: chosen }) => chosen[0] && chosen[0].id !== selected && select(chosen[0].id)}
         aria-label={label}
       >
+        <Edges shape={shape} layout={layout} marks={marks} selected={selected} />
         <Controls layout={layout} group={group} />
       </ReactFlow>
+      </Far>
     </div>
   );
 }
@@ -128,12 +130,8 @@ function useLayout(key: string, shape: Shape): Layout {
   return better?.key === key ? better.layout : quick;
 }
 
-function drawn({ nodes }: Shape, { places, routes }: Layout, marks?: ReadonlyMap<string, Mark>): { nodes: CardNode[]; edges: Routed[] } {
-  const ids = new Set(nodes.map((node) => node.id));
-  return {
-    nodes: nodes.map((node) => ({ id: node.id, type: "task", position: places.get(node.id) ?? { x: 0, y: 0 }, data: {}, ...NODE, measured: NODE, handles: HANDLES })),
-    edges: nodes.flatMap((node) => node.upstream.filter((id) => ids.has(id)).map((id) => ({ id: edgeId(id, node.id), type: "routed", source: id, target: node.id, data: { way: routes.get(edgeId(id, node.id)) ?? [], mark: marks?.get(edgeId(id, node.id)) }, className: classes.edge ?? "" }))),
-  };
+function drawn({ nodes }: Shape, { places }: Layout): CardNode[] {
+  return nodes.map((node) => ({ id: node.id, type: "task", position: places.get(node.id) ?? { x: 0, y: 0 }, data: {}, ...NODE, measured: NODE, handles: HANDLES }));
 }
 
 const HANDLES = [

@@ -1,5 +1,5 @@
 import type { Schemas } from "~/api/client";
-import type { Mark } from "~/graph/RoutedEdge";
+import type { Mark } from "~/graph/Edges";
 import { type Shape, edgeId } from "~/graph/layered";
 
 import { bindingText, queueText, retryText, timeoutText, upstreamOf } from "../graph/describe";
