@@ -174,9 +174,10 @@ async def graph_paint(page: Page) -> float:
 
 
 async def graph_change(page: Page) -> float:
-    """A hundred nodes of the large graph change their state in one frame of the stream."""
+    """A hundred nodes of the large graph change their state in one frame of the stream, once its layout is final."""
     if await page.locator(".react-flow__node").count() == 0:
         await graph_paint(page)
+        await page.locator("[data-refined]").wait_for(timeout=120_000)
     found: float = await page.evaluate(
         """runId => {
             const card = () => document.querySelector('[data-id=node-0500] [style*=hue]').getAttribute('style');
@@ -260,7 +261,8 @@ async def lateness(cluster: Cluster, page: Page, rounds: int) -> Figure:
             """async number => {
                 const rows = () => [...document.querySelectorAll('[aria-rowindex] [data-column=State]')];
                 const done = () => rows().filter(one => one.textContent.includes('Succeeded')).length > number;
-                const pill = () => [...document.querySelectorAll('button')].find(one => /^\\s*1 new/.test(one.textContent));
+                const buttons = () => [...document.querySelectorAll('button')];
+                const pill = () => buttons().find(one => /^\\s*1 new/.test(one.textContent));
                 await painted(() => {}, () => { pill()?.click(); return done(); });
                 return Date.now();
             }""",

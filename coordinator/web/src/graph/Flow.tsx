@@ -49,7 +49,7 @@ function Canvas({ name, shape, card, marks, selected, select, label, group }: Pr
   const nodes = useMemo(() => drawn(shape, layout), [shape, layout]);
   const marked = useMemo(() => nodes.map((node) => (node.id === selected ? { ...node, selected: true } : node)), [nodes, selected]);
   return (
-    <div className={classes.flow} data-far={far || undefined}>
+    <div className={classes.flow} data-far={far || undefined} data-refined={refined(name) === layout || undefined}>
       <Far value={far}>
       <ReactFlow<CardNode>
         nodes={marked}
