@@ -21,7 +21,7 @@ LARGEST_BYTES = 150_000
 SCREENS = {
     "overview": "/?window=15m",
     "runs": "/runs",
-    "run-graph": "/runs/{run}/graph?task=flights_by_carrier",
+    "run-graph": "/runs/{run}/graph?task=carrier_statistics",
     "run-timeline": "/runs/{run}/timeline",
     "run-trace": "/runs/{run}/trace",
     "run-logs": "/runs/{run}/logs",
@@ -34,7 +34,7 @@ SCREENS = {
     "dead-letters": "/dead-letters",
     "settings": "/settings",
 }
-KEPT = ("overview", "runs", "run-graph", "run-timeline", "workflow-grid")
+KEPT = ("overview", "run-graph", "run-trace", "workflow-grid")
 """Those that documents show."""
 
 
@@ -77,7 +77,13 @@ def draw(url: str, everything: Path | None) -> None:
                 if everything is not None:
                     for width in (1280, 375):
                         size = {"width": width, "height": 800}
-                        shoot(browser, url + path.format_map(names), everything / f"{name}-{width}-{theme}.png", theme, size)
+                        shoot(
+                            browser,
+                            url + path.format_map(names),
+                            everything / f"{name}-{width}-{theme}.png",
+                            theme,
+                            size,
+                        )
                 elif name in KEPT:
                     file = HERE / f"{name}-{theme}.webp"
                     shoot(browser, url + path.format_map(names), file, theme, SIZE)
@@ -93,7 +99,9 @@ def fill_in(url: str) -> dict[str, str]:
 
 
 def shoot(browser: Browser, address: str, file: Path, theme: str, size: dict[str, int]) -> None:
-    context = browser.new_context(viewport=size, color_scheme=theme, timezone_id="UTC", reduced_motion="reduce")
+    context = browser.new_context(
+        viewport=size, color_scheme=theme, timezone_id="UTC", reduced_motion="reduce"
+    )
     page = context.new_page()
     page.goto(address)
     rest(page)
@@ -125,7 +133,11 @@ def rest(page: Page) -> None:
         page.evaluate("new Promise(requestAnimationFrame)")
         now = page.locator("main").inner_html()
         still, before = (still + 1 if now == before else 0), now
-    page.evaluate("Promise.all(document.getAnimations().filter(one => one.effect.getTiming().iterations !== Infinity).map(one => one.finished))")
+    page.evaluate(
+        """Promise.all(document.getAnimations()
+            .filter(one => one.effect.getTiming().iterations !== Infinity)
+            .map(one => one.finished))"""
+    )
 
 
 if __name__ == "__main__":

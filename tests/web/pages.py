@@ -27,6 +27,8 @@ PAGES: dict[str, tuple[str, ...]] = {
     "run/logs/LogsTab": ("/runs/{shop}/logs", "/runs/{shop}/logs?q=order&level=info&task=price"),
     "run/trace/TraceTab": ("/runs/{shop}/trace", "/runs/{shop}/trace?path=critical&view=table"),
     "run/attempts/AttemptsTab": ("/runs/{shop}/attempts", "/runs/{failed}/attempts?task=needs&attempt=1"),
+    "run/history/HistoryTab": ("/runs/{shop}/history",),
+    "run/data/DataTab": ("/runs/{shop}/data",),
     "workflows/WorkflowsPage": ("/workflows", "/workflows?q=sho&at=shop"),
     "workflow/WorkflowPage": ("/workflows/shop",),
     "workflow/graph/WorkflowGraphTab": (
@@ -46,8 +48,6 @@ PAGES: dict[str, tuple[str, ...]] = {
     "settings/SettingsPage": ("/settings",),
 }
 """By the module of its component, as the router names it."""
-MOVING = ("/", "/workers", "/queues")
-"""Pages of what goes on right now: two looks at them need not be alike in every figure."""
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,16 @@ from pathlib import Path
 
 from playwright.async_api import Browser, Page
 
-from tests.support.cluster import Cluster
+from tests.support.cluster import Cluster, eventually
 from tests.web.browsing import tab, url_of
+from tests.web.pages import dead_letter
 
 
 async def focus_on(page: Page, name: str) -> None:
-    """Tab until a button of that name has the focus."""
-    for _ in range(40):
-        if name in await page.evaluate(
-            "document.activeElement.innerText || document.activeElement.ariaLabel || ''"
-        ):
+    """Tab until something of that name has the focus."""
+    for _ in range(60):
+        focused = "(one => one === document.body ? '' : one.innerText || one.ariaLabel || '')(document.activeElement)"
+        if (await page.evaluate(focused)).strip().startswith(name):
             return
         await page.keyboard.press("Tab")
     raise AssertionError(f"Tab does not reach {name}")
@@ -63,6 +63,27 @@ async def test_a_failed_run_is_retried(browser: Browser, cluster: Cluster, tmp_p
         await dialog.wait_for(state="detached")
         await page.get_by_role("heading", level=1).get_by_text("Succeeded").wait_for()
     assert (await cluster.run(run_id))["state"] == "succeeded"
+
+
+async def test_a_dead_letter_is_redriven(browser: Browser, cluster: Cluster) -> None:
+    letter = await dead_letter(cluster, "for the keyboard")
+    async with tab(browser, url_of(cluster)) as opened:
+        page = await opened.open("/dead-letters")
+        await opened.live()
+        await page.keyboard.press("j")
+        await opened.address(f"at={letter}")
+        await page.keyboard.press("r")
+        dialog = page.get_by_role("dialog")
+        await dialog.get_by_text("headrace deadletters redrive").wait_for()
+        await focus_on(page, "Redrive")
+        await page.keyboard.press("Enter")
+        await dialog.wait_for(state="detached")
+
+    async def redriven() -> bool:
+        found = (await cluster.api.get("/dead-letters?limit=50")).json()["dead_letters"]
+        return any(one["letter_id"] == letter and one["state"] == "redriven" for one in found)
+
+    await eventually(redriven, 10)
 
 
 async def test_many_runs_are_cancelled(browser: Browser, cluster: Cluster, tmp_path: Path) -> None:

@@ -73,7 +73,10 @@ function Canvas({ name, shape, card, marks, selected, select, label, group }: Pr
         onMove={(_, { zoom }) => setFar(zoom < FAR)}
         onNodeClick={(_, node) => select(node.id)}
         onPaneClick={() => select(undefined)}
-        onSelectionChange={({ nodes: chosen }) => chosen[0] && chosen[0].id !== selected && select(chosen[0].id)}
+        onNodesChange={(changes) => {
+          // Enter and Escape on a node in focus.
+          for (const change of changes) if (change.type === "select" && (change.selected || change.id === selected)) select(change.selected ? change.id : undefined);
+        }}
         aria-label={label}
       >
         <Edges shape={shape} layout={layout} marks={marks} selected={selected} />
