@@ -33,10 +33,12 @@ export function Fact({ name, children }: { name: string; children: ReactNode }) 
   );
 }
 
-export function Section({ title, children }: { title: string; children: ReactNode }) {
+/** A part of a panel. Elsewhere it may stand below the page's own heading: `level` 2. */
+export function Section({ title, level = 3, children }: { title: string; level?: 2 | 3; children: ReactNode }) {
+  const Heading = `h${level}` as const;
   return (
     <div className={classes.section}>
-      <h3 className={classes.title}>{title}</h3>
+      <Heading className={classes.title}>{title}</Heading>
       {children}
     </div>
   );

@@ -82,9 +82,9 @@ function Particulars({ run, node }: { run: Schemas["RunDetail"]; node: Schemas["
   );
 }
 
-export function ErrorBlock({ error }: { error: Schemas["ErrorInfo"] }) {
+export function ErrorBlock({ error, level = 3 }: { error: Schemas["ErrorInfo"]; level?: 2 | 3 }) {
   return (
-    <Section title="Error">
+    <Section title="Error" level={level}>
       <p className={classes.message}>{error.message}</p>
       {error.fix && <p className={classes.fix}>{error.fix}</p>}
       {error.traceback && <TextBlock text={error.traceback} label="Traceback" wrap={false} />}

@@ -129,7 +129,7 @@ function More({ one }: { one: Attempt }) {
           The node
         </Link>
       </p>
-      {one.error ? <ErrorBlock error={one.error} /> : <p className={classes.quiet}>It ended without an error.</p>}
+      {one.error ? <ErrorBlock error={one.error} level={2} /> : <p className={classes.quiet}>It ended without an error.</p>}
     </div>
   );
 }
