@@ -48,6 +48,8 @@ PAGES: dict[str, tuple[str, ...]] = {
     "settings/SettingsPage": ("/settings",),
 }
 """By the module of its component, as the router names it."""
+TICKING = ("/", "/workers", "/queues", "/settings")
+"""Pages that say what time it is, or when a worker was last heard."""
 
 
 @dataclass(frozen=True)

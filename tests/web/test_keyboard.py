@@ -113,6 +113,7 @@ async def test_the_palette_goes_anywhere_and_help_lists_the_keys(browser: Browse
         await page.keyboard.press("Control+k")
         await page.get_by_role("dialog").wait_for()
         await page.keyboard.type("settings")
+        await page.locator("[role=option][aria-selected=true]", has_text="Settings").wait_for()
         await page.keyboard.press("Enter")
         await opened.address("/settings")
         await page.keyboard.press("?")
