@@ -64,7 +64,9 @@ def published_texts() -> list[Source]:
     """What a reader or a tool takes addresses from: the docs, and what configures the build."""
     found = [ROOT / name for name in ("README.md", "pyproject.toml", ".justfile", ".ci/run")]
     for folder in ("docs", "deploy"):
-        found += sorted(file for file in (ROOT / folder).rglob("*") if file.is_file())
+        found += sorted(
+            file for file in (ROOT / folder).rglob("*") if file.is_file() and file.suffix != ".webp"
+        )
     return [Source(file.relative_to(ROOT).as_posix(), file.read_text()) for file in found]
 
 

@@ -86,6 +86,7 @@ async def test_scroll_and_selection_survive_live_updates(
             await page.keyboard.press(key)
         await page.get_by_role("grid").evaluate("grid => grid.scrollTo(0, 700)")
         await opened.until(lambda: page.evaluate("document.querySelector('[role=grid]').scrollTop === 700"))
+        await opened.still(page.get_by_role("grid"))
         before = await _place(page)
         assert len(before["picked"]) == 2
         for number, gate in enumerate(gates):
@@ -123,7 +124,7 @@ async def _place(page: Page) -> dict[str, object]:
                 top: grid.scrollTop,
                 focus: document.activeElement.getAttribute('aria-label'),
                 address: location.href,
-                rows: rows.map(row => [row.id, Math.round(row.getBoundingClientRect().top)]).filter(row => row[1] > 0),
+                rows: rows.map(row => [row.id, Math.round(row.getBoundingClientRect().top)]).filter(row => row[1] > 0 && row[1] < innerHeight),
                 active: grid.getAttribute('aria-activedescendant'),
                 picked: new URLSearchParams(location.search).getAll('pick'),
             };
