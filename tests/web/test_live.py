@@ -124,7 +124,8 @@ async def _place(page: Page) -> dict[str, object]:
                 top: grid.scrollTop,
                 focus: document.activeElement.getAttribute('aria-label'),
                 address: location.href,
-                rows: rows.map(row => [row.id, Math.round(row.getBoundingClientRect().top)]).filter(row => row[1] > 0 && row[1] < innerHeight),
+                rows: rows.map(row => [row.id, Math.round(row.getBoundingClientRect().top)])
+                    .filter(row => row[1] > 0 && row[1] < innerHeight),
                 active: grid.getAttribute('aria-activedescendant'),
                 picked: new URLSearchParams(location.search).getAll('pick'),
             };
