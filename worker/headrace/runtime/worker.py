@@ -198,9 +198,10 @@ class _Parts:
             self._tracing.flush()
 
     async def close(self) -> None:
-        for task in (self._beating, self._warming):
-            if task is not None:
-                task.cancel()
+        background = [task for task in (self._beating, self._warming) if task is not None]
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
         self._pull.stop()
         self._leases.close()
         for lane in self._lanes.values():

@@ -63,6 +63,8 @@ class ProcessLane:
         self._span_of = span_of
         self._idle: list[_Child] = []
         self._all: set[_Child] = set()
+        self._ending: set[asyncio.Task[str]] = set()
+        """Processes that were killed and have to be waited for."""
         self._warmed = asyncio.Event()
         self._warmed.set()
 
@@ -101,16 +103,21 @@ class ProcessLane:
                         self._all.discard(child)
                         raise AttemptFailed(failed(ErrorCode.TASK_CRASHED, await child.why_ended()))
         except asyncio.CancelledError:
-            self._all.discard(child)
-            child.kill()
+            self._end(child)
             raise
 
     async def close(self) -> None:
-        children, self._all = self._all, set()
-        for child in children:
-            child.kill()
-        await asyncio.gather(*(child.why_ended() for child in children))
+        for child in tuple(self._all):
+            self._end(child)
+        await asyncio.gather(*self._ending)
         self._idle.clear()
+
+    def _end(self, child: _Child) -> None:
+        self._all.discard(child)
+        child.kill()
+        ending = asyncio.create_task(child.why_ended(), name="end of a process")
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
 
     async def _take(self) -> _Child:
         await self._warmed.wait()
@@ -123,8 +130,7 @@ class ProcessLane:
         try:
             await self._imported(child)
         except BaseException:
-            self._all.discard(child)
-            child.kill()
+            self._end(child)
             raise
         return child
 
@@ -176,7 +182,12 @@ class _Child:
                 pass_fds=(theirs.fileno(),),
             )
         ours.setblocking(False)
-        return cls(process, *await asyncio.open_connection(sock=ours))
+        try:
+            return cls(process, *await asyncio.open_connection(sock=ours))
+        except BaseException:
+            process.kill()
+            await process.wait()
+            raise
 
     @property
     def alive(self) -> bool:
