@@ -55,7 +55,7 @@ function options({ chart, zone, width, height, hover }: { chart: ChartData; zone
     const stroke = colour(`state-${one.hue}`);
     // A bar covers what is drawn before it: the layers below.
     if (stacked) return { label: one.name, stroke, fill: stroke, width: 0, points: { show: false }, paths: uPlot.paths.bars?.({ size: [0.78, 28], align: 1 }) };
-    return { label: one.name, stroke, width: 1.75, spanGaps: false, ...(one.dashed ? { dash: [5, 4] } : {}), points: { show: false } };
+    return { label: one.name, stroke, width: 1.75, spanGaps: false, ...(one.dashed ? { dash: [5, 4] } : {}), points: { show: true, size: 4, fill: stroke, width: 0 } };
   });
   return {
     width,
