@@ -11,7 +11,7 @@ from headrace_coordinator.engine.state import RunHead, RunState, Wait, WaitKind
 from headrace_coordinator.engine.transitions.start import NO_PARENT, new_run
 from headrace_protocol.codec import raw
 from headrace_protocol.definition import Output, Param
-from headrace_protocol.errors import ErrorCode
+from headrace_protocol.errors import ErrorCode, ErrorInfo
 from headrace_protocol.headers import TraceContext, parse_traceparent
 from headrace_protocol.ids import derived_span_id, derived_trace_id
 from headrace_protocol.messages import CancelRun, LifecycleEvent, OutcomeState, Result, RetryAdvice, StartRun
@@ -169,6 +169,26 @@ def test_a_deadline_names_what_the_run_waited_for() -> None:
     assert told(d)["node.cancelled"].data["ready_at_us"]
     d.outcome("a", state=OutcomeState.SUCCEEDED)
     assert [record.state for record in d.last.attempts] == ["ignored"]
+
+
+@pytest.mark.parametrize("item", [None, 0])
+@pytest.mark.parametrize("early_us", [0, 1])
+def test_a_worker_may_notice_the_deadline_before_the_timer_does(item: int | None, early_us: int) -> None:
+    over = None if item is None else Output("source")
+    d = Driver(plan_of(node("source"), node("a", over=over, after=("source",)), node("b"), deadline_s=2))
+    d.done("source", [1, 2])
+    d.now_us = T0 + 2 * S - 1 - early_us
+    late = ErrorInfo(code=ErrorCode.RUN_DEADLINE, message="the run's deadline has passed")
+    d.outcome("a", item, state=OutcomeState.FAILED, error=late)
+    assert [record.state for record in d.last.attempts] == ["failed"]
+    if early_us:
+        assert d.run.head.state is RunState.RUNNING, (
+            "not before its time (I10), whatever a worker's clock says"
+        )
+        return
+    error = d.run.head.error
+    assert (d.run.head.state, error.code, error.where) == (RunState.FAILED, ErrorCode.RUN_DEADLINE, "b, a")
+    assert "2 s" in error.message
 
 
 @pytest.mark.parametrize(("node_name", "item"), [("nobody", None), ("a", 0), ("a", None)])

@@ -9,7 +9,7 @@ from headrace_coordinator.engine.inputs import AttemptOverdue
 from headrace_coordinator.engine.retry import delay_us, matches, may_retry
 from headrace_coordinator.engine.state import Node, NodeState
 from headrace_coordinator.engine.transition import Transition
-from headrace_coordinator.engine.transitions import mapping, recover, unlock
+from headrace_coordinator.engine.transitions import mapping, recover, stop, unlock
 from headrace_protocol.codec import NOTHING
 from headrace_protocol.errors import ErrorCode, ErrorInfo
 from headrace_protocol.messages import (
@@ -35,8 +35,18 @@ def apply(t: Transition, outcome: Outcome) -> None:
     elif outcome.error is not None and outcome.error.code == ErrorCode.TASK_INPUT_LOST:
         _record(t, outcome, "failed")
         recover.input_lost(t, outcome)
+    elif _says_deadline(t, outcome):
+        _record(t, outcome, "failed")
+        stop.deadline(t)
     else:
         _failed(t, outcome)
+
+
+def _says_deadline(t: Transition, outcome: Outcome) -> bool:
+    """Whether a worker was quicker than the timer to notice that the run's time is up."""
+    due_us = t.run.head.deadline_us
+    late = outcome.error is not None and outcome.error.code == ErrorCode.RUN_DEADLINE
+    return late and due_us is not None and due_us <= t.now_us
 
 
 def holds_fence(t: Transition, name: str, item: int | None, attempt: int) -> bool:
