@@ -12,6 +12,7 @@ when it reads as JSON.
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from urllib.parse import quote, unquote
@@ -48,6 +49,7 @@ BATCH = "application/cloudevents-batch+json"
 BINARY_DATA = "application/octet-stream"
 _PLAIN = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%')
 """What a header carries as it is; the rest is percent-encoded (HTTP binding 3.1.3.2)."""
+_NOT_PLAIN = re.compile(f"[^{re.escape(_PLAIN)}]")
 
 
 class CloudEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -251,7 +253,7 @@ def _attributes(event: CloudEvent) -> dict[str, ExtensionValue]:
 
 def _percent_encode(value: ExtensionValue) -> str:
     text = str(value).lower() if isinstance(value, bool) else str(value)
-    return quote(text, safe=_PLAIN)
+    return text if _NOT_PLAIN.search(text) is None else quote(text, safe=_PLAIN)
 
 
 def _percent_decode(name: str, value: str) -> str:

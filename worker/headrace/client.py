@@ -173,7 +173,8 @@ class Client:
 
     async def _store(self, subject: str, body: bytes, sent: Mapping[str, str]) -> None:
         try:
-            await asyncio.wait_for(self._bus.publish(subject, body, sent), self._timeout_s)
+            async with asyncio.timeout(self._timeout_s):
+                await self._bus.publish(subject, body, sent)
         except (BusError, TimeoutError) as error:
             raise Unavailable(
                 f"the message could not be stored: {str(error) or 'no acknowledgement'}",
@@ -244,11 +245,12 @@ def _producer_span(name: str, traceparent: str | None) -> Iterator[TraceContext 
     given = parse_traceparent(traceparent)
     parent = extract({"traceparent": given.traceparent}) if given is not None else None
     tracer = trace.get_tracer("headrace.client")
-    with tracer.start_as_current_span(name, parent, trace.SpanKind.PRODUCER) as span:
-        found = span.get_span_context()
-        if not found.is_valid:
-            yield given
-            return
+    span = tracer.start_span(name, parent, trace.SpanKind.PRODUCER)
+    found = span.get_span_context()
+    if not found.is_valid:
+        yield given
+        return
+    with trace.use_span(span, end_on_exit=True):
         yield TraceContext(
             format(found.trace_id, "032x"),
             format(found.span_id, "016x"),
