@@ -47,6 +47,8 @@ MAX_MESSAGE_BYTES = 900 * 1024
 """Of an encoded message; the rest of what the bus takes is left to headers."""
 
 
+FEW_NODES = 8
+"""Runs of so few are stored whole. It may grow from one version to the next, but not shrink."""
 EVENTS_SURE_TO_FIT = 8
 """Errors in them are cut when they arrive."""
 
@@ -203,6 +205,8 @@ class Turn:
             run = entry.run
             if entry.head:
                 transaction.runs.append(run.head)
+                if len(run.nodes) <= FEW_NODES:
+                    transaction.whole[run_id] = run.nodes
             transaction.nodes += [NodeRow(run_id, name, run.nodes[name]) for name in entry.nodes]
             for events in _parts(tuple(entry.events)):
                 self._tell(entry, events, changes.next_position())

@@ -169,7 +169,7 @@ def _high_water(column: ColumnElement[int], mark: str) -> Select[int]:
 
 
 READS: dict[str, ClauseElement] = {
-    "run": select(runs.c.key, runs.c.body).where(runs.c.run_id == _text("run_id")),
+    "run": select(runs.c.key, runs.c.body, runs.c.nodes).where(runs.c.run_id == _text("run_id")),
     "nodes": select(nodes.c.name, nodes.c.body).where(nodes.c.run_key == _int("run_key")),
     "runs": _listed,
     "runs_of_workflow": _listed.where(_OF_WORKFLOW),
@@ -185,7 +185,6 @@ READS: dict[str, ClauseElement] = {
     .where(runs.c.state == _text("state"))
     .order_by(runs.c.created_at_us)
     .limit(1),
-    "outlines": select(nodes.c.name, nodes.c.body).where(nodes.c.run_key == _run_key),
     "tallies": select(_span, tallies.c.kind, tallies.c.name, tallies.c.state, func.sum(tallies.c.count))
     .where(tallies.c.at_s >= _int("from_s"))
     .group_by(_span, tallies.c.kind, tallies.c.name, tallies.c.state)

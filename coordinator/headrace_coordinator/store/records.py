@@ -195,6 +195,10 @@ class Transaction(msgspec.Struct):
     fence: ShardFence | None = None
     runs: list[RunHead] = []
     nodes: list[NodeRow] = []
+    """Nodes that have changed."""
+    whole: dict[str, dict[str, Node]] = {}
+    """All nodes of runs that have few, by run id: a store may keep them with the run's head, which is then
+    among `runs`. A run comes whole in every transaction that has its head, or in none."""
     attempts: list[AttemptRecord] = []
     history: list[LifecycleBatch] = []
     timers: list[Timer] = []

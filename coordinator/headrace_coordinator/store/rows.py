@@ -10,7 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from headrace_coordinator.engine.effects import AttemptRecord, TimerKey
-from headrace_coordinator.engine.state import RunHead, RunState
+from headrace_coordinator.engine.state import Node, RunHead, RunState
 from headrace_coordinator.store.records import (
     OLD_TALLY_S,
     TALLY_AGE_S,
@@ -32,7 +32,12 @@ MAX_INT = 2**63 - 1
 RunColumns = tuple[str, str, int | None, int, int | None, str, str, str, str]
 """workflow, state, open_shard, created_at_us, finished_at_us, trigger, event_id, labels, search."""
 
+NODE_BYTES = 1_024
+"""A larger node is not stored with its run: it would be written again with every step of the others."""
+_UNTOUCHED = Node()
+
 _encode = msgspec.msgpack.Encoder().encode
+_nodes = msgspec.msgpack.Decoder(dict[str, Node])
 _heads = msgspec.msgpack.Decoder(RunHead)
 
 
@@ -62,6 +67,23 @@ def decode_head(body: bytes) -> RunHead:
     if head.params == NOTHING:
         head.params = ABSENT
     return head
+
+
+def encode_nodes(nodes: dict[str, Node]) -> tuple[bytes, frozenset[str]]:
+    """The nodes of a run that is stored whole, and the names of those that have rows of their own all the same:
+    large ones, and maps, whose items are pruned before their run. Which ones those are changes only with the node
+    itself, so that the row is written when it does."""
+    own = {name: node for name, node in nodes.items() if node.map is None and node != _UNTOUCHED}
+    body = _encode(own)
+    if len(body) > NODE_BYTES:
+        own = {name: node for name, node in own.items() if len(_encode(node)) <= NODE_BYTES}
+        body = _encode(own)
+    return body, frozenset(nodes.keys() - own.keys())
+
+
+def decode_nodes(body: bytes | None) -> dict[str, Node]:
+    """What is stored of its nodes with a run; nothing of one that is not stored whole."""
+    return {} if body is None else _nodes.decode(body)
 
 
 def run_columns(head: RunHead) -> RunColumns:

@@ -52,6 +52,7 @@ runs = _table(
     Column("labels", Text, nullable=False),
     Column("search", Text, nullable=False),
     _body(),
+    Column("nodes", LargeBinary),
 )
 Index("runs_open", runs.c.open_shard, runs.c.run_id, sqlite_where=runs.c.open_shard.is_not(None))
 Index("runs_by_state", runs.c.state, runs.c.created_at_us, runs.c.run_id)

@@ -3,9 +3,9 @@ from dataclasses import dataclass
 import msgspec
 import pytest
 
-from headrace_coordinator.engine.state import RunState
+from headrace_coordinator.engine.state import ItemState, MapState, Node, NodeState, RunState
 from headrace_coordinator.store.port import RunCursor, RunFilter, Store, StoredRun
-from headrace_coordinator.store.records import Transaction
+from headrace_coordinator.store.records import NodeOutline, NodeRow, Transaction
 from headrace_protocol.codec import raw
 from headrace_protocol.errors import ErrorInfo, InvariantBroken
 from headrace_protocol.headers import TraceContext
@@ -149,3 +149,41 @@ async def test_counts(store: Store) -> None:
         ("w", RunState.SUCCEEDED): 2,
         ("v", RunState.RUNNING): 1,
     }
+
+
+def plain(attempt: int = 1, **more: object) -> Node:
+    return Node(state=NodeState.DISPATCHED, attempt=attempt, **more)
+
+
+async def test_a_run_that_is_stored_whole_keeps_nodes_of_every_size_and_kind(store: Store) -> None:
+    """Nodes grow out of the run's own row and back into it, one at a time."""
+    large = plain(result=Result(raw("x" * 2_000)))
+    mapped = plain(map=MapState(total=3, items={0: ItemState()}))
+    now: dict[str, Node] = {"a": Node(), "b": Node(), "c": Node()}
+    steps: list[dict[str, Node]] = [
+        {"a": plain()},
+        {"b": plain(2), "a": plain(2)},
+        {"b": large},
+        {"c": mapped},
+        {"a": plain(3, result=Result(raw("y" * 900)))},
+        {"b": plain(4, result=Result(raw("z" * 900)))},
+        {"c": plain(5), "a": large},
+        {"a": plain(7)},
+        {"a": Node(), "c": Node()},
+        {"c": mapped},
+    ]
+    for number, changed in enumerate(steps):
+        now |= changed
+        rows = [NodeRow("r1", name, node) for name, node in changed.items()]
+        await store.commit(Transaction(runs=[head(nodes_done=number)], nodes=rows, whole={"r1": dict(now)}))
+        stored = await store.run("r1")
+        assert stored is not None
+        assert {name: stored.nodes.get(name, Node()) for name in now} == now, number
+        outlines = (await store.outlines(["r1"]))["r1"]
+        assert {name: outlines.get(name, NodeOutline()).state for name in now} == {
+            name: node.state for name, node in now.items()
+        }
+    await store.commit(Transaction(runs=[head(workflow="other")]))
+    stored = await store.run("r1")
+    assert stored is not None
+    assert stored.nodes["b"] == now["b"], "a head that comes alone leaves the nodes as they are"

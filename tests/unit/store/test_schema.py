@@ -9,14 +9,16 @@ import msgspec
 import pytest
 from sqlalchemy import create_engine
 
+from headrace_coordinator.engine.state import Node, NodeState
 from headrace_coordinator.store.migrations import HEAD, REVISIONS
 from headrace_coordinator.store.migrations.upgrade import upgrade
-from headrace_coordinator.store.port import LetterFilter, LogFilter
-from headrace_coordinator.store.records import StoredLog, Transaction
+from headrace_coordinator.store.port import LetterFilter, LogFilter, StoredRun
+from headrace_coordinator.store.records import NodeRow, StoredLog, Transaction
+from headrace_coordinator.store.rows import encode_head
 from headrace_coordinator.store.sqlite import generate
 from headrace_coordinator.store.sqlite.statements import STATEMENTS, schema_script
 from headrace_coordinator.store.sqlite.store import SqliteStore
-from tests.conformance.store.samples import letter, line
+from tests.conformance.store.samples import head, history, letter, line
 
 
 def tables(connection: sqlite3.Connection) -> dict[str, str]:
@@ -56,6 +58,38 @@ async def test_an_older_file_is_migrated_when_it_is_opened(path: Path) -> None:
     await store.open()
     await store.commit(Transaction(cursors={"c": 1}))
     assert await store.cursor("c") == 1
+    await store.close()
+
+
+async def test_runs_of_an_older_file_are_kept_and_go_on(path: Path) -> None:
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        upgrade(connection, "0002")
+    engine.dispose()
+    old = {"a": Node(state=NodeState.SUCCEEDED, attempt=1), "b": Node(state=NodeState.DISPATCHED, attempt=1)}
+    raw = sqlite3.connect(path)
+    raw.execute(
+        "INSERT INTO runs VALUES (7, 'r1', 'w', 'running', 0, 5, NULL, 'manual', '', '', 'r1', ?)",
+        (encode_head(head()),),
+    )
+    raw.executemany(
+        "INSERT INTO nodes VALUES (7, ?, ?, ?)",
+        [(name, node.state, msgspec.msgpack.encode(node)) for name, node in old.items()],
+    )
+    raw.commit()
+    raw.close()
+    store = SqliteStore(path)
+    await store.open()
+    assert await store.run("r1") == StoredRun(head(), old)
+    assert await store.unfinished(0, "", 9) == ["r1"]
+    new = old | {"b": Node(state=NodeState.SUCCEEDED, attempt=1)}
+    await store.commit(
+        Transaction(
+            runs=[head()], nodes=[NodeRow("r1", "b", new["b"])], whole={"r1": new}, history=[history(1)]
+        )
+    )
+    assert await store.run("r1") == StoredRun(head(), new)
+    assert [batch.run_id for batch in await store.history("r1", 0, 9)] == ["r1"]
     await store.close()
 
 

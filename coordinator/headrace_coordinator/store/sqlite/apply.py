@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 
 import msgspec
 
@@ -17,13 +18,13 @@ _KNOWN_RUNS = 20_000
 
 _ADD_RUN = (
     "INSERT INTO runs (run_id, workflow, state, open_shard, created_at_us, finished_at_us, "
-    '"trigger", event_id, labels, search, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
+    '"trigger", event_id, labels, search, body, nodes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
 )
 _SET_RUN = (
     "UPDATE runs SET workflow = ?, state = ?, open_shard = ?, created_at_us = ?, finished_at_us = ?, "
-    '"trigger" = ?, event_id = ?, labels = ?, search = ?, body = ? WHERE "key" = ?'
+    '"trigger" = ?, event_id = ?, labels = ?, search = ?, body = ?, nodes = coalesce(?, nodes) WHERE "key" = ?'
 )
-_SET_RUN_BODY = 'UPDATE runs SET body = ? WHERE "key" = ?'
+_SET_RUN_BODY = 'UPDATE runs SET body = ?, nodes = coalesce(?, nodes) WHERE "key" = ?'
 _SET_NODE = (
     "INSERT INTO nodes (run_key, name, state, body) VALUES (?, ?, ?, ?)"
     " ON CONFLICT (run_key, name) DO UPDATE SET state = excluded.state, body = excluded.body"
@@ -39,6 +40,7 @@ _ADD_DEDUPE = (
 )
 _ADD_EVENT = (
     "INSERT INTO events (position, source, event_id, type, received_at_us, body) VALUES (?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (source, event_id) DO NOTHING"
 )
 _SET_EVENT = "UPDATE events SET body = ? WHERE position = ?"
 _ADD_LOG = (
@@ -74,8 +76,8 @@ class Applier:
         written: the caller rolls back."""
         if writes.fence is not None:
             check_fence(connection, writes.fence)
-        for run_id, columns, body in writes.runs:
-            self._write_run(connection, run_id, columns, body)
+        for run_id, columns, *bodies in writes.runs:
+            self._write_run(connection, run_id, columns, bodies)
         self._write_rows_of_runs(connection, writes)
         for statement, rows in writes.plain:
             connection.executemany(statement, rows)
@@ -89,21 +91,21 @@ class Applier:
             self._write_logs(connection, writes.logs)
 
     def _write_run(
-        self, connection: sqlite3.Connection, run_id: str, columns: RunColumns, body: bytes
+        self, connection: sqlite3.Connection, run_id: str, columns: RunColumns, bodies: Sequence[bytes | None]
     ) -> None:
         key, before = self._runs.get(run_id, (0, None))
         if before == columns:
             # Most turns change nothing that an index holds; SET of an indexed column rewrites its index.
-            connection.execute(_SET_RUN_BODY, (body, key))
+            connection.execute(_SET_RUN_BODY, (*bodies, key))
             return
         if not key:
             try:
-                key = connection.execute(_ADD_RUN, (run_id, *columns, body)).lastrowid or 0
+                key = connection.execute(_ADD_RUN, (run_id, *columns, *bodies)).lastrowid or 0
             except sqlite3.IntegrityError:  # it is stored, and was forgotten here
                 key = self._key(connection, run_id)
-                connection.execute(_SET_RUN, (*columns, body, key))
+                connection.execute(_SET_RUN, (*columns, *bodies, key))
         else:
-            connection.execute(_SET_RUN, (*columns, body, key))
+            connection.execute(_SET_RUN, (*columns, *bodies, key))
         self._remember(run_id, key, columns)
 
     def _write_rows_of_runs(self, connection: sqlite3.Connection, writes: Writes) -> None:
@@ -134,18 +136,18 @@ class Applier:
         self._runs[run_id] = (key, columns)
 
     def _write_event(self, connection: sqlite3.Connection, event: EventRecord) -> None:
+        if self._last_event is None:
+            (self._last_event,) = connection.execute(STATEMENTS["last_event"]).fetchone()
+        position = self._last_event + 1
+        columns = (position, event.source, event.event_id, event.type, event.received_at_us)
+        if connection.execute(_ADD_EVENT, (*columns, _encode(event))).rowcount:
+            self._last_event = position
+            return
         stored = connection.execute(
             STATEMENTS["event"], {"source": event.source, "event_id": event.event_id}
         ).fetchone()
-        if stored is not None:
-            merged = merge_event(_events.decode(stored[1]), event)
-            connection.execute(_SET_EVENT, (_encode(merged), stored[0]))
-            return
-        if self._last_event is None:
-            (self._last_event,) = connection.execute(STATEMENTS["last_event"]).fetchone()
-        self._last_event += 1
-        columns = (self._last_event, event.source, event.event_id, event.type, event.received_at_us)
-        connection.execute(_ADD_EVENT, (*columns, _encode(event)))
+        merged = merge_event(_events.decode(stored[1]), event)
+        connection.execute(_SET_EVENT, (_encode(merged), stored[0]))
 
     def _write_logs(self, connection: sqlite3.Connection, lines: list[Row]) -> None:
         if self._last_log is None:

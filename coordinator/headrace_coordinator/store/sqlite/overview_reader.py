@@ -15,6 +15,7 @@ from headrace_coordinator.store.sqlite.reading import Parameter, Reading
 from headrace_coordinator.store.sqlite.statements import STATEMENTS
 
 _outline = msgspec.msgpack.Decoder(NodeOutline).decode
+_outlines = msgspec.msgpack.Decoder(dict[str, NodeOutline]).decode
 
 
 class SqliteOverviews(Reading):
@@ -74,13 +75,7 @@ class SqliteOverviews(Reading):
 
     async def outlines(self, run_ids: Sequence[str]) -> dict[str, dict[str, NodeOutline]]:
         def work(connection: sqlite3.Connection) -> dict[str, dict[str, NodeOutline]]:
-            return {
-                run_id: {
-                    name: _outline(body)
-                    for name, body in connection.execute(STATEMENTS["outlines"], {"run_id": run_id})
-                }
-                for run_id in run_ids
-            }
+            return {run_id: _outlines_of(connection, run_id) for run_id in run_ids}
 
         return await self._pool.run(work)
 
@@ -96,6 +91,15 @@ class SqliteOverviews(Reading):
             return Positions(*(connection.execute(STATEMENTS[name]).fetchone()[0] for name in names))
 
         return await self._pool.run(work)
+
+
+def _outlines_of(connection: sqlite3.Connection, run_id: str) -> dict[str, NodeOutline]:
+    found = connection.execute(STATEMENTS["run"], {"run_id": run_id}).fetchone()
+    if found is None:
+        return {}
+    key, _, whole = found
+    rows = connection.execute(STATEMENTS["nodes"], {"run_key": key})
+    return {name: _outline(row) for name, row in rows} | ({} if whole is None else _outlines(whole))
 
 
 def list_parameters(where: RunFilter, after: RunCursor | None) -> dict[str, Parameter]:

@@ -32,7 +32,7 @@ from headrace_coordinator.store.records import (
     StreamIdentity,
     Timer,
 )
-from headrace_coordinator.store.rows import MAX_INT, decode_attempt, decode_head, decode_timer
+from headrace_coordinator.store.rows import MAX_INT, decode_attempt, decode_head, decode_nodes, decode_timer
 from headrace_coordinator.store.sqlite.log_reader import SqliteLogs
 from headrace_coordinator.store.sqlite.overview_reader import SqliteOverviews, list_parameters
 from headrace_coordinator.store.sqlite.reading import Parameter
@@ -54,8 +54,9 @@ def _run(connection: sqlite3.Connection, run_id: str) -> StoredRun | None:
     head = connection.execute(STATEMENTS["run"], {"run_id": run_id}).fetchone()
     if head is None:
         return None
-    nodes = connection.execute(STATEMENTS["nodes"], {"run_key": head[0]})
-    return StoredRun(decode_head(head[1]), {name: _node(body) for name, body in nodes})
+    key, body, whole = head
+    rows = connection.execute(STATEMENTS["nodes"], {"run_key": key})
+    return StoredRun(decode_head(body), {name: _node(row) for name, row in rows} | decode_nodes(whole))
 
 
 def _deduped(connection: sqlite3.Connection, scope: str, key: str) -> str | None:

@@ -132,6 +132,7 @@ CREATE TABLE runs (
     labels TEXT NOT NULL,
     search TEXT NOT NULL,
     body BLOB NOT NULL,
+    nodes BLOB,
     PRIMARY KEY ("key"),
     UNIQUE (run_id)
 );

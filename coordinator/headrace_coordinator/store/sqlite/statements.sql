@@ -1,7 +1,7 @@
 -- Made by `python -m headrace_coordinator.store.sqlite.generate`: not to be edited.
 
 -- name: run
-SELECT runs."key", runs.body
+SELECT runs."key", runs.body, runs.nodes
 FROM runs
 WHERE runs.run_id = :run_id;
 
@@ -83,13 +83,6 @@ SELECT runs.created_at_us
 FROM runs
 WHERE runs.state = :state ORDER BY runs.created_at_us
  LIMIT 1 OFFSET 0;
-
--- name: outlines
-SELECT nodes.name, nodes.body
-FROM nodes
-WHERE nodes.run_key = (SELECT runs."key"
-FROM runs
-WHERE runs.run_id = :run_id);
 
 -- name: tallies
 SELECT (tallies.at_s - :from_s) / :bucket_s AS span, tallies.kind, tallies.name, tallies.state, sum(tallies.count) AS sum_1

@@ -14,6 +14,7 @@ from headrace_coordinator.store.rows import (
     encode_attempt,
     encode_head,
     encode_line,
+    encode_nodes,
     item_column,
     letter_search,
     level_rank,
@@ -68,7 +69,8 @@ class Writes(msgspec.Struct, gc=False):
     """A transaction in rows."""
 
     fence: ShardFence | None
-    runs: list[tuple[str, RunColumns, bytes]]
+    runs: list[tuple[str, RunColumns, bytes, bytes | None]]
+    """Run id, columns, body, nodes (None: as they are)."""
     nodes: list[tuple[str, str, str, bytes]]
     """Run id, name, state, body."""
     attempts: list[tuple[str, str, int, int, str, bytes]]
@@ -86,10 +88,19 @@ class Writes(msgspec.Struct, gc=False):
 
 def encode(transaction: Transaction) -> Writes:
     """A transaction in rows."""
+    whole = {run_id: encode_nodes(nodes) for run_id, nodes in transaction.whole.items()}
+    as_they_are = (None, None)
     return Writes(
         fence=transaction.fence,
-        runs=[(head.run_id, run_columns(head), encode_head(head)) for head in transaction.runs],
-        nodes=[(row.run_id, row.name, row.node.state.value, _encode(row.node)) for row in transaction.nodes],
+        runs=[
+            (head.run_id, run_columns(head), encode_head(head), whole.get(head.run_id, as_they_are)[0])
+            for head in transaction.runs
+        ],
+        nodes=[
+            (row.run_id, row.name, row.node.state.value, _encode(row.node))
+            for row in transaction.nodes
+            if row.run_id not in whole or row.name in whole[row.run_id][1]
+        ],
         attempts=[
             (done.run_id, done.node, item_column(done.item), done.attempt, done.state, encode_attempt(done))
             for done in transaction.attempts
