@@ -126,7 +126,8 @@ class OutcomeBatch(msgspec.Struct, frozen=True):
 
 
 class StartRun(msgspec.Struct, frozen=True, kw_only=True, tag="start_run", omit_defaults=True):
-    """Start a run. The run id makes it idempotent: a run that exists is not started again."""
+    """Start a run. The run id makes it idempotent: a run that exists is not started again. One that names its cause
+    (`event_id` or `scheduled_at_us`) is named after it, as `headrace_protocol.ids.derived_run_id` does it."""
 
     run_id: str
     workflow: str

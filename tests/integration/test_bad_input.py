@@ -11,6 +11,7 @@ from nats.aio.client import Client
 
 from headrace_protocol.codec import encode, raw
 from headrace_protocol.errors import ErrorCode, ErrorInfo
+from headrace_protocol.ids import derived_run_id
 from headrace_protocol.messages import (
     CancelRun,
     LogBatch,
@@ -215,17 +216,24 @@ async def test_a_run_id_that_is_none(cluster: Cluster, client: Client, run_id: s
     assert (await letter_of(cluster, before))["error"]["where"] == "run_id"
 
 
-async def test_two_runs_for_one_event(cluster: Cluster, client: Client) -> None:
-    """A foreign client that reuses a dedupe key under another run id."""
-    first = StartRun(
-        run_id="first", workflow="quick", params=raw({"number": 1}), event_id="e", event_source="/s"
+async def test_a_run_of_an_event_under_an_id_of_its_own(cluster: Cluster, client: Client) -> None:
+    """It would not be known again when the event comes again."""
+    before = len(await letters(cluster))
+    named = StartRun(
+        run_id=derived_run_id("default", "quick", "up", "/s\0e"),
+        workflow="quick",
+        params=raw({"number": 1}),
+        trigger="event:up",
+        event_id="e",
+        event_source="/s",
     )
-    second = msgspec.structs.replace(first, run_id="second")
-    for command in (first, second):
+    for command in (named, msgspec.structs.replace(named, run_id="mine"), named):
         await client.jetstream().publish(f"{INPUT}.command.me", encode(command))
-    assert (await cluster.finished("first"))["state"] == "succeeded"
+    assert (await letter_of(cluster, before))["error"]["where"] == "run_id"
+    assert (await cluster.finished(named.run_id))["state"] == "succeeded"
     assert await acknowledged(client, "HR_INPUTS_default")
-    assert (await cluster.api.get("/runs/second")).status_code == 404
+    assert (await cluster.api.get("/runs/mine")).status_code == 404
+    assert len((await cluster.api.get("/runs", params={"event": "e"})).json()["runs"]) == 1
 
 
 async def test_a_reply_to_nowhere(cluster: Cluster, client: Client) -> None:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from contextlib import contextmanager, suppress
+from unittest.mock import patch
 
 import msgspec
 
@@ -20,7 +21,6 @@ from headrace_coordinator.engine.inputs import RunInput
 from headrace_coordinator.engine.state import NodeState
 from headrace_coordinator.engine.transition import Transition
 from headrace_coordinator.engine.transitions import mapping, outcome, redispatch, stop, timer, unlock
-from headrace_coordinator.runtime import apply
 from headrace_coordinator.runtime.apply import Applier
 from headrace_coordinator.runtime.collect import Collector
 from headrace_coordinator.runtime.envelope import Envelope
@@ -38,7 +38,14 @@ from headrace_coordinator.triggers import events
 from headrace_protocol import headers
 from headrace_protocol.codec import encode
 from headrace_protocol.errors import HeadraceError
-from headrace_protocol.messages import CancelAttempts, CommandReply, HeldAttempt, Outcome, OutcomeState
+from headrace_protocol.messages import (
+    CancelAttempts,
+    CommandReply,
+    HeldAttempt,
+    Outcome,
+    OutcomeState,
+    StartRun,
+)
 from tests.simulation.store import SimulatedStore
 
 Replacement = tuple[object, str, object]
@@ -99,6 +106,7 @@ _commit = Shard._commit
 _landed = Shard._landed
 _put = Shard.put
 _start = Applier._start
+_apply_all = Applier.apply_all
 _store_commit = SimulatedStore._commit
 _set_timer = Turn.set_timer
 
@@ -201,28 +209,24 @@ table(
 )
 
 
-@mutant("no dedupe key is stored or looked up", (apply, "dedupe_scope"))
-def no_dedupe(*_: object) -> None:
-    return None
-
-
-@mutant("the dedupe key is written in a transaction of its own", (SimulatedStore, "_commit"))
-async def dedupe_in_another_transaction(self: SimulatedStore, transaction: Transaction) -> None:
-    dedupe, transaction.dedupe = transaction.dedupe, []
-    await _store_commit(self, transaction)
-    if dedupe:
-        await _store_commit(self, Transaction(dedupe=dedupe))
-
-
 @mutant("a run that is started a second time replaces itself", (Applier, "_start"))
 async def start_not_idempotent(self: Applier, turn: Turn, command: object) -> CommandReply:
     self._actors.forget([command.run_id])  # type: ignore[attr-defined]
-    scope = apply.dedupe_scope
-    apply.dedupe_scope = nothing  # type: ignore[assignment]
-    try:
-        return await _start(self, turn, command)  # type: ignore[arg-type]
-    finally:
-        apply.dedupe_scope = scope
+    return await _start(self, turn, command)  # type: ignore[arg-type]
+
+
+@mutant("nobody looks whether a run that is to be started is stored already", (Applier, "apply_all"))
+async def start_without_looking(
+    self: Applier, turn: Turn, envelopes: list[Envelope]
+) -> list[list[CommandReply]]:
+    load = self._actors.load
+    starts = {one.run_id for envelope in envelopes for one in envelope.inputs if isinstance(one, StartRun)}
+
+    async def load_others(run_ids: Iterable[str]) -> Set[str]:
+        return await load([run_id for run_id in run_ids if run_id not in starts])
+
+    with patch.object(self._actors, "load", load_others):
+        return await _apply_all(self, turn, envelopes)
 
 
 _by_event, _by_schedule = events.by_event, schedules.by_schedule
@@ -232,7 +236,13 @@ _chance = random.Random(1)
 @mutant("an event that is delivered again starts another run", (events, "by_event"))
 def redelivered_event_starts_again(*arguments: object, **named: object) -> object:
     command = _by_event(*arguments, **named)  # type: ignore[arg-type]
-    return replace(command, run_id=f"{_chance.getrandbits(64):016x}", event_id=command.event_id)
+    return replace(command, run_id=f"{_chance.getrandbits(64):016x}")
+
+
+@mutant("a fire time that is reached again starts another run", (schedules, "by_schedule"))
+def refired_schedule_starts_again(*arguments: object, **named: object) -> object:
+    command = _by_schedule(*arguments, **named)  # type: ignore[arg-type]
+    return replace(command, run_id=f"{_chance.getrandbits(64):016x}")
 
 
 @mutant("timers are not stored", (Turn, "set_timer"))

@@ -207,11 +207,6 @@ class Observer:
             scope = (head.workflow, head.trigger, cause)
             known = self.by_cause.setdefault(scope, head.run_id)
             self.require(known == head.run_id, "I2", f"two runs for {scope}: {known} and {head.run_id}")
-            self.require(
-                any(row.run_id == head.run_id for row in transaction.dedupe),
-                "I2",
-                f"run {head.run_id} is stored without its dedupe key",
-            )
 
     def _unchanged_once_finished(self, run_id: str, transaction: Transaction) -> None:
         known = self.heads.get(run_id)

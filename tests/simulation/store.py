@@ -71,10 +71,6 @@ class SimulatedStore(MemoryStore):
         await self._look()
         return await super().run(run_id)
 
-    async def deduped(self, scope: str, key: str) -> str | None:
-        await self._look()
-        return await super().deduped(scope, key)
-
     async def unfinished(self, shard: int, after: str, limit: int) -> list[str]:
         await self._look()
         return await super().unfinished(shard, after, limit)

@@ -13,12 +13,14 @@ from headrace_protocol.ids import derived_run_id
 from headrace_protocol.messages import StartRun
 
 
-def dedupe_scope(command: StartRun) -> tuple[str, str] | None:
-    """(scope, key) under which a triggered run is remembered; None for runs started by hand."""
+def caused_run_id(namespace: str, command: StartRun) -> str | None:
+    """The id that the run of an event or a fire time must have; None for runs started by hand."""
+    trigger = command.trigger.partition(":")[2]
     if command.event_id:
-        return f"{command.workflow}/{command.trigger}", f"{command.event_source}\0{command.event_id}"
+        key = f"{command.event_source}\0{command.event_id}"
+        return derived_run_id(namespace, command.workflow, trigger, key)
     if command.scheduled_at_us is not None:
-        return f"{command.workflow}/{command.trigger}", str(command.scheduled_at_us)
+        return derived_run_id(namespace, command.workflow, trigger, str(command.scheduled_at_us))
     return None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Set
 from itertools import islice
 
 from headrace_coordinator.engine.plan import Plan
@@ -29,18 +29,15 @@ class Actors:
             self._runs.move_to_end(run_id)
         return found
 
-    async def load(
-        self, run_ids: Iterable[str], keys: Sequence[tuple[str, str]] = ()
-    ) -> Mapping[tuple[str, str], str]:
-        """Bring runs into the cache; those that do not exist stay out of it. Returns the dedupe keys that are
-        taken, with their runs."""
+    async def load(self, run_ids: Iterable[str]) -> Set[str]:
+        """Bring runs into the cache; those that do not exist stay out of it. Returns those that there have been."""
         missing = [run_id for run_id in dict.fromkeys(run_ids) if run_id not in self._runs]
-        if not missing and not keys:
-            return {}
-        loaded = await self._store.load(missing, keys)
+        if not missing:
+            return frozenset()
+        loaded = await self._store.load(missing)
         for stored in loaded.runs.values():
             self.keep(*await self._restored(stored))
-        return loaded.taken
+        return loaded.pruned
 
     async def look(self, run_ids: Iterable[str]) -> dict[str, tuple[Run, Plan]]:
         """Runs for somebody outside the loop who only looks at them.
@@ -49,7 +46,7 @@ class Actors:
         then go on with what it was before.
         """
         wanted = tuple(run_ids)
-        loaded = await self._store.load([run_id for run_id in wanted if run_id not in self._runs], ())
+        loaded = await self._store.load([run_id for run_id in wanted if run_id not in self._runs])
         found = {run_id: await self._restored(stored) for run_id, stored in loaded.runs.items()}
         return found | {run_id: self._runs[run_id] for run_id in wanted if run_id in self._runs}
 

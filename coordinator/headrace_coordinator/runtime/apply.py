@@ -12,7 +12,6 @@ from headrace_coordinator.engine.inputs import OutcomeReceived, RetryRun, RunInp
 from headrace_coordinator.engine.state import Run, RunState
 from headrace_coordinator.engine.transitions.retry_run import RETRIED
 from headrace_coordinator.engine.transitions.start import NO_PARENT, new_run
-from headrace_coordinator.engine.trigger import dedupe_scope
 from headrace_coordinator.runtime import metrics
 from headrace_coordinator.runtime.actors import Actors
 from headrace_coordinator.runtime.deadletters import dead_letter, understood
@@ -31,10 +30,6 @@ from headrace_protocol.errors import (
 from headrace_protocol.headers import TraceContext
 from headrace_protocol.ids import derived_trace_id
 from headrace_protocol.messages import CancelRun, CommandReply, StartRun
-
-DEDUPE_KEPT_S = 35 * 86_400
-"""Longer than events and runs are kept: a late copy of an event must not start its run again."""
-
 
 RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 TRACE_STATE_LENGTH = 512
@@ -68,10 +63,7 @@ class Applier:
         Raises InvariantBroken and programming errors: nothing of the turn may be kept then.
         """
         inputs = [received for envelope in envelopes for received in envelope.inputs]
-        scopes = (dedupe_scope(received) for received in inputs if isinstance(received, StartRun))
-        turn.taken |= await self._actors.load(
-            map(run_of, inputs), [scope for scope in scopes if scope is not None]
-        )
+        turn.pruned |= await self._actors.load(map(run_of, inputs))
         return [await self._apply(turn, envelope) for envelope in envelopes]
 
     async def _apply(self, turn: Turn, envelope: Envelope) -> list[CommandReply]:
@@ -127,13 +119,11 @@ class Applier:
         return CommandReply(run_id=run_id)
 
     async def _start(self, turn: Turn, command: StartRun) -> CommandReply:
-        """Accept a run, once: the run's id and the dedupe key both remember it (I2)."""
+        """Accept a run, once: what a trigger starts is named after its cause, and a run's id is remembered longer
+        than the run (I2)."""
         run_id = command.run_id
         command = self._traced(_checked(command))
-        if self._actors.cached(run_id) is not None:
-            return CommandReply(run_id=run_id, created=False)
-        scope = dedupe_scope(command)
-        if scope is not None and scope in turn.taken:
+        if run_id in turn.pruned or self._actors.cached(run_id) is not None:
             return CommandReply(run_id=run_id, created=False)
         entry = await self._registry.entry(command.workflow, command.version)
         params = entry.complete(command.params)
@@ -142,8 +132,6 @@ class Applier:
         decision = decide(entry.plan, run, command, turn.now_us)
         self._actors.keep(run, entry.plan)
         turn.add(run, entry.plan, decision)
-        if scope is not None:
-            turn.take(scope, run_id, turn.now_us + DEDUPE_KEPT_S * 1_000_000)
         metrics.runs_started.add(1, command.workflow)
         turn.count(TallyKind.RUN, command.workflow, "started")
         return CommandReply(run_id=run_id, version=entry.version)

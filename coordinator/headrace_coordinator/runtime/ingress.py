@@ -9,6 +9,7 @@ import msgspec
 from headrace_coordinator.bus.limits import is_subject
 from headrace_coordinator.bus.port import Bus, Incoming
 from headrace_coordinator.engine.inputs import OutcomeReceived, RunInput
+from headrace_coordinator.engine.trigger import caused_run_id
 from headrace_coordinator.runtime.clock import Clock
 from headrace_coordinator.runtime.deadletters import dead_letter, rejected_letter, understood
 from headrace_coordinator.runtime.envelope import Envelope
@@ -67,6 +68,8 @@ class Ingress:
         command: Command = decode(message.body, Command, message.headers, where=message.subject)  # type: ignore[arg-type]
         if isinstance(command, Deploy):
             return command
+        if isinstance(command, StartRun):
+            self._check_cause(command)
         if isinstance(command, StartRun) and command.trace is None:
             headers = message.headers
             trace = parse_traceparent(headers.get(TRACEPARENT), headers.get(TRACESTATE))
@@ -81,6 +84,18 @@ class Ingress:
         if wanted:
             envelope.origin = None  # the sender hears of an error, so nothing is lost
         return envelope
+
+    def _check_cause(self, command: StartRun) -> None:
+        """A run that is said to have a cause is named after it: that is how the cause starts no second one."""
+        wanted = caused_run_id(self._subjects.namespace, command)
+        if wanted is not None and command.run_id != wanted:
+            raise ProtocolError(
+                "a run that an event or a schedule starts has an id of its own choice",
+                where="run_id",
+                found=repr(command.run_id[:80]),
+                expected=f"{wanted}, which names workflow, trigger and cause",
+                fix="Publish the event instead, or start the run without event_id and scheduled_at_us.",
+            )
 
     def _wrap(self, message: Incoming, inputs: tuple[RunInput, ...]) -> Envelope:
         return Envelope(inputs=inputs, origin=message, ack=self._ack(message))

@@ -25,7 +25,6 @@ from headrace_coordinator.runtime.changes import Changes
 from headrace_coordinator.runtime.outbox import Outbox
 from headrace_coordinator.store.records import (
     TALLY_S,
-    DedupeKey,
     NodeRow,
     OutboxBatch,
     OutboxMessage,
@@ -84,8 +83,8 @@ class Turn:
         self.earliest_timer_us: int | None = None
         self.before: Container[str] = ()
         """Runs that the turn before has touched."""
-        self.taken: dict[tuple[str, str], str] = {}
-        """Dedupe keys that are taken though the store may not know yet, with their runs."""
+        self.pruned: set[str] = set()
+        """Runs that there have been, among those that the turn was asked to start."""
         self.after_commit: list[Callable[[], None]] = []
         self._subjects = subjects
         self._shard = fence.shard
@@ -110,12 +109,6 @@ class Turn:
         """This turn is decided while the one before is being committed: what that one has written is not in the
         store yet."""
         self.before = before.touched
-        self.taken |= {(key.scope, key.key): key.run_id for key in before.transaction.dedupe}
-
-    def take(self, scope: tuple[str, str], run_id: str, expires_at_us: int) -> None:
-        """Store a dedupe key."""
-        self.taken[scope] = run_id
-        self.transaction.dedupe.append(DedupeKey(*scope, run_id, expires_at_us))
 
     def add(self, run: Run, plan: Plan, decision: Decision) -> None:
         """Take in what the engine decided."""

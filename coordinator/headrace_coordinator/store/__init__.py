@@ -8,8 +8,8 @@ What is kept, and how long:
 - A **run** is a head and a row for each node that was touched; both are replaced as they change. Its
   **attempts** and its **history** only grow. They go with the run, some time after it finished; an unfinished
   run is never deleted.
-- A **timer** is set, moved and dropped by its key. A **dedupe key** is proof that a run was started, and
-  outlives the run. A second run for the same key is refused.
+  Its id is remembered longer: a run is named after its cause, which must not start it again.
+- A **timer** is set, moved and dropped by its key.
 - The **outbox** holds what was decided and is not yet published, in batches whose sequence never goes back.
 - A **definition** stays for good, in all its versions; the one deployed last is current, also when it was
   deployed before. A **schedule** has one row for where it stands.

@@ -15,7 +15,7 @@ import msgspec
 
 from headrace_coordinator.store.memory_reader import MemoryReader
 from headrace_coordinator.store.memory_tables import Lease, RunTables, Tables, copy_transaction
-from headrace_coordinator.store.port import Capabilities, FenceLost, RetentionPolicy, Store
+from headrace_coordinator.store.port import REMEMBERED_S, Capabilities, FenceLost, RetentionPolicy, Store
 from headrace_coordinator.store.records import OLD_TALLY_S, EventRecord, ShardFence, Transaction
 from headrace_coordinator.store.rows import FINISHED, merge_event, whole_hour_s
 from headrace_protocol.errors import Conflict, InvariantBroken
@@ -70,7 +70,7 @@ class MemoryStore(MemoryReader, Store):
         def before(kept_s: float) -> int:
             return now_us - round(kept_s * 1e6)
 
-        deleted = _prune_runs(tables, before(policy.runs_s), limit)
+        deleted = _prune_runs(tables, before(policy.runs_s), now_us, limit)
         for position in _oldest(
             ((row.line.at_us, position) for position, row in tables.logs.items()),
             before(policy.logs_s),
@@ -101,16 +101,6 @@ def _check(tables: Tables, transaction: Transaction) -> None:
         raise InvariantBroken("a transaction writes part of a run that is not stored", where=f"run {run_id}")
     _check_new("history position", tables.history, [batch.position for batch in transaction.history])
     _check_new("outbox sequence", tables.outbox, [batch.sequence for batch in transaction.outbox])
-    holders: dict[tuple[str, str], str] = {}
-    for row in transaction.dedupe:
-        stored = tables.dedupe.get((row.scope, row.key))
-        holder = holders.setdefault((row.scope, row.key), stored.run_id if stored else row.run_id)
-        if holder != row.run_id:
-            raise Conflict(
-                "another run was started for this key",
-                where=f"{row.scope} {row.key!r}",
-                found=f"run {holder}",
-            )
 
 
 def _check_new(what: str, stored: Collection[int], new: list[int]) -> None:
@@ -134,7 +124,6 @@ def _write_rest(tables: Tables, transaction: Transaction) -> None:
     for key in transaction.timers_dropped:
         tables.timers.pop(key, None)
     tables.timers.update((timer.key, timer) for timer in transaction.timers)
-    tables.dedupe.update(((row.scope, row.key), row) for row in transaction.dedupe)
     for batch in transaction.outbox:
         tables.outbox[batch.sequence] = batch
         tables.last_outbox = max(tables.last_outbox, batch.sequence)
@@ -175,7 +164,7 @@ def _oldest(rows: Iterable[tuple[int, int]], before_us: int, limit: int) -> list
     return [position for _, position in nsmallest(limit, (row for row in rows if row[0] < before_us))]
 
 
-def _prune_runs(tables: Tables, before_us: int, limit: int) -> int:
+def _prune_runs(tables: Tables, before_us: int, now_us: int, limit: int) -> int:
     expired = nsmallest(
         limit,
         (
@@ -194,6 +183,7 @@ def _prune_runs(tables: Tables, before_us: int, limit: int) -> int:
             budget[kind] -= dropped
             deleted += dropped
         if run.empty and not tables.logs_of.get(run_id):
+            tables.pruned[run_id] = now_us
             del tables.runs[run_id]
             deleted += 1
     return deleted
@@ -225,12 +215,12 @@ def _prune_rest(tables: Tables, policy: RetentionPolicy, now_us: int, limit: int
     )
     for _, letter_id in letters:
         del tables.dead_letters[letter_id]
-    keys = nsmallest(
-        limit,
-        ((row.expires_at_us, key) for key, row in tables.dedupe.items() if row.expires_at_us < now_us),
+    pruned_before = now_us - round(REMEMBERED_S * 1e6)
+    gone = nsmallest(
+        limit, ((at_us, run_id) for run_id, at_us in tables.pruned.items() if at_us < pruned_before)
     )
-    for _, key in keys:
-        del tables.dedupe[key]
+    for _, run_id in gone:
+        del tables.pruned[run_id]
     old = [key for key in tables.tallies if key[0] < whole_hour_s(now_us) and key[0] % OLD_TALLY_S]
     for minute in old:
         at_s, kind, name, state = minute
@@ -239,4 +229,4 @@ def _prune_rest(tables: Tables, policy: RetentionPolicy, now_us: int, limit: int
     tallies = nsmallest(limit, (key for key in tables.tallies if key[0] < tallies_before))
     for tally in tallies:
         del tables.tallies[tally]
-    return len(spans) + len(letters) + len(keys) + len(tallies) + len(old)
+    return len(spans) + len(letters) + len(gone) + len(tallies) + len(old)

@@ -107,17 +107,11 @@ class MemoryReader(MemoryLogs, MemoryOverviews, Reader):
         due = (timer.due_us for timer in self._opened.timers.values() if timer.shard == shard)
         return min(due, default=None)
 
-    async def load(self, run_ids: Sequence[str], keys: Sequence[tuple[str, str]]) -> Loaded:
-        runs = {run_id: await self.run(run_id) for run_id in run_ids}
-        taken = {key: await self.deduped(*key) for key in keys}
-        return Loaded(
-            {run_id: run for run_id, run in runs.items() if run is not None},
-            {key: run_id for key, run_id in taken.items() if run_id is not None},
-        )
-
-    async def deduped(self, scope: str, key: str) -> str | None:
-        found = self._opened.dedupe.get((scope, key))
-        return None if found is None else found.run_id
+    async def load(self, run_ids: Sequence[str]) -> Loaded:
+        found = {run_id: await self.run(run_id) for run_id in run_ids}
+        runs = {run_id: run for run_id, run in found.items() if run is not None}
+        gone = (run_id for run_id in run_ids if run_id not in runs and run_id in self._opened.pruned)
+        return Loaded(runs, frozenset(gone))
 
     async def outbox(self, shard: int) -> list[OutboxBatch]:
         batches = self._opened.outbox.items()

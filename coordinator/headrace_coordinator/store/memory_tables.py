@@ -12,7 +12,6 @@ from headrace_coordinator.engine.effects import AttemptRecord, TimerKey
 from headrace_coordinator.engine.state import Node, RunHead
 from headrace_coordinator.store.records import (
     DeadLetter,
-    DedupeKey,
     DefinitionRow,
     EventRecord,
     OutboxBatch,
@@ -91,7 +90,8 @@ class Tables:
         self.positions: list[int] = []
         self.last_position = 0
         self.timers: dict[TimerKey, Timer] = {}
-        self.dedupe: dict[tuple[str, str], DedupeKey] = {}
+        self.pruned: dict[str, int] = {}
+        """When, by run id."""
         self.outbox: dict[int, OutboxBatch] = {}
         self.last_outbox = 0
         self.schedules: dict[tuple[str, str], ScheduleState] = {}

@@ -49,8 +49,8 @@ class Loaded(msgspec.Struct, frozen=True):
     """What a turn reads before it decides."""
 
     runs: dict[str, StoredRun]
-    taken: dict[tuple[str, str], str]
-    """The run that was started for each (scope, key) that is taken."""
+    pruned: frozenset[str]
+    """Those that there were, and that have been pruned."""
 
 
 class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +109,10 @@ class ItemPage(msgspec.Struct, frozen=True):
 
     first: int
     attempts: tuple[AttemptRecord, ...]
+
+
+REMEMBERED_S = 35 * 86_400.0
+"""How long after a run has been pruned its id starts none: it is named after its cause, which may come again."""
 
 
 class RetentionPolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -187,12 +191,8 @@ class Reader(Protocol):
         """When the shard's earliest timer is due."""
         ...
 
-    async def load(self, run_ids: Sequence[str], keys: Sequence[tuple[str, str]]) -> Loaded:
-        """Runs and dedupe keys, as far as they exist, all at once."""
-        ...
-
-    async def deduped(self, scope: str, key: str) -> str | None:
-        """The run that a trigger started for a key, also when the run itself is long gone."""
+    async def load(self, run_ids: Sequence[str]) -> Loaded:
+        """Runs, as far as they exist or have existed, all at once."""
         ...
 
     async def outbox(self, shard: int) -> list[OutboxBatch]: ...
@@ -305,7 +305,8 @@ class Store(Reader, Protocol):
     async def prune(self, policy: RetentionPolicy, now_us: int, limit: int) -> int:
         """Delete up to `limit` rows of each kind that are older than the policy says; how many were deleted.
 
-        Unfinished runs are never deleted.
+        Unfinished runs are never deleted. The ids of others are remembered for `REMEMBERED_S`
+        longer.
         """
         ...
 

@@ -19,6 +19,7 @@ from sqlalchemy import (
     select,
     tuple_,
 )
+from sqlalchemy.sql.dml import ReturningDelete
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import Select
 
@@ -26,11 +27,11 @@ from headrace_coordinator.store.rows import FINISHED
 from headrace_coordinator.store.schema import (
     attempts,
     dead_letters,
-    dedupe,
     events,
     history,
     logs,
     nodes,
+    pruned_runs,
     runs,
     spans,
     tallies,
@@ -78,17 +79,19 @@ _children = [
     exists().where(logs.c.run_id == runs.c.run_id),
 ]
 
-PRUNES: dict[str, Delete] = {
+PRUNES: dict[str, Delete | ReturningDelete[str]] = {
     "prune_nodes": _of_expired(nodes),
     "prune_attempts": _of_expired(attempts),
     "prune_history": _of_expired(history),
     "prune_logs_of_runs": _of_expired(logs),
-    "prune_runs": _some(runs, _expired(runs.c.key)).where(*(~child for child in _children)),
+    "prune_runs": _some(runs, _expired(runs.c.key))
+    .where(*(~child for child in _children))
+    .returning(runs.c.run_id),
     "prune_logs": _older(logs, logs.c.at_us),
     "prune_spans": _older(spans, spans.c.start_us),
     "prune_dead_letters": _older(dead_letters, dead_letters.c.received_at_us),
     "prune_tallies": _older(tallies, tallies.c.at_s),
-    "prune_dedupe": _older(dedupe, dedupe.c.expires_at_us),
+    "prune_pruned_runs": _older(pruned_runs, pruned_runs.c.pruned_at_us),
     # Events are received in the order of their positions; that order needs no index of its own.
     "prune_events": _some(events, select(events.c.position).order_by(events.c.position).limit(LIMIT)).where(
         events.c.received_at_us < BEFORE

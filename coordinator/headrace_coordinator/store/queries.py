@@ -30,7 +30,6 @@ from headrace_coordinator.store.schema import (
     attempts,
     cursors,
     dead_letters,
-    dedupe,
     definitions,
     events,
     history,
@@ -38,6 +37,7 @@ from headrace_coordinator.store.schema import (
     meta,
     nodes,
     outbox,
+    pruned_runs,
     runs,
     schedules,
     shards,
@@ -221,7 +221,7 @@ READS: dict[str, ClauseElement] = {
     .order_by(timers.c.due_us, timers.c.actor, timers.c.kind, timers.c.node, timers.c.item)
     .limit(LIMIT),
     "next_timer_us": select(func.min(timers.c.due_us)).where(timers.c.shard == _int("shard")),
-    "deduped": select(dedupe.c.run_id).where(dedupe.c.scope == _text("scope"), dedupe.c.key == _text("key")),
+    "pruned_run": select(pruned_runs.c.run_id).where(pruned_runs.c.run_id == _text("run_id")),
     "outbox": select(outbox.c.shard, outbox.c.sequence, outbox.c.body)
     .where(outbox.c.shard == _int("shard"))
     .order_by(outbox.c.sequence),

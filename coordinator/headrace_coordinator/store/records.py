@@ -73,16 +73,6 @@ class Timer(msgspec.Struct, frozen=True, gc=False):
     due_us: int
 
 
-class DedupeKey(msgspec.Struct, frozen=True, gc=False):
-    """Proof that a trigger has started its run for an event (I2). It outlives the run's own row."""
-
-    scope: str
-    """`<workflow>/<trigger>`."""
-    key: str
-    run_id: str
-    expires_at_us: int
-
-
 class OutboxMessage(msgspec.Struct, frozen=True, gc=False):
     """A message to publish after the commit."""
 
@@ -203,7 +193,6 @@ class Transaction(msgspec.Struct):
     history: list[LifecycleBatch] = []
     timers: list[Timer] = []
     timers_dropped: list[TimerKey] = []
-    dedupe: list[DedupeKey] = []
     outbox: list[OutboxBatch] = []
     outbox_confirmed: list[int] = []
     """Sequences of batches to delete."""

@@ -108,15 +108,13 @@ timers = _table(
 )
 Index("timers_due", timers.c.shard, timers.c.due_us)
 
-dedupe = _table(
-    "dedupe",
-    Column("scope", Text, primary_key=True),
-    Column("key", Text, primary_key=True),
-    Column("run_id", Text, nullable=False),
-    Column("expires_at_us", BigInteger, nullable=False),
+pruned_runs = _table(
+    "pruned_runs",
+    Column("run_id", Text, primary_key=True),
+    Column("pruned_at_us", BigInteger, nullable=False),
     clustered=True,
 )
-Index("dedupe_by_expiry", dedupe.c.expires_at_us)
+Index("pruned_runs_by_time", pruned_runs.c.pruned_at_us)
 
 outbox = _table(
     "outbox",

@@ -28,7 +28,7 @@ async def dump(
         "spans": [await store.spans(trace) for trace in ("t1", "t2")],
         "stream": await store.stream("HR_TASKS"),
         "cursor": await store.cursor("traces"),
-        "deduped": [await store.deduped("w/t", key) for key in ("e1", "e2", "e3")],
+        "pruned": (await store.load(["r1", "r2", "r3"])).pruned,
     }
     for shard in (0, 1):
         found[f"shard {shard}"] = (

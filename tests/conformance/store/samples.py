@@ -4,7 +4,6 @@ from headrace_coordinator.engine.effects import AttemptRecord, TimerKey
 from headrace_coordinator.engine.state import Node, NodeState, RunHead, RunState
 from headrace_coordinator.store.records import (
     DeadLetter,
-    DedupeKey,
     DefinitionRow,
     EventRecord,
     NodeRow,
@@ -67,10 +66,6 @@ def history(position: int, run_id: str = "r1", workflow: str = "w") -> Lifecycle
 
 def timer(actor: str = "r1", due_us: int = NOW_US, shard: int = 0, item: int | None = None) -> Timer:
     return Timer(shard, TimerKey(actor, "retry", "n", item), due_us)
-
-
-def dedupe(key: str = "e1", run_id: str = "r1", expires_at_us: int = NOW_US, scope: str = "w/t") -> DedupeKey:
-    return DedupeKey(scope, key, run_id, expires_at_us)
 
 
 def batch(sequence: int, shard: int = 0) -> OutboxBatch:
@@ -136,7 +131,6 @@ def everything() -> Transaction:
         attempts=[attempt(), attempt(item=3)],
         history=[history(1)],
         timers=[timer()],
-        dedupe=[dedupe()],
         outbox=[batch(1)],
         schedules=[schedule()],
         definitions=[definition()],

@@ -96,7 +96,6 @@ transactions = st.builds(
     history=few(st.builds(samples.history, small, run_ids)),
     timers=few(st.builds(Timer, shards, keys, times)),
     timers_dropped=few(keys),
-    dedupe=few(st.builds(samples.dedupe, st.sampled_from(["e1", "e2", "e3"]), run_ids, times)),
     outbox=few(st.builds(samples.batch, small, shards)),
     outbox_confirmed=few(small),
     schedules=few(

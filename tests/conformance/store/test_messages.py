@@ -4,7 +4,7 @@ from headrace_coordinator.engine.effects import TimerKey
 from headrace_coordinator.store.port import Store
 from headrace_coordinator.store.records import Timer, Transaction
 from headrace_protocol.errors import Conflict
-from tests.conformance.store.samples import batch, dedupe, head, schedule, timer
+from tests.conformance.store.samples import batch, schedule, timer
 
 
 async def test_the_outbox_is_in_order_of_the_sequence(store: Store) -> None:
@@ -63,25 +63,6 @@ async def test_dropping_timers(store: Store) -> None:
     assert await store.due_timers(0, 1, 10) == [Timer(0, keys[0], 1)]
     await store.commit(Transaction(timers_dropped=[keys[0]], timers=[Timer(0, keys[0], 2)]))
     assert await store.due_timers(0, 9, 10) == [Timer(0, keys[0], 2)]
-
-
-async def test_a_key_starts_one_run(store: Store) -> None:
-    await store.commit(Transaction(runs=[head()], dedupe=[dedupe("e1", "r1")]))
-    assert await store.deduped("w/t", "e1") == "r1"
-    assert await store.deduped("w/t", "e2") is None
-    assert await store.deduped("w/u", "e1") is None
-    await store.commit(Transaction(dedupe=[dedupe("e1", "r1"), dedupe("e1", "r2", scope="w/u")]))
-    with pytest.raises(Conflict, match="e1"):
-        await store.commit(Transaction(runs=[head("r3")], dedupe=[dedupe("e9", "r3"), dedupe("e1", "r3")]))
-    assert await store.deduped("w/t", "e1") == "r1"
-    assert await store.deduped("w/t", "e9") is None
-    assert await store.run("r3") is None
-
-
-async def test_two_runs_for_a_key_in_one_transaction_conflict(store: Store) -> None:
-    with pytest.raises(Conflict):
-        await store.commit(Transaction(dedupe=[dedupe("e1", "r1"), dedupe("e1", "r2")]))
-    assert await store.deduped("w/t", "e1") is None
 
 
 async def test_schedules(store: Store) -> None:

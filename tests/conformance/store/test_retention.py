@@ -1,14 +1,20 @@
 import msgspec
 
 from headrace_coordinator.engine.state import RunState
-from headrace_coordinator.store.port import LetterFilter, LogFilter, RetentionPolicy, RunFilter, Store
+from headrace_coordinator.store.port import (
+    REMEMBERED_S,
+    LetterFilter,
+    LogFilter,
+    RetentionPolicy,
+    RunFilter,
+    Store,
+)
 from headrace_coordinator.store.records import Tally, TallyKind, Transaction
 from tests.conformance.store.dump import dump
 from tests.conformance.store.samples import (
     DAY_US,
     NOW_US,
     attempt,
-    dedupe,
     event,
     everything,
     finished,
@@ -27,7 +33,6 @@ OLD_US = NOW_US - 100 * DAY_US
 async def test_nothing_young_is_pruned(store: Store) -> None:
     young = everything()
     young.runs = [finished("r1")]
-    young.dedupe = [dedupe(expires_at_us=NOW_US)]
     await store.commit(young)
     before = await dump(store)
     assert await store.prune(POLICY, NOW_US, 100) == 0
@@ -88,18 +93,15 @@ async def test_other_kinds_go_by_their_age(store: Store) -> None:
     old, young = OLD_US, NOW_US
     await store.commit(
         Transaction(
-            dedupe=[dedupe("e1", expires_at_us=NOW_US - 1), dedupe("e2", expires_at_us=NOW_US)],
             events=[event("a", old), event("b", old), event("c", young)],
             dead_letters=[letter("a", old), letter("b", young)],
             logs=[line(at_us=old), line(at_us=young), line(at_us=old)],
             spans=[span("a", start_us=old), span("b", start_us=young), span("c", "t2", old)],
         )
     )
-    assert await store.prune(POLICY, NOW_US, 1) == 5
+    assert await store.prune(POLICY, NOW_US, 1) == 4
     assert await store.prune(POLICY, NOW_US, 10) == 3
     assert await store.prune(POLICY, NOW_US, 10) == 0
-    assert await store.deduped("w/t", "e1") is None
-    assert await store.deduped("w/t", "e2") == "r1"
     assert [found.event_id for found in await store.events(None, None, 10)] == ["c"]
     assert await store.event("/s", "a") is None
     assert [found.letter_id for found in await store.dead_letters(LetterFilter(), None, 10)] == ["b"]
@@ -108,13 +110,20 @@ async def test_other_kinds_go_by_their_age(store: Store) -> None:
     assert await store.spans("t2") == []
 
 
-async def test_a_key_outlives_its_run(store: Store) -> None:
-    await store.commit(
-        Transaction(runs=[finished("r1", OLD_US)], dedupe=[dedupe(expires_at_us=NOW_US + DAY_US)])
-    )
+async def test_the_id_of_a_run_is_remembered_longer_than_the_run(store: Store) -> None:
+    async def pruned() -> frozenset[str]:
+        return (await store.load(["r1", "r2", "r3"])).pruned
+
+    await store.commit(Transaction(runs=[finished("r1", OLD_US), finished("r2")]))
+    assert await pruned() == frozenset()
     await store.prune(POLICY, NOW_US, 100)
     assert await store.run("r1") is None
-    assert await store.deduped("w/t", "e1") == "r1"
+    assert await pruned() == {"r1"}
+    last_us = NOW_US + round(REMEMBERED_S * 1e6)
+    await store.prune(POLICY, last_us, 100)
+    assert await pruned() == {"r1", "r2"}
+    assert await store.prune(POLICY, last_us + 1, 100) == 1
+    assert await pruned() == {"r2"}
 
 
 async def test_positions_do_not_go_back(store: Store) -> None:

@@ -9,13 +9,14 @@ import pytest
 
 from headrace_coordinator.bus.port import Incoming
 from headrace_coordinator.engine.effects import Collect
+from headrace_coordinator.engine.state import RunHead, RunState
 from headrace_coordinator.runtime.actors import Actors
 from headrace_coordinator.runtime.envelope import Envelope
 from headrace_coordinator.runtime.parts import Parts
 from headrace_coordinator.runtime.registry import Registry
 from headrace_coordinator.runtime.shard import Shard
 from headrace_coordinator.store.memory import MemoryStore
-from headrace_coordinator.store.port import FenceLost, LetterFilter
+from headrace_coordinator.store.port import FenceLost, LetterFilter, RetentionPolicy
 from headrace_coordinator.store.records import ShardFence, Transaction
 from headrace_protocol.codec import raw
 from headrace_protocol.errors import Conflict, Unavailable
@@ -98,6 +99,19 @@ async def test_a_run_is_committed_then_published(setting: Setting) -> None:
     assert setting.changes.position == 1
     (again,) = await setting.shard.ask(start("r"))
     assert not again.created
+
+
+async def test_a_run_that_has_been_pruned_is_not_started_again(setting: Setting) -> None:
+    """A copy of its event may come late."""
+    over = RunHead(
+        run_id="r", workflow="flow", version="1", shard=0, state=RunState.SUCCEEDED, created_at_us=1
+    )
+    await setting.store.commit(Transaction(runs=[over]))
+    long_after_us = 100 * 86_400 * 1_000_000
+    assert await setting.store.prune(RetentionPolicy(), long_after_us, 9) == 1
+    replies = [*await setting.shard.ask(start("r")), *await setting.shard.ask(start("other"))]
+    assert [(reply.run_id, reply.created) for reply in replies] == [("r", False), ("other", True)]
+    assert await setting.store.run("r") is None
 
 
 async def test_nothing_happens_before_the_commit(setting: Setting) -> None:

@@ -12,13 +12,15 @@ from sqlalchemy import create_engine
 from headrace_coordinator.engine.state import Node, NodeState
 from headrace_coordinator.store.migrations import HEAD, REVISIONS
 from headrace_coordinator.store.migrations.upgrade import upgrade
-from headrace_coordinator.store.port import LetterFilter, LogFilter, StoredRun
+from headrace_coordinator.store.port import LetterFilter, LogFilter, RetentionPolicy, StoredRun
 from headrace_coordinator.store.records import NodeRow, StoredLog, Transaction
 from headrace_coordinator.store.rows import encode_head
 from headrace_coordinator.store.sqlite import generate
 from headrace_coordinator.store.sqlite.statements import STATEMENTS, schema_script
 from headrace_coordinator.store.sqlite.store import SqliteStore
 from tests.conformance.store.samples import head, history, letter, line
+
+FAR_US = 1_800_000_000_000_000
 
 
 def tables(connection: sqlite3.Connection) -> dict[str, str]:
@@ -76,12 +78,19 @@ async def test_runs_of_an_older_file_are_kept_and_go_on(path: Path) -> None:
         "INSERT INTO nodes VALUES (7, ?, ?, ?)",
         [(name, node.state, msgspec.msgpack.encode(node)) for name, node in old.items()],
     )
+    raw.executemany(
+        "INSERT INTO dedupe VALUES ('w/event:t', ?, ?, ?)", [("e1", "r1", 9), ("e2", "gone", FAR_US)]
+    )
     raw.commit()
     raw.close()
     store = SqliteStore(path)
     await store.open()
     assert await store.run("r1") == StoredRun(head(), old)
     assert await store.unfinished(0, "", 9) == ["r1"]
+    assert (await store.load(["r1", "gone", "never"])).pruned == {"gone"}
+    assert await store.prune(RetentionPolicy(), FAR_US, 9) == 0
+    assert await store.prune(RetentionPolicy(), FAR_US + 1, 9) == 1
+    assert (await store.load(["gone"])).pruned == frozenset()
     new = old | {"b": Node(state=NodeState.SUCCEEDED, attempt=1)}
     await store.commit(
         Transaction(

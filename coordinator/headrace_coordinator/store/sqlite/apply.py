@@ -12,7 +12,7 @@ from headrace_coordinator.store.records import EventRecord, ShardFence
 from headrace_coordinator.store.rows import RunColumns, merge_event
 from headrace_coordinator.store.sqlite.statements import STATEMENTS
 from headrace_coordinator.store.sqlite.writes import Row, Writes
-from headrace_protocol.errors import Conflict, InvariantBroken
+from headrace_protocol.errors import InvariantBroken
 
 _KNOWN_RUNS = 20_000
 
@@ -34,10 +34,6 @@ _ADD_ATTEMPT = (
     " (SELECT coalesce(max(sequence), 0) + 1 FROM attempts WHERE run_key = ?1), ?2, ?3, ?4, ?5, ?6)"
 )
 _ADD_HISTORY = "INSERT INTO history (run_key, position, body) VALUES (?, ?, ?)"
-_ADD_DEDUPE = (
-    "INSERT INTO dedupe (scope, key, run_id, expires_at_us) VALUES (?, ?, ?, ?) ON CONFLICT (scope, key)"
-    " DO UPDATE SET expires_at_us = excluded.expires_at_us WHERE run_id = excluded.run_id"
-)
 _ADD_EVENT = (
     "INSERT INTO events (position, source, event_id, type, received_at_us, body) VALUES (?, ?, ?, ?, ?, ?)"
     " ON CONFLICT (source, event_id) DO NOTHING"
@@ -83,8 +79,6 @@ class Applier:
             connection.executemany(statement, rows)
         if writes.confirmed:
             _drop_outbox(connection, writes.confirmed)
-        if writes.dedupe:
-            _write_dedupe(connection, writes.dedupe)
         for event in writes.events:
             self._write_event(connection, event)
         if writes.logs:
@@ -173,10 +167,6 @@ def run_missing(run_id: str) -> InvariantBroken:
     return InvariantBroken("a transaction writes part of a run that is not stored", where=f"run {run_id}")
 
 
-def dedupe_conflict(scope: str, key: str, run_id: str) -> Conflict:
-    return Conflict("another run was started for this key", where=f"{scope} {key!r}", found=f"run {run_id}")
-
-
 def set_mark(connection: sqlite3.Connection, name: str, value: int) -> None:
     """Record a number that must not go back although its row is about to go."""
     connection.execute(_SET_MARK, (name, value))
@@ -189,12 +179,3 @@ def _drop_outbox(connection: sqlite3.Connection, confirmed: list[int]) -> None:
     if highest in confirmed:
         set_mark(connection, "outbox", highest)
     connection.executemany("DELETE FROM outbox WHERE sequence = ?", [(sequence,) for sequence in confirmed])
-
-
-def _write_dedupe(connection: sqlite3.Connection, rows: list[Row]) -> None:
-    if connection.executemany(_ADD_DEDUPE, rows).rowcount == len(rows):
-        return
-    for scope, key, run_id, _ in rows:
-        (holder,) = connection.execute(STATEMENTS["deduped"], {"scope": scope, "key": key}).fetchone()
-        if holder != run_id:
-            raise dedupe_conflict(str(scope), str(key), holder)

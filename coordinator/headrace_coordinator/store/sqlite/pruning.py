@@ -6,13 +6,13 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from headrace_coordinator.store.port import RetentionPolicy
+from headrace_coordinator.store.port import REMEMBERED_S, RetentionPolicy
 from headrace_coordinator.store.records import OLD_TALLY_S
 from headrace_coordinator.store.rows import whole_hour_s
 from headrace_coordinator.store.sqlite.apply import Applier, set_mark
 from headrace_coordinator.store.sqlite.statements import STATEMENTS
 
-_RUNS = ("prune_nodes", "prune_attempts", "prune_history", "prune_logs_of_runs", "prune_runs")
+_OF_RUNS = ("prune_nodes", "prune_attempts", "prune_history", "prune_logs_of_runs")
 _MARKS = {
     "prune_runs": ("history", "logs"),
     "prune_logs": ("logs",),
@@ -20,6 +20,10 @@ _MARKS = {
     "prune_dead_letters": ("dead_letters",),
 }
 
+_REMEMBER = (
+    "INSERT INTO pruned_runs (run_id, pruned_at_us) VALUES (?, ?)"
+    " ON CONFLICT (run_id) DO UPDATE SET pruned_at_us = excluded.pruned_at_us"
+)
 _OLD_TALLIES = "at_s < :before AND at_s % :hour <> 0"
 _ADD_UP_TALLIES = (
     "INSERT INTO tallies (at_s, kind, name, state, count)"  # noqa: S608
@@ -40,26 +44,37 @@ def jobs(policy: RetentionPolicy, now_us: int, limit: int, applier: Applier) -> 
         "prune_events": policy.events_s,
         "prune_spans": policy.spans_s,
         "prune_dead_letters": policy.dead_letters_s,
-        "prune_dedupe": 0.0,
+        "prune_pruned_runs": REMEMBERED_S,
         "prune_tallies": policy.tallies_s,
     }
     for kind, kept in kept_s.items():
         before_us = now_us - round(kept * 1e6)
         if kind == "prune_tallies":
             before_us //= 1_000_000
-        yield partial(_prune, kind=kind, before_us=before_us, limit=limit, applier=applier)
+        yield partial(_prune, kind=kind, before_us=before_us, now_us=now_us, limit=limit, applier=applier)
 
 
-def _prune(connection: sqlite3.Connection, *, kind: str, before_us: int, limit: int, applier: Applier) -> int:
+def _prune(
+    connection: sqlite3.Connection, *, kind: str, before_us: int, now_us: int, limit: int, applier: Applier
+) -> int:
     highest = {mark: _highest(connection, mark) for mark in _MARKS.get(kind, ())}
     parameters = {"before": before_us, "limit": limit}
-    statements = _RUNS if kind == "prune_runs" else (kind,)
-    deleted = sum(connection.execute(STATEMENTS[name], parameters).rowcount for name in statements)
+    if kind == "prune_runs":
+        deleted = _prune_runs(connection, parameters, now_us)
+    else:
+        deleted = connection.execute(STATEMENTS[kind], parameters).rowcount
     if deleted:
         applier.forget()
         for mark, value in highest.items():
             set_mark(connection, mark, value)
     return deleted
+
+
+def _prune_runs(connection: sqlite3.Connection, parameters: dict[str, int], now_us: int) -> int:
+    deleted = sum(connection.execute(STATEMENTS[name], parameters).rowcount for name in _OF_RUNS)
+    runs = connection.execute(STATEMENTS["prune_runs"], parameters).fetchall()
+    connection.executemany(_REMEMBER, [(run_id, now_us) for (run_id,) in runs])
+    return deleted + len(runs)
 
 
 def _add_up_tallies(connection: sqlite3.Connection, *, before_s: int) -> int:

@@ -59,29 +59,28 @@ def _run(connection: sqlite3.Connection, run_id: str) -> StoredRun | None:
     return StoredRun(decode_head(body), {name: _node(row) for name, row in rows} | decode_nodes(whole))
 
 
-def _deduped(connection: sqlite3.Connection, scope: str, key: str) -> str | None:
-    found = connection.execute(STATEMENTS["deduped"], {"scope": scope, "key": key}).fetchone()
-    return None if found is None else str(found[0])
+def _is_pruned(connection: sqlite3.Connection, run_id: str) -> bool:
+    return connection.execute(STATEMENTS["pruned_run"], {"run_id": run_id}).fetchone() is not None
 
 
 class SqliteReader(SqliteLogs, SqliteOverviews, Reader):
     """The queries of the port."""
 
     async def run(self, run_id: str) -> StoredRun | None:
-        return (await self.load([run_id], [])).runs.get(run_id)
+        return (await self.load([run_id])).runs.get(run_id)
 
-    async def load(self, run_ids: Sequence[str], keys: Sequence[tuple[str, str]]) -> Loaded:
+    async def load(self, run_ids: Sequence[str]) -> Loaded:
         def work(connection: sqlite3.Connection) -> Loaded:
             connection.execute("BEGIN")  # Heads and nodes are of the same commit.
             try:
-                runs = {run_id: _run(connection, run_id) for run_id in run_ids}
-                taken = {(scope, key): _deduped(connection, scope, key) for scope, key in keys}
+                found = {run_id: _run(connection, run_id) for run_id in run_ids}
+                runs = {run_id: run for run_id, run in found.items() if run is not None}
+                gone = frozenset(
+                    run_id for run_id in run_ids if run_id not in runs and _is_pruned(connection, run_id)
+                )
             finally:
                 connection.execute("COMMIT")
-            return Loaded(
-                {run_id: run for run_id, run in runs.items() if run is not None},
-                {key: run_id for key, run_id in taken.items() if run_id is not None},
-            )
+            return Loaded(runs, gone)
 
         return await self._pool.run(work)
 
@@ -141,9 +140,6 @@ class SqliteReader(SqliteLogs, SqliteOverviews, Reader):
             return due_us
 
         return await self._first("next_timer_us", decode, shard=shard)
-
-    async def deduped(self, scope: str, key: str) -> str | None:
-        return (await self.load([], [(scope, key)])).taken.get((scope, key))
 
     async def outbox(self, shard: int) -> list[OutboxBatch]:
         def decode(shard: int, sequence: int, body: bytes) -> OutboxBatch:

@@ -37,17 +37,6 @@ CREATE INDEX dead_letters_by_state ON dead_letters (state, received_at_us, lette
 
 CREATE INDEX dead_letters_by_time ON dead_letters (received_at_us);
 
-CREATE TABLE dedupe (
-    scope TEXT NOT NULL,
-    "key" TEXT NOT NULL,
-    run_id TEXT NOT NULL,
-    expires_at_us BIGINT NOT NULL,
-    PRIMARY KEY (scope, "key")
-)
- WITHOUT ROWID;
-
-CREATE INDEX dedupe_by_expiry ON dedupe (expires_at_us);
-
 CREATE TABLE definitions (
     workflow TEXT NOT NULL,
     version TEXT NOT NULL,
@@ -118,6 +107,15 @@ CREATE TABLE outbox (
     body BLOB NOT NULL,
     PRIMARY KEY (sequence)
 );
+
+CREATE TABLE pruned_runs (
+    run_id TEXT NOT NULL,
+    pruned_at_us BIGINT NOT NULL,
+    PRIMARY KEY (run_id)
+)
+ WITHOUT ROWID;
+
+CREATE INDEX pruned_runs_by_time ON pruned_runs (pruned_at_us);
 
 CREATE TABLE runs (
     "key" INTEGER NOT NULL,

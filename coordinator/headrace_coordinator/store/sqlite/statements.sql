@@ -183,10 +183,10 @@ SELECT min(timers.due_us) AS min_1
 FROM timers
 WHERE timers.shard = :shard;
 
--- name: deduped
-SELECT dedupe.run_id
-FROM dedupe
-WHERE dedupe.scope = :scope AND dedupe."key" = :key;
+-- name: pruned_run
+SELECT pruned_runs.run_id
+FROM pruned_runs
+WHERE pruned_runs.run_id = :run_id;
 
 -- name: outbox
 SELECT outbox.shard, outbox.sequence, outbox.body
@@ -401,7 +401,7 @@ WHERE attempts.run_key = runs."key")) AND NOT (EXISTS (SELECT *
 FROM history
 WHERE history.run_key = runs."key")) AND NOT (EXISTS (SELECT *
 FROM logs
-WHERE logs.run_id = runs.run_id));
+WHERE logs.run_id = runs.run_id)) RETURNING run_id;
 
 -- name: prune_logs
 DELETE FROM logs WHERE logs.position IN (SELECT logs.position
@@ -427,10 +427,10 @@ FROM tallies
 WHERE tallies.at_s < :before ORDER BY tallies.at_s
  LIMIT :limit OFFSET 0);
 
--- name: prune_dedupe
-DELETE FROM dedupe WHERE (dedupe.scope, dedupe."key") IN (SELECT dedupe.scope, dedupe."key"
-FROM dedupe
-WHERE dedupe.expires_at_us < :before ORDER BY dedupe.expires_at_us
+-- name: prune_pruned_runs
+DELETE FROM pruned_runs WHERE pruned_runs.run_id IN (SELECT pruned_runs.run_id
+FROM pruned_runs
+WHERE pruned_runs.pruned_at_us < :before ORDER BY pruned_runs.pruned_at_us
  LIMIT :limit OFFSET 0);
 
 -- name: prune_events

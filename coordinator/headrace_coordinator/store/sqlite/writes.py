@@ -77,7 +77,6 @@ class Writes(msgspec.Struct, gc=False):
     """Run id, node, item, attempt, state, body."""
     history: list[tuple[str, int, bytes]]
     """Run id, position, body."""
-    dedupe: list[Row]
     events: list[EventRecord]
     logs: list[Row]
     """All columns but the position."""
@@ -106,7 +105,6 @@ def encode(transaction: Transaction) -> Writes:
             for done in transaction.attempts
         ],
         history=[(batch.run_id, batch.position, _encode(batch.events)) for batch in transaction.history],
-        dedupe=[(row.scope, row.key, row.run_id, row.expires_at_us) for row in transaction.dedupe],
         events=list(transaction.events),
         logs=[
             (
