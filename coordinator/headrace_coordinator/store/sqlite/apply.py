@@ -30,9 +30,9 @@ _SET_NODE = (
     " ON CONFLICT (run_key, name) DO UPDATE SET state = excluded.state, body = excluded.body"
 )
 _ADD_ATTEMPT = (
-    "INSERT INTO attempts (run_key, sequence, node, item, attempt, state, body) VALUES (?1,"
-    " (SELECT coalesce(max(sequence), 0) + 1 FROM attempts WHERE run_key = ?1), ?2, ?3, ?4, ?5, ?6)"
+    "INSERT INTO attempts (run_key, sequence, node, item, attempt, state, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
+_LAST_ATTEMPT = "SELECT coalesce(max(sequence), 0) FROM attempts WHERE run_key = ?"
 _ADD_HISTORY = "INSERT INTO history (run_key, position, body) VALUES (?, ?, ?)"
 _ADD_EVENT = (
     "INSERT INTO events (position, source, event_id, type, received_at_us, body) VALUES (?, ?, ?, ?, ?, ?)"
@@ -52,6 +52,15 @@ _events = msgspec.msgpack.Decoder(EventRecord)
 _encode = msgspec.msgpack.Encoder().encode
 
 
+class _KnownRun(msgspec.Struct, gc=False):
+    """A run that is stored."""
+
+    key: int
+    columns: RunColumns | None = None
+    last_attempt: int | None = None
+    """None: to be looked up."""
+
+
 class Applier:
     """Writes transactions, and remembers what it would otherwise look up for each: run keys and positions.
 
@@ -59,7 +68,7 @@ class Applier:
     """
 
     def __init__(self) -> None:
-        self._runs: dict[str, tuple[int, RunColumns | None]] = {}
+        self._runs: dict[str, _KnownRun] = {}
         self._last_log: int | None = None
         self._last_event: int | None = None
 
@@ -87,47 +96,56 @@ class Applier:
     def _write_run(
         self, connection: sqlite3.Connection, run_id: str, columns: RunColumns, bodies: Sequence[bytes | None]
     ) -> None:
-        key, before = self._runs.get(run_id, (0, None))
-        if before == columns:
-            # Most turns change nothing that an index holds; SET of an indexed column rewrites its index.
-            connection.execute(_SET_RUN_BODY, (*bodies, key))
-            return
-        if not key:
+        known = self._runs.get(run_id)
+        if known is None:
             try:
                 key = connection.execute(_ADD_RUN, (run_id, *columns, *bodies)).lastrowid or 0
             except sqlite3.IntegrityError:  # it is stored, and was forgotten here
-                key = self._key(connection, run_id)
-                connection.execute(_SET_RUN, (*columns, *bodies, key))
+                known = self._known(connection, run_id)
+            else:
+                self._remember(run_id, _KnownRun(key, columns, last_attempt=0))
+                return
+        if known.columns == columns:
+            # Most turns change nothing that an index holds; SET of an indexed column rewrites its index.
+            connection.execute(_SET_RUN_BODY, (*bodies, known.key))
         else:
-            connection.execute(_SET_RUN, (*columns, *bodies, key))
-        self._remember(run_id, key, columns)
+            connection.execute(_SET_RUN, (*columns, *bodies, known.key))
+            known.columns = columns
 
     def _write_rows_of_runs(self, connection: sqlite3.Connection, writes: Writes) -> None:
         def keyed(rows: list[tuple[str, *tuple[object, ...]]]) -> list[tuple[object, ...]]:
-            return [(self._key(connection, run_id), *rest) for run_id, *rest in rows]
+            return [(self._known(connection, run_id).key, *rest) for run_id, *rest in rows]
 
         if writes.nodes:
             connection.executemany(_SET_NODE, keyed([*writes.nodes]))
         if writes.attempts:
-            connection.executemany(_ADD_ATTEMPT, keyed([*writes.attempts]))
+            rows = [(*self._next_attempt(connection, run_id), *rest) for run_id, *rest in writes.attempts]
+            connection.executemany(_ADD_ATTEMPT, rows)
         if writes.history:
             connection.executemany(_ADD_HISTORY, keyed([*writes.history]))
 
-    def _key(self, connection: sqlite3.Connection, run_id: str) -> int:
+    def _next_attempt(self, connection: sqlite3.Connection, run_id: str) -> tuple[int, int]:
+        """The run's key, and the number of the attempt that is stored next."""
+        known = self._known(connection, run_id)
+        if known.last_attempt is None:
+            (known.last_attempt,) = connection.execute(_LAST_ATTEMPT, (known.key,)).fetchone()
+        known.last_attempt += 1
+        return known.key, known.last_attempt
+
+    def _known(self, connection: sqlite3.Connection, run_id: str) -> _KnownRun:
         known = self._runs.get(run_id)
         if known is not None:
-            return known[0]
+            return known
         found = connection.execute(STATEMENTS["run_key"], {"run_id": run_id}).fetchone()
         if found is None:
             raise run_missing(run_id)
-        self._remember(run_id, found[0], None)
-        key: int = found[0]
-        return key
+        return self._remember(run_id, _KnownRun(found[0]))
 
-    def _remember(self, run_id: str, key: int, columns: RunColumns | None) -> None:
+    def _remember(self, run_id: str, known: _KnownRun) -> _KnownRun:
         if len(self._runs) >= _KNOWN_RUNS:
             self._runs.clear()
-        self._runs[run_id] = (key, columns)
+        self._runs[run_id] = known
+        return known
 
     def _write_event(self, connection: sqlite3.Connection, event: EventRecord) -> None:
         if self._last_event is None:
