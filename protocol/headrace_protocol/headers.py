@@ -16,6 +16,8 @@ CONTENT_TYPE = "Content-Type"
 TRACEPARENT = "traceparent"
 TRACESTATE = "tracestate"
 MESSAGE_ID = "Nats-Msg-Id"
+EXPECTED_LAST_ID = "Nats-Expected-Last-Msg-Id"
+"""The stream refuses the message unless the last one that it took has this id."""
 REPLY_TO = "Headrace-Reply-To"
 """Where a command's reply is wanted: JetStream takes the NATS reply subject for its own acknowledgement."""
 

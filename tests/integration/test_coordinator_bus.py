@@ -7,7 +7,10 @@ import shutil
 import time
 from pathlib import Path
 
+import pytest
+
 from headrace_coordinator.bus import Incoming, NatsSettings, connect
+from headrace_coordinator.bus.port import BusError, Outgoing
 from headrace_coordinator.local.nats_server import EmbeddedNats
 from headrace_protocol import headers
 from headrace_protocol.definition import Priority
@@ -87,4 +90,44 @@ async def test_how_long_the_next_message_has_waited(tmp_path: Path) -> None:
         await asyncio.wait_for(received.get(), 30)
         assert await waits_since() is None
         await consuming.stop()
+        await bus.close()
+
+
+async def test_one_confirmation_tells_that_all_are_stored(tmp_path: Path) -> None:
+    subject = TOPOLOGY.subjects.task("gpu", Priority.NORMAL)
+
+    def messages(*ids: str) -> list[Outgoing]:
+        return [(subject, headers.make(message_id=message_id), message_id.encode()) for message_id in ids]
+
+    async with EmbeddedNats(tmp_path) as server:
+        bus = await connect(NatsSettings(url=server.url), "test")
+        await bus.ensure(TOPOLOGY)
+        assert await bus.publish_in_order(messages("a", "b", "c")) == 3
+        assert await bus.publish_in_order(messages("d")) == 4
+        with pytest.raises(BusError, match="wrong last msg ID"):
+            await bus.publish_in_order(
+                messages("e", "b", "f")
+            )  # b is there: what follows it does not follow e
+        assert await bus.publish_in_order(messages("g", "h")) == 7
+        stream = bus.client.jetstream()
+        name = TOPOLOGY.stream("TASKS")
+        assert [(await stream.get_msg(name, seq)).data for seq in range(1, 8)] == [
+            letter.encode() for letter in "abcdegh"
+        ]
+        assert [await bus.publish(*message) for message in messages("e", "b", "f")] == [5, 2, 8]
+        await bus.close()
+
+
+async def test_a_message_that_the_stream_refuses_takes_those_behind_it_with_it(tmp_path: Path) -> None:
+    subject = TOPOLOGY.subjects.task("gpu", Priority.NORMAL)
+    async with EmbeddedNats(tmp_path) as server:
+        bus = await connect(NatsSettings(url=server.url), "test")
+        await bus.ensure(TOPOLOGY)
+        stream = bus.client.jetstream()
+        info = await stream.stream_info(TOPOLOGY.stream("TASKS"))
+        await stream.update_stream(info.config.evolve(max_msg_size=1_000))
+        parts = [(subject, headers.make(message_id=str(size)), b"x" * size) for size in (10, 2_000, 20, 30)]
+        with pytest.raises(BusError, match="wrong last msg ID"):
+            await bus.publish_in_order(parts)
+        assert (await stream.stream_info(TOPOLOGY.stream("TASKS"))).state.messages == 1
         await bus.close()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
 from unittest.mock import patch
 
@@ -16,6 +16,8 @@ import msgspec
 from headrace.bus import Settlement
 from headrace.runtime.leases import Leases
 from headrace.runtime.runner import Runner
+from headrace_coordinator.bus import nats_bus
+from headrace_coordinator.bus.port import Outgoing
 from headrace_coordinator.engine.effects import Collect
 from headrace_coordinator.engine.inputs import RunInput
 from headrace_coordinator.engine.state import NodeState
@@ -270,6 +272,12 @@ table(
     "a map that was being collected when the coordinator died is not collected by the next",
     (ShardSet, "_resume_collecting", nothing_async),
 )
+
+
+@mutant("messages with one confirmation are not bound to each other", (nats_bus, "in_order"))
+def unbound(messages: Sequence[Outgoing]) -> Sequence[Outgoing]:
+    return messages
+
 
 _found = Leases.found
 

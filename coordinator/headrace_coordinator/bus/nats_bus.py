@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 import nats.errors
@@ -17,11 +17,13 @@ from nats.aio.subscription import Subscription as NatsSubscription
 
 from headrace_coordinator.bus import streams
 from headrace_coordinator.bus.limits import check_size
+from headrace_coordinator.bus.order import in_order
 from headrace_coordinator.bus.port import (
     BusError,
     ConsumerState,
     Handler,
     Incoming,
+    Outgoing,
     StreamState,
     Subscription,
 )
@@ -135,6 +137,9 @@ class NatsBus:
         return await streams.next_published_us(self.client.jetstream(), spec, state)
 
     def publish(self, subject: str, headers: Mapping[str, str], body: bytes) -> asyncio.Future[int]:
+        return self.publish_in_order([(subject, headers, body)])
+
+    def publish_in_order(self, messages: Sequence[Outgoing]) -> asyncio.Future[int]:
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         if not self.client.is_connected:
             future.set_exception(BusError("not connected"))
@@ -142,6 +147,10 @@ class NatsBus:
         self._token += 1
         token = str(self._token)
         self._awaited[token] = future
+        *first, last = in_order(messages)
+        for subject, headers, body in first:
+            self._put(subject, body, "", headers)
+        subject, headers, body = last
         self._put(subject, body, self._acks + token, headers)
         return future
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asyncio import Future
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -25,6 +25,10 @@ class Incoming(msgspec.Struct, frozen=True, gc=False):
     """Where its acknowledgement goes, or the answer to a request."""
     connection: int = 0
     """Which of this process' connections it came over."""
+
+
+Outgoing = tuple[str, Mapping[str, str], bytes]
+"""Subject, headers, body."""
 
 
 class StreamState(msgspec.Struct, frozen=True):
@@ -96,6 +100,13 @@ class Bus(Protocol):
 
     def publish(self, subject: str, headers: Mapping[str, str], body: bytes) -> Future[int]:
         """Into a stream. Resolves to its sequence, or raises BusError."""
+        ...
+
+    def publish_in_order(self, messages: Sequence[Outgoing]) -> Future[int]:
+        """Several messages into one stream, which confirms the last of them only if it has taken all: each asks for
+        the one before to be there. All need ids. Resolves to the last one's sequence, or raises BusError when one was
+        refused or another publisher came between: some are stored then, and are to be published again by themselves,
+        which their ids make harmless."""
         ...
 
     def send(self, subject: str, headers: Mapping[str, str] | None, body: bytes) -> None:

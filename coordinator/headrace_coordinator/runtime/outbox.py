@@ -1,9 +1,9 @@
 """Publishing what was committed, until the bus confirms it (I8).
 
-A batch is what one turn wrote. Its messages go out at once, without waiting for each other; when all are
+A batch is what one turn wrote. Its messages go out at once, those for one stream with one confirmation; when all are
 confirmed its sequence is handed to the next transaction, which deletes it. What fails, or was in flight when the
-connection went away, is published again: message ids make that harmless within the stream's duplicate window,
-fences after it.
+connection went away, is published again, now each by itself: message ids make that harmless within the stream's
+duplicate window, fences after it.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ import logging
 from asyncio import Future
 from functools import partial
 
-from headrace_coordinator.bus.port import Bus
+from headrace_coordinator.bus.port import Bus, Outgoing
 from headrace_coordinator.runtime import metrics
 from headrace_coordinator.store.records import OutboxBatch
+from headrace_protocol.headers import MESSAGE_ID
 
 log = logging.getLogger("headrace.outbox")
 
@@ -27,7 +28,7 @@ ACK_TIMEOUT_S = 10.0
 class _Unconfirmed:
     """A batch on its way."""
 
-    __slots__ = ("batch", "failed", "futures", "left", "sent_at")
+    __slots__ = ("batch", "failed", "futures", "left", "sent_at", "singly")
 
     def __init__(self, batch: OutboxBatch) -> None:
         self.batch = batch
@@ -35,6 +36,8 @@ class _Unconfirmed:
         self.sent_at = 0.0
         self.left = 0
         self.failed = False
+        self.singly = False
+        """Each message gets a confirmation of its own: together they failed."""
 
 
 class Outbox:
@@ -100,12 +103,17 @@ class Outbox:
         loop = asyncio.get_running_loop()
         entry.failed = False
         entry.sent_at = loop.time()
+        together: dict[str, list[Outgoing]] = {}
         futures = []
         for message in entry.batch.messages:
-            if message.stream:
-                futures.append((message.subject, bus.publish(message.subject, message.headers, message.body)))
+            outgoing = (message.subject, message.headers, message.body)
+            if not message.stream:
+                bus.send(*outgoing)
+            elif entry.singly or MESSAGE_ID not in message.headers:
+                futures.append((message.subject, bus.publish(*outgoing)))
             else:
-                bus.send(message.subject, message.headers, message.body)
+                together.setdefault(_kind(message.subject), []).append(outgoing)
+        futures += [(group[-1][0], bus.publish_in_order(group)) for group in together.values()]
         entry.left = len(futures)
         entry.futures = [future for _, future in futures]
         if not futures:
@@ -120,17 +128,21 @@ class Outbox:
         error = None if future.cancelled() else future.exception()
         if future.cancelled() or error is not None:
             entry.failed = True
-            if error is not None and self._failures == 0:
+            if error is not None and self._failures == 0 and entry.singly:
                 log.warning("publishing to %s failed: %s", subject, error)
-            self._failures += 1
+            self._failures += entry.singly
         else:
-            kind = subject.split(".", 3)[2]
+            kind = _kind(subject)
             sequence = future.result()
             if sequence > self.highest.get(kind, 0):
                 self.highest[kind] = sequence
         if entry.left:
             return
-        if entry.failed:
+        if entry.failed and not entry.singly and self._bus.connected:
+            entry.singly = True
+            self._send(entry)
+        elif entry.failed:
+            entry.singly = True
             self._later()
         else:
             self._failures = 0
@@ -171,3 +183,8 @@ class Outbox:
         for timer in (self._retry, self._late):
             if timer is not None:
                 timer.cancel()
+
+
+def _kind(subject: str) -> str:
+    """Of an input or output of Headrace: each kind has a stream of its own."""
+    return subject.split(".", 3)[2]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from headrace_coordinator.bus.port import (
     BusError,
     ConsumerState,
     Handler,
     Incoming,
+    Outgoing,
     StreamState,
     Subscription,
 )
+from headrace_protocol.headers import MESSAGE_ID
 from headrace_protocol.topology import ConsumerSpec, Topology
 
 T0 = 1_700_000_000_000_000
@@ -38,6 +40,8 @@ class FakeBus:
     def __init__(self) -> None:
         self.connected = True
         self.published: list[tuple[str, bytes, asyncio.Future[int]]] = []
+        self.together: list[list[str]] = []
+        """Ids of messages that were to be confirmed as one."""
         self.sent: list[tuple[str, bytes]] = []
         self.acknowledged: list[Incoming] = []
         self.streams: list[StreamState] = []
@@ -48,6 +52,12 @@ class FakeBus:
     def publish(self, subject: str, headers: Mapping[str, str], body: bytes) -> asyncio.Future[int]:
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.published.append((subject, body, future))
+        return future
+
+    def publish_in_order(self, messages: Sequence[Outgoing]) -> asyncio.Future[int]:
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self.published += [(subject, body, future) for subject, _, body in messages]
+        self.together.append([headers[MESSAGE_ID] for _, headers, _ in messages])
         return future
 
     def send(self, subject: str, headers: Mapping[str, str] | None, body: bytes) -> None:

@@ -6,6 +6,7 @@ from headrace_coordinator.bus.port import BusError
 from headrace_coordinator.runtime import outbox as module
 from headrace_coordinator.runtime.outbox import Outbox
 from headrace_coordinator.store.records import OutboxBatch, OutboxMessage
+from headrace_protocol.headers import MESSAGE_ID
 from tests.unit.runtime.fakes import FakeBus, ticks
 
 
@@ -20,8 +21,10 @@ def outbox(bus: FakeBus, monkeypatch: pytest.MonkeyPatch) -> Outbox:
     return Outbox(bus)
 
 
-def message(subject: str = "hr.n.task.q.normal", *, stream: bool = True) -> OutboxMessage:
-    return OutboxMessage(subject, {}, b"body", stream)
+def message(
+    subject: str = "hr.n.task.q.normal", *, stream: bool = True, message_id: str = ""
+) -> OutboxMessage:
+    return OutboxMessage(subject, {MESSAGE_ID: message_id} if message_id else {}, b"body", stream)
 
 
 def batch(sequence: int, *messages: OutboxMessage) -> OutboxBatch:
@@ -40,6 +43,40 @@ async def test_a_confirmed_batch_is_handed_out_once(bus: FakeBus, outbox: Outbox
     assert outbox.take_confirmed() == [7]
     assert outbox.take_confirmed() == []
     assert not outbox.active
+
+
+async def test_messages_with_ids_are_confirmed_together_those_of_each_stream(
+    bus: FakeBus, outbox: Outbox
+) -> None:
+    tasks = [message(message_id=f"t{number}") for number in range(3)]
+    outbox.publish(batch(7, tasks[0], message("hr.n.life.w.progress", message_id="l"), *tasks[1:]))
+    assert bus.together == [["t0", "t1", "t2"], ["l"]]
+    futures = list(dict.fromkeys(future for _, _, future in bus.published))
+    futures[0].set_result(12)
+    await ticks()
+    assert outbox.take_confirmed() == []
+    futures[1].set_result(4)
+    await ticks()
+    assert outbox.take_confirmed() == [7]
+    assert outbox.highest == {"task": 12, "life": 4}
+
+
+async def test_messages_that_fail_together_are_published_each_by_itself(bus: FakeBus, outbox: Outbox) -> None:
+    outbox.publish(batch(7, message(message_id="a"), message(message_id="b")))
+    bus.published[0][2].set_exception(BusError("wrong last msg ID"))
+    await ticks()
+    assert bus.together == [["a", "b"]]
+    singly = [future for _, _, future in bus.published[2:]]
+    assert len(singly) == 2
+    singly[0].set_result(1)
+    singly[1].set_exception(BusError("full"))
+    await ticks(10)
+    assert bus.together == [["a", "b"]], "what failed by itself is not tried together again"
+    for _, _, future in bus.published[4:]:
+        future.set_result(2)
+    await ticks()
+    assert len(bus.published) == 6
+    assert outbox.take_confirmed() == [7]
 
 
 async def test_what_a_transaction_could_not_delete_is_handed_out_again(bus: FakeBus, outbox: Outbox) -> None:

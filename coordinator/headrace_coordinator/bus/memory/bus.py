@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from asyncio import Future
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from headrace_coordinator.bus.memory.network import Connection
 from headrace_coordinator.bus.memory.server import ACK_PREFIX, NEXT_PREFIX, Headers, Server
+from headrace_coordinator.bus.order import in_order
 from headrace_coordinator.bus.port import (
     BusError,
     ConsumerState,
     Handler,
     Incoming,
+    Outgoing,
     StreamState,
     Subscription,
 )
@@ -122,6 +124,13 @@ class MemoryBus:
 
     def publish(self, subject: str, headers: Mapping[str, str], body: bytes) -> Future[int]:
         return self._connection.publish(subject, body, headers)
+
+    def publish_in_order(self, messages: Sequence[Outgoing]) -> Future[int]:
+        *first, last = in_order(messages)
+        if self._connection.up:
+            for subject, headers, body in first:
+                self._connection.send(subject, body, "", headers)
+        return self.publish(*last)
 
     def send(self, subject: str, headers: Mapping[str, str] | None, body: bytes) -> None:
         self._connection.send(subject, body, "", headers)

@@ -36,8 +36,13 @@ class Rule(msgspec.Struct, kw_only=True):
     used: int = 0
 
 
+class _Refusal(msgspec.Struct):
+    description: str = ""
+
+
 class _PubAck(msgspec.Struct):
     seq: int = 0
+    error: _Refusal | None = None
 
 
 _decode_ack = msgspec.json.Decoder(_PubAck).decode
@@ -203,8 +208,12 @@ class Connection:
             return
         if headers is not None and "Status" in headers:
             future.set_exception(self._refused(f"no stream takes this subject ({headers['Status']})"))
+            return
+        answer = _decode_ack(body)
+        if answer.error is None:
+            future.set_result(answer.seq)
         else:
-            future.set_result(_decode_ack(body).seq)
+            future.set_exception(self._refused(answer.error.description))
 
     def subscribe(self, subject: str, receive: Receiver) -> _Interest:
         interest = _Interest(self, subject, receive)

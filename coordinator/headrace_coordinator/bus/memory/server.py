@@ -15,7 +15,7 @@ from typing import Protocol
 
 import msgspec
 
-from headrace_protocol.headers import MESSAGE_ID
+from headrace_protocol.headers import EXPECTED_LAST_ID, MESSAGE_ID
 
 Headers = Mapping[str, str] | None
 ACK_PREFIX = "$JS.ACK."
@@ -103,6 +103,7 @@ class Stream:
         self.created = made
         self.number = made.partition("@")[0]
         self.last_sequence = 0
+        self.last_id = ""
         self.messages: dict[int, Stored] = {}
         self.ids: dict[str, tuple[int, float]] = {}
         self.consumers: dict[str, Consumer] = {}
@@ -164,7 +165,9 @@ class Server:
         stream = next((s for s in self.streams.values() if subject.startswith(s.prefixes)), None)
         if stream is not None:
             sequence = self._store(stream, Stored(subject, headers, body))
-            if reply:
+            if sequence is None:
+                self._tell(reply, b'{"error":{"code":400,"description":"wrong last msg ID"}}')
+            elif reply:
                 self._tell(reply, b'{"stream":"%s","seq":%d}' % (stream.name.encode(), sequence))
         elif reply:
             self._tell(reply, b"", {"Status": "503"})
@@ -195,14 +198,19 @@ class Server:
             stream.consumers[durable] = Consumer(stream, durable, subject, ack_wait_s)
         return stream.consumers[durable]
 
-    def _store(self, stream: Stream, message: Stored) -> int:
-        message_id = (message.headers or {}).get(MESSAGE_ID)
+    def _store(self, stream: Stream, message: Stored) -> int | None:
+        """The message's sequence; None when it was to follow another one than the stream's last."""
+        headers = message.headers or {}
+        message_id = headers.get(MESSAGE_ID)
         now = self._now()
         if message_id is not None:
             known = stream.ids.get(message_id)
             if known is not None and now - known[1] <= stream.window_s:
                 self.on_stored(message.subject, message.headers, message.body)
                 return known[0]
+        if headers.get(EXPECTED_LAST_ID, stream.last_id) != stream.last_id:
+            return None
+        stream.last_id = message_id or ""
         stream.last_sequence += 1
         sequence = stream.last_sequence
         stream.messages[sequence] = message
@@ -356,6 +364,7 @@ class Server:
             for sequence in [known for known in stream.messages if known > first]:
                 self._erase(stream, sequence)
             stream.last_sequence = first
+            stream.last_id = ""
             stream.ids = {key: value for key, value in stream.ids.items() if value[0] <= first}
             for consumer in stream.consumers.values():
                 consumer.delivered = min(consumer.delivered, first)
