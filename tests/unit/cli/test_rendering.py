@@ -1,5 +1,7 @@
 """Views as lines."""
 
+import time
+
 import pytest
 
 from headrace.cli.output import table
@@ -9,6 +11,7 @@ from headrace.cli.views import (
     AttemptView,
     MapView,
     NodeView,
+    QueueView,
     RunDetail,
     RunSummary,
     StoredView,
@@ -199,6 +202,14 @@ def test_bars_draw_in_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
 )
 def test_types_of_params(schema: dict[str, object], text: str) -> None:
     assert listings.schema_type(schema) == text
+
+
+def test_queues_tell_how_long_the_next_task_has_waited() -> None:
+    an_hour_ago_us = time.time_ns() // 1_000 - 3_600_000_000
+    waiting = QueueView(queue="gpu", priority="high", pending=2, oldest_us=an_hour_ago_us)
+    _, first, second = listings.queue_table([waiting, QueueView(queue="cpu", priority="low")])
+    assert first.split()[-4:] == ["h", "00", "min", "ago"]
+    assert second.split()[-1] == "-"
 
 
 def test_slow_attempts_name_their_item() -> None:

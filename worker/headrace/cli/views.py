@@ -330,6 +330,8 @@ class QueueView(msgspec.Struct, frozen=True, kw_only=True):
     redelivered: int = 0
     workers: int = 0
     slots: int = 0
+    oldest_us: int | None = None
+    """When the task was published that a worker gets next."""
 
 
 class QueueList(msgspec.Struct, frozen=True, kw_only=True):

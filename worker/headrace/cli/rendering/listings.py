@@ -126,11 +126,12 @@ def queue_table(queues: Sequence[QueueView]) -> list[str]:
             str(one.redelivered),
             str(one.workers),
             str(one.slots),
+            ago(one.oldest_us) if one.oldest_us else "-",
         )
         for one in queues
     ]
     return output.table(
-        ("QUEUE", "PRIORITY", "PENDING", "IN FLIGHT", "REDELIVERED", "WORKERS", "SLOTS"), rows
+        ("QUEUE", "PRIORITY", "PENDING", "IN FLIGHT", "REDELIVERED", "WORKERS", "SLOTS", "OLDEST"), rows
     )
 
 
