@@ -220,7 +220,9 @@ class Shard:
     def _launch(self, trip: _Trip) -> None:
         """What is committed is what has been decided up to now: the next turn changes the same runs."""
         self._flight = trip
-        self._commit(trip.turn).add_done_callback(partial(self._arrived, trip))
+        loop = asyncio.get_running_loop()
+        # What the commit publishes leaves at the end of that tick: the rest comes after it.
+        self._commit(trip.turn).add_done_callback(lambda done: loop.call_soon(self._arrived, trip, done))
 
     def _arrived(self, trip: _Trip, committed: asyncio.Future[None]) -> None:
         try:
