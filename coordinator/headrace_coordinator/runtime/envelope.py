@@ -31,3 +31,8 @@ class Envelope(msgspec.Struct, kw_only=True):
     """Further things for the same transaction."""
     dead: tuple[DeadLetter, ...] = ()
     """What could not even be understood."""
+
+    @property
+    def weight(self) -> int:
+        """How much there is to do, in inputs."""
+        return len(self.inputs) or 1

@@ -39,8 +39,10 @@ from headrace_protocol.messages import CommandReply, Outcome
 
 log = logging.getLogger("headrace.shard")
 
-MAX_ENVELOPES = 512
-"""Envelopes in one turn: bounds the transaction, adds no delay when there are fewer."""
+MAX_INPUTS = 256
+"""In one turn: bounds the transaction, adds no delay when there are fewer."""
+CHUNK = 64
+"""Inputs that are decided before the loop is let go on, which may have a flight to land."""
 IDLE_S = 0.2
 """After so long without inputs, confirmed outbox batches are deleted by a transaction of their own."""
 STORE_RETRY_S = (0.05, 0.2, 1.0, 5.0)
@@ -60,11 +62,12 @@ class Hooks(Protocol):
 class _Trip:
     """A turn with what it has taken in: open, then flying, then landed."""
 
-    __slots__ = ("envelopes", "error", "failed", "landed", "replies", "turn")
+    __slots__ = ("envelopes", "error", "failed", "inputs", "landed", "replies", "turn")
 
     def __init__(self, turn: Turn, envelopes: list[Envelope]) -> None:
         self.turn = turn
         self.envelopes = envelopes
+        self.inputs = 0
         self.replies: list[list[CommandReply]] = []
         self.failed: list[Outcome] = []
         """Outcomes of attempts whose messages are too large for the bus."""
@@ -205,17 +208,27 @@ class Shard:
 
     async def _decide(self, trip: _Trip) -> None:
         while True:
-            room = MAX_ENVELOPES - len(trip.envelopes)
-            taken = [self._inbox.popleft() for _ in range(min(len(self._inbox), room))]
+            taken = self._take()
+            trip.inputs += sum(envelope.weight for envelope in taken)
             trip.envelopes += taken
             trip.turn.now_us = self._clock.now_us()
             trip.replies += await self._applier.apply_all(trip.turn, taken)
             landed = self._flight is None or self._flight.landed.done()
-            if landed or len(trip.envelopes) >= MAX_ENVELOPES:
+            if landed or trip.inputs >= MAX_INPUTS:
                 break
-            if not self._inbox:
+            if self._inbox:
+                await asyncio.sleep(0)
+            else:
                 await self._woken()
         trip.failed = await self._offloader.shrink(trip.turn, self._stopping.is_set)
+
+    def _take(self) -> list[Envelope]:
+        """The oldest in the inbox: a chunk's worth of inputs, and the rest of the envelope that completes it."""
+        taken, inputs = [], 0
+        while self._inbox and inputs < CHUNK:
+            taken.append(self._inbox.popleft())
+            inputs += taken[-1].weight
+        return taken
 
     def _launch(self, trip: _Trip) -> None:
         """What is committed is what has been decided up to now: the next turn changes the same runs."""

@@ -31,6 +31,17 @@ async def test_a_run_comes_back_as_it_went_in(store: Store) -> None:
     assert await store.run("other") is None
 
 
+@pytest.mark.parametrize("count", [0, 1, 128, 129, 500])
+async def test_many_runs_are_loaded_at_once(store: Store, count: int) -> None:
+    runs = [head(f"r{number}") for number in range(500)]
+    await store.commit(Transaction(runs=runs, nodes=[node(f"r{number}") for number in range(500)]))
+    wanted = [f"r{number}" for number in range(count)]
+    loaded = await store.load([*wanted, "none"])
+    assert {run_id: run.head for run_id, run in loaded.runs.items()} == {h.run_id: h for h in runs[:count]}
+    assert all(run.nodes == {"n": node().node} for run in loaded.runs.values())
+    assert loaded.pruned == frozenset()
+
+
 async def test_absent_params_stay_absent(store: Store) -> None:
     await store.commit(Transaction(runs=[head(params=ABSENT)]))
     stored = await store.run("r1")

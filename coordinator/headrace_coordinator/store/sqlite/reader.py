@@ -40,6 +40,9 @@ from headrace_coordinator.store.sqlite.statements import STATEMENTS
 from headrace_protocol.definition import WorkflowDefinition
 from headrace_protocol.messages import LifecycleBatch, LifecycleEvent, Span
 
+_FEW = 128
+"""Runs that are read on the loop, at once: as many as a turn takes up together."""
+
 _node = msgspec.msgpack.Decoder(Node).decode
 _history = msgspec.msgpack.Decoder(tuple[LifecycleEvent, ...]).decode
 _messages = msgspec.msgpack.Decoder(tuple[OutboxMessage, ...]).decode
@@ -82,7 +85,7 @@ class SqliteReader(SqliteLogs, SqliteOverviews, Reader):
                 connection.execute("COMMIT")
             return Loaded(runs, gone)
 
-        return await self._pool.run(work)
+        return self._pool.here(work) if len(run_ids) <= _FEW else await self._pool.run(work)
 
     async def runs(self, where: RunFilter, after: RunCursor | None, limit: int) -> list[RunHead]:
         query = "runs" if where.workflow is None else "runs_of_workflow"

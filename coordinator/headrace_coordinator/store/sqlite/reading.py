@@ -1,6 +1,7 @@
 """How the queries of an SQLite store are run: on a few reading connections, beside the writer.
 
-A query is one hop to a connection's thread, decoding included. It sees what was committed before it started.
+A query is one hop to a connection's thread, decoding included. It sees what was committed before it started. What
+every turn asks for is read on the loop: the thread of a busy loop would have to win the interpreter back for each row.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ Parameter = str | int | None
 
 
 class ReadPool:
-    """Reading connections; a query goes to the one with the fewest queries on it."""
+    """Reading connections; a query goes to the one with the fewest queries on it. The first is the loop's own."""
 
     def __init__(self, connections: list[Connection], path: Path) -> None:
-        self._load = dict.fromkeys(connections, 0)
+        self._own, others = connections[:1], connections[1:]
+        self._load = dict.fromkeys(others, 0)
         self._path = path
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -39,8 +41,18 @@ class ReadPool:
             if connection in self._load:
                 self._load[connection] -= 1
 
+    def here(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a query on the loop, for rows by key that are about to be written: their pages are read anyway."""
+        if not self._own:
+            raise Unavailable("the store is closed", where=str(self._path))
+        try:
+            return work(self._own[0].raw)
+        except sqlite3.Error as error:
+            raise while_open(error, self._path) from error
+
     async def close(self) -> None:
-        connections = list(self._load)
+        connections = [*self._own, *self._load]
+        self._own.clear()
         self._load.clear()
         for connection in connections:
             await connection.close()

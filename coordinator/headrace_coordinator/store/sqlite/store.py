@@ -23,7 +23,7 @@ from headrace_coordinator.store.sqlite.statements import schema_script
 from headrace_coordinator.store.sqlite.writer import Writer
 from headrace_protocol.errors import StoreSchemaError, Unavailable
 
-_READERS = 2
+_READERS = 3
 _VERSION_TABLE = (
     "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL,"
     " CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
