@@ -132,7 +132,7 @@ def test_mistakes_have_their_exit_codes(shared: Dev) -> None:
 
 def test_cancel_and_timeout(shared: Dev) -> None:
     shell = shared.shell
-    run_id = started(shell("run", "hello", "-p", "count=2000"))
+    run_id = started(shell("run", "hello", "-p", "count=20000"))
     late = shell.run("runs", "watch", run_id, "--timeout", "0.2")
     assert late.returncode == 5
     assert "It goes on" in late.stderr
