@@ -23,7 +23,7 @@ POLL_S = 0.01
 
 @asynccontextmanager
 async def connected(server: EmbeddedNats) -> AsyncIterator[Client]:
-    client = await nats.connect(server.url, allow_reconnect=False)
+    client = await nats.connect(server.url, allow_reconnect=False, connect_timeout=30)
     try:
         yield client
     finally:

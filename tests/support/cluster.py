@@ -223,7 +223,7 @@ class Cluster:
         return found
 
     async def connect(self) -> Client:
-        return await nats.connect(self.nats.url)
+        return await nats.connect(self.nats.url, connect_timeout=30)
 
 
 async def eventually(

@@ -76,7 +76,7 @@ class Fleet:
         self.client = client
         self.topology = topology
         self.subjects = topology.subjects
-        self.jetstream = client.jetstream()
+        self.jetstream = client.jetstream(timeout=30)
         self.batches: list[OutcomeBatch] = []
         self.outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
         self.rejected: asyncio.Queue[Msg] = asyncio.Queue()
@@ -191,7 +191,7 @@ async def fleet(server: Server, topology: Topology) -> AsyncIterator[Fleet]:
         return None
 
     client = await nats.connect(
-        server.url, error_cb=quiet, max_reconnect_attempts=-1, reconnect_time_wait=0.1
+        server.url, error_cb=quiet, max_reconnect_attempts=-1, reconnect_time_wait=0.1, connect_timeout=30
     )
     fleet = Fleet(client, topology)
     await fleet.open()
@@ -220,6 +220,8 @@ async def running(worker: Worker) -> AsyncIterator[Worker]:
     ready = asyncio.create_task(worker.ready.wait())
     await asyncio.wait([task, ready], return_when=asyncio.FIRST_COMPLETED)
     ready.cancel()
+    if worker._parts is not None:
+        await worker._parts._bus.flush()  # the server knows what it listens to
     try:
         yield worker
     finally:

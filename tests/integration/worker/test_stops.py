@@ -337,6 +337,13 @@ async def test_high_priority_goes_first(fleet: Fleet, settings: WorkerSettings, 
         for priority in (Priority.LOW, Priority.NORMAL, Priority.HIGH):
             for _ in range(5):
                 await fleet.publish(task_message("add", {"a": 1}, node=priority.value), priority)
+
+        async def handed_back() -> bool:
+            """The worker has heard of the high ones, and has no room for them yet."""
+            spec = fleet.topology.task_consumer("default", Priority.HIGH)
+            return (await fleet.jetstream.consumer_info(spec.stream, spec.durable)).num_waiting == 0
+
+        await until(handed_back)
         mark.write_text("go on")
         await fleet.outcome()
         order = [(await fleet.outcome()).node for _ in range(15)]
