@@ -22,7 +22,7 @@ from headrace.client import Client
 from headrace_protocol import codec
 from headrace_protocol.definition import WorkflowDefinition
 from headrace_protocol.messages import Heartbeat, LifecycleBatch, LifecycleMessage
-from tests.faults.evidence import Evidence, Fleet, Strike, read_store
+from tests.faults.evidence import Evidence, Fleet, Strike, outbox_depth, read_store
 from tests.faults.invariants import judge
 from tests.faults.journal import JOURNAL, read_journals
 from tests.faults.load import Load
@@ -33,6 +33,7 @@ FLOWS = Path(__file__).parent / "flows.py"
 CALM_S = 90.0
 """How long runs may take to end once nothing is broken any more."""
 APPLIED = ("node.succeeded", "node.retrying", "node.failed", "item.retrying")
+CONFIRMED_S = 20.0
 LEFT_OVER_S = 20.0
 RECOVERY_S = 2.0
 """How long a start of the coordinator may take on a machine that has time for it."""
@@ -131,8 +132,16 @@ class Field:
             await asyncio.sleep(0.1)
         await self.load.look()
 
+    async def _confirmed(self) -> None:
+        """Wait for the bus' word on what was published last; the judge counts what it never gives."""
+        store = Path(self.cluster.store.removeprefix("sqlite:///"))
+        ends = time.monotonic() + CONFIRMED_S
+        while outbox_depth(store) and time.monotonic() < ends:
+            await asyncio.sleep(0.05)
+
     async def evidence(self) -> Evidence:
         """Stop everything and read what is left."""
+        await self._confirmed()
         told = await _told(self.cluster)
         await self.cluster.stop_all()
         self.left_over = await _left_over(str(self.cluster.directory / JOURNALS))
