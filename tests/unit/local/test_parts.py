@@ -155,6 +155,15 @@ async def test_a_child_that_ends_before_it_is_ready_says_why() -> None:
     assert not part.died.is_set()
 
 
+async def test_a_child_that_never_ran_has_not_died_however_late_its_silence_is_noticed() -> None:
+    """Somebody else holds the other end of what it was to say that it is ready."""
+    leave = "if os.fork():\n    os._exit(3)\nos.close(1); os.close(2); time.sleep(0.3)"
+    part = child(leave, [], says_ready=True)
+    with pytest.raises(Unavailable, match="exit code 3"):
+        await part.start()
+    assert not part.died.is_set()
+
+
 async def test_a_child_that_does_not_want_to_end_is_killed() -> None:
     part = child(
         f"import signal; signal.signal(15, signal.SIG_IGN); {READY}; time.sleep(60)", [], says_ready=True
