@@ -150,7 +150,8 @@ def _quieten_collector() -> None:
 
 
 def configure_logging(level: int = logging.INFO) -> None:
-    """Structured lines on stderr: for people in a terminal, JSON otherwise."""
+    """Structured lines on stderr: for people in a terminal, JSON otherwise. Tracebacks are plain: rendered in colours,
+    with the variables of every frame, each would hold up the loop for a second."""
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -159,7 +160,9 @@ def configure_logging(level: int = logging.INFO) -> None:
     ]
     terminal = sys.stderr.isatty()
     final: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        if terminal
+        else structlog.processors.JSONRenderer()
     )
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,

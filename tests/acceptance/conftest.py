@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 HEADRACE = (sys.executable, "-m", "headrace.cli")
-READY_S = 30.0
+READY_S = 60.0
 DEADLINE_S = 90.0
 POLL_S = 0.02
 

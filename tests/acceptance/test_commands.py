@@ -132,7 +132,7 @@ def test_mistakes_have_their_exit_codes(shared: Dev) -> None:
 
 def test_cancel_and_timeout(shared: Dev) -> None:
     shell = shared.shell
-    run_id = started(shell("run", "hello", "-p", "count=2000"))
+    run_id = started(shell("run", "hello", "-p", "count=20000"))
     late = shell.run("runs", "watch", run_id, "--timeout", "0.2")
     assert late.returncode == 5
     assert "It goes on" in late.stderr
@@ -143,7 +143,7 @@ def test_cancel_and_timeout(shared: Dev) -> None:
 
 async def test_a_message_nobody_understands_is_kept_and_redriven(shared: Dev) -> None:
     shell = shared.shell
-    client = await nats.connect(shared.state().nats, allow_reconnect=False)
+    client = await nats.connect(shared.state().nats, allow_reconnect=False, connect_timeout=30)
     await client.jetstream().publish("hr.default.event.names.wanted", b"not an event")
     await client.close()
     eventually(lambda: "protocol." in shell("deadletters", "list"), lambda: shell("deadletters", "list"))

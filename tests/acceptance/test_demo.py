@@ -30,7 +30,7 @@ def children_of(pid: int) -> list[int]:
     return found
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_demo_is_right_and_says_so(shell: Shell) -> None:
     data = shell.folder / "kept"
     said = shell("demo", "--data", str(data))
@@ -51,7 +51,7 @@ def test_demo_is_right_and_says_so(shell: Shell) -> None:
     assert again["problems"] == []
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize(
     ("signum", "code"),
     [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGHUP, 130), (signal.SIGKILL, -9)],
@@ -68,7 +68,7 @@ def test_a_signal_leaves_nothing(shell: Shell, signum: signal.Signals, code: int
     all_gone(pids)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_it_stays_up_on_its_web_ui_until_it_is_stopped(shell: Shell) -> None:
     demo = start_demo(shell, "--keep")
     url = read_until(demo, "Look around: ").split()[-1]

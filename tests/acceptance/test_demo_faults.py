@@ -56,7 +56,7 @@ def wipe_bus(demo: int, data: Path) -> None:
     os.kill(supervisor, signal.SIGCONT)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("fault", [kill_coordinator, kill_worker, kill_nats, wipe_bus])
 async def test_the_demo_survives(shell: Shell, fault: Callable[[int, Path], None]) -> None:
     data = shell.folder / "data"

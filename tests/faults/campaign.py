@@ -19,22 +19,22 @@ from nats.js.api import ConsumerConfig, DeliverPolicy
 
 from headrace.authoring.loader import load
 from headrace.client import Client
-from headrace_coordinator.local.ports import any_free
 from headrace_protocol import codec
 from headrace_protocol.definition import WorkflowDefinition
 from headrace_protocol.messages import Heartbeat, LifecycleBatch, LifecycleMessage
-from tests.faults.evidence import Evidence, Fleet, Strike, read_store
+from tests.faults.evidence import Evidence, Fleet, Strike, outbox_depth, read_store
 from tests.faults.invariants import judge
 from tests.faults.journal import JOURNAL, read_journals
 from tests.faults.load import Load
 from tests.faults.nemesis import Nemesis, Site
-from tests.support.cluster import Cluster
+from tests.support.cluster import Cluster, free_port
 
 FLOWS = Path(__file__).parent / "flows.py"
 CALM_S = 90.0
 """How long runs may take to end once nothing is broken any more."""
 APPLIED = ("node.succeeded", "node.retrying", "node.failed", "item.retrying")
-LEFT_OVER_S = 3.0
+CONFIRMED_S = 20.0
+LEFT_OVER_S = 20.0
 RECOVERY_S = 2.0
 """How long a start of the coordinator may take on a machine that has time for it."""
 
@@ -132,8 +132,16 @@ class Field:
             await asyncio.sleep(0.1)
         await self.load.look()
 
+    async def _confirmed(self) -> None:
+        """Wait for the bus' word on what was published last; the judge counts what it never gives."""
+        store = Path(self.cluster.store.removeprefix("sqlite:///"))
+        ends = time.monotonic() + CONFIRMED_S
+        while outbox_depth(store) and time.monotonic() < ends:
+            await asyncio.sleep(0.05)
+
     async def evidence(self) -> Evidence:
         """Stop everything and read what is left."""
+        await self._confirmed()
         told = await _told(self.cluster)
         await self.cluster.stop_all()
         self.left_over = await _left_over(str(self.cluster.directory / JOURNALS))
@@ -166,7 +174,7 @@ async def field(
     """Everything started and deployed. The directory keeps the store, the journals and the logs."""
     (directory / JOURNALS).mkdir(parents=True)
     cluster = Cluster(directory, environment={JOURNAL: str(directory / JOURNALS)})
-    cluster.port, cluster.shards = any_free(), plan.shards
+    cluster.port, cluster.shards = free_port(), plan.shards
     prepare(cluster)
     async with cluster, Client(cluster.nats.url, shards=plan.shards, timeout_s=4.0) as client:
         made = Field(cluster, plan, client)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import closing
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -155,5 +156,15 @@ async def _kept(store: Reader, head: RunHead) -> Kept:
 
 def stored_events(path: Path) -> set[tuple[str, str]]:
     """(source, id) of the events that the store has, read beside a coordinator that lives."""
+    return set(_read_beside(path, "SELECT source, event_id FROM events"))
+
+
+def outbox_depth(path: Path) -> int:
+    """How many batches the bus has not confirmed, or the store not deleted since, read beside a coordinator that
+    lives."""
+    return int(_read_beside(path, "SELECT count(*) FROM outbox")[0][0])
+
+
+def _read_beside(path: Path, query: str) -> list[tuple[Any, ...]]:
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-        return set(connection.execute("SELECT source, event_id FROM events"))
+        return connection.execute(query).fetchall()

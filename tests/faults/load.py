@@ -57,12 +57,13 @@ class Load:
         self._ended: set[str] = set()
 
     async def run(self, seconds: float) -> None:
-        """Ask for runs, at random moments, for so long."""
-        ends = time.monotonic() + seconds
+        """Ask for runs, at random moments, for so long. How many is the seed's, whatever else the machine does."""
         watcher = asyncio.create_task(self._watch())
-        while time.monotonic() < ends:
+        while seconds > 0:
             self._spawn(self._ask())
-            await asyncio.sleep(self._random.expovariate(self._runs_per_s))
+            pause_s = self._random.expovariate(self._runs_per_s)
+            seconds -= pause_s
+            await asyncio.sleep(pause_s)
         watcher.cancel()
         await asyncio.gather(watcher, return_exceptions=True)
 

@@ -153,12 +153,12 @@ class Nemesis:
         self.erased: set[tuple[str, str]] = set()
 
     async def run(self, seconds: float) -> None:
-        """Strike for so long; returns when everything is up again."""
-        ends = time.monotonic() + seconds
-        while True:
-            await asyncio.sleep(self._random.expovariate(1 / self._every_s))
-            if time.monotonic() > ends:
-                break
+        """Strike for so long; returns when everything is up again. How many strikes that are is the seed's: a machine
+        that is busy is struck later, not less."""
+        left_s = seconds
+        while (pause_s := self._random.expovariate(1 / self._every_s)) < left_s:
+            left_s -= pause_s
+            await asyncio.sleep(pause_s)
             kind = self._random.choices(list(FAULTS), list(FAULTS.values()))[0]
             task = asyncio.create_task(self.strike(kind), name=kind)
             self._tasks.add(task)

@@ -14,7 +14,7 @@ SEED = 26
 
 # nats-py leaves the stream of a connection open that broke while it was being made again.
 @pytest.mark.filterwarnings("ignore:.*StreamWriter:pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(300)
 async def test_a_short_chaos(tmp_path: Path) -> None:
     report, evidence = await chaos(
         tmp_path, Plan(seed=SEED, seconds=6, strike_every_s=0.6, longest_pause_s=4)

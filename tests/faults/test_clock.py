@@ -13,7 +13,7 @@ from tests.faults.campaign import Field, Plan, field
 from tests.faults.invariants import judge
 from tests.support.cluster import Cluster, eventually
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 FAKETIME = [*Path("/usr/lib").glob("*/faketime/libfaketime.so.1")]
 STEPS_S = (0, 3_600, 3_597, 3_599, 3_596)
@@ -46,6 +46,10 @@ async def test_the_coordinators_clock_is_set(tmp_path: Path) -> None:
         }
 
     async def torment(field: Field) -> None:
+        async def begun() -> bool:
+            return bool(await field.cluster.runs())
+
+        await eventually(begun, 30)
         for step_s in STEPS_S:
             set_clock(step_s)
             await asyncio.sleep(STEP_EVERY_S)
@@ -57,7 +61,7 @@ async def test_the_coordinators_clock_is_set(tmp_path: Path) -> None:
         async def goes_on() -> bool:
             return len(await fired(field.cluster)) >= len(before) + 2
 
-        await eventually(goes_on, 15)
+        await eventually(goes_on, 30)
 
     plan = Plan(seed=4, seconds=len(STEPS_S) * STEP_EVERY_S, runs_per_s=5)
     async with field(tmp_path / "field", plan, with_that_clock) as made:

@@ -16,6 +16,8 @@ from tests.support.cluster import Cluster, eventually
 PIPELINES = Path(__file__).parent.parent / "support" / "pipelines.py"
 LINES = 40
 
+pytestmark = pytest.mark.timeout(150)
+
 
 @pytest.fixture
 async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
@@ -111,7 +113,7 @@ async def test_a_run_survives(
     async def in_the_middle() -> bool:
         return journal.exists() and journal.read_text().count(" price\n") >= 10
 
-    await eventually(in_the_middle, 20)
+    await eventually(in_the_middle, 30)
     await fault(cluster)
     gate.touch()
     run = await cluster.finished(run_id, 60)
@@ -129,7 +131,7 @@ async def test_a_stored_result_that_the_bus_lost_is_made_again(cluster: Cluster,
     async def holding() -> bool:
         return journal.exists() and " hold\n" in journal.read_text()
 
-    await eventually(holding, 20)
+    await eventually(holding, 30)
     for worker in cluster.workers:  # their caches still hold the result
         worker.kill()
         worker.wait()
@@ -152,7 +154,7 @@ async def test_a_paused_worker_loses_its_fence(cluster: Cluster, tmp_path: Path)
     async def priced() -> bool:
         return journal.exists() and " price\n" in journal.read_text()
 
-    await eventually(priced, 20)
+    await eventually(priced, 30)
     cluster.workers[0].send_signal(signal.SIGSTOP)
     cluster.start_worker(PIPELINES)
     gate.touch()

@@ -14,10 +14,11 @@ WORKFLOWS = Path(__file__).parent / "workflows.py"
 
 @asynccontextmanager
 async def small_cluster(directory: Path, **environment: str) -> AsyncIterator[Cluster]:
-    """A coordinator and one worker that serves the default queue."""
+    """A coordinator and one worker that serves the default queue, and has done so once."""
     async with Cluster(directory, environment=environment) as cluster:
         cluster.start_worker(WORKFLOWS, queues=["default"], slots=20, processes=1, cancel_grace_s=1.0)
         await cluster.deploy(WORKFLOWS)
+        await still_works(cluster)
         yield cluster
 
 
@@ -29,7 +30,7 @@ async def still_works(cluster: Cluster) -> None:
     assert run["output"]["value"] == 42
 
 
-async def written(mark: Path, text: str, times: int = 1, within_s: float = 15.0) -> None:
+async def written(mark: Path, text: str, times: int = 1, within_s: float = 30.0) -> None:
     """Wait until a task has written a text into its file."""
 
     async def there() -> bool:
@@ -77,5 +78,5 @@ async def letter_where(cluster: Cluster, **wanted: str) -> dict[str, Any]:
                 return True
         return False
 
-    await eventually(there, 10, lambda: f"no letter with {wanted}")
+    await eventually(there, 30, lambda: f"no letter with {wanted}")
     return found

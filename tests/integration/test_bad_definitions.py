@@ -159,7 +159,7 @@ async def runs_of(cluster: Cluster, event_id: str, count: int) -> dict[str, str]
         found.update({run["workflow"]: run["run_id"] for run in runs})
         return len(found) >= count
 
-    await eventually(there, 10, lambda: f"runs of {event_id}: {found}")
+    await eventually(there, 30, lambda: f"runs of {event_id}: {found}")
     return found
 
 

@@ -92,7 +92,7 @@ async def letter_of(cluster: Cluster, before: int) -> dict[str, dict[str, str]]:
     async def there() -> bool:
         return len(await letters(cluster)) == before + 1
 
-    await eventually(there, 10, lambda: "no new dead letter")
+    await eventually(there, 30, lambda: "no new dead letter")
     return (await letters(cluster))[0]
 
 
@@ -103,7 +103,7 @@ async def acknowledged(client: Client, stream: str) -> bool:
         names = await client.jetstream().consumers_info(stream)
         return not any(one.num_ack_pending or one.num_pending for one in names)
 
-    await eventually(settled, 10, lambda: f"{stream} holds messages")
+    await eventually(settled, 30, lambda: f"{stream} holds messages")
     return True
 
 
@@ -282,7 +282,7 @@ async def test_heartbeats_are_only_logged(cluster: Cluster, client: Client) -> N
         text = (cluster.directory / "coordinator.log").read_text()
         return "a heartbeat cannot be read" in text and "a started notice cannot be read" in text
 
-    await eventually(logged, 10)
+    await eventually(logged, 30)
     assert len(await letters(cluster)) == before
 
 

@@ -57,7 +57,7 @@ async def test_cancel_ends_the_process(cluster: Cluster, mark: Path) -> None:
             return True
         return False
 
-    await eventually(gone, 10)
+    await eventually(gone, 30)
 
 
 async def test_the_outcome_of_a_cancelled_attempt_is_recorded_and_ignored(
@@ -71,7 +71,7 @@ async def test_the_outcome_of_a_cancelled_attempt_is_recorded_and_ignored(
         attempts = await pages(cluster, f"/runs/{run_id}/attempts", "attempts")
         return [one["state"] for one in attempts] == ["ignored"]
 
-    await eventually(ignored, 10)
+    await eventually(ignored, 30)
     assert (await cluster.run(run_id))["state"] == "cancelled"
     assert [event["kind"] for event in await events_of(cluster, run_id)][-1] == "outcome.ignored"
 
@@ -95,7 +95,7 @@ async def test_a_cancelled_map_stops_its_items(cluster: Cluster, mark: Path) -> 
         workers = (await cluster.api.get("/workers")).json()["workers"]
         return not any(held["run_id"] == run_id for worker in workers for held in worker["held"])
 
-    await eventually(settled, 10)
+    await eventually(settled, 30)
     attempts = await pages(cluster, f"/runs/{run_id}/attempts", "attempts")
     assert {one["state"] for one in attempts if one["node"] == "waits_item"} <= {"ignored"}
 
@@ -110,7 +110,7 @@ async def test_a_task_times_out(cluster: Cluster, mark: Path, workflow: str) -> 
 async def test_a_deadline_stops_what_runs(cluster: Cluster, mark: Path) -> None:
     run = await cluster.finished(await cluster.start_run("late_running", mark=str(mark)))
     assert (run["state"], run["error"]["code"]) == ("failed", "run.deadline")
-    assert 0.7e6 <= run["finished_at_us"] - run["created_at_us"] < 10e6
+    assert 3e6 <= run["finished_at_us"] - run["created_at_us"] < 25e6
     await written(mark, "stopped")
 
 
@@ -196,12 +196,12 @@ async def test_a_retry_outlives_the_coordinator(tmp_path: Path, mark: Path) -> N
         async def retrying() -> bool:
             return (await node(cluster, run_id, "raises"))["state"] == "retrying"
 
-        await eventually(retrying, 10)
+        await eventually(retrying, 30)
         cluster.kill_coordinator()
         await cluster.start_coordinator()
         assert (await cluster.finished(run_id))["state"] == "succeeded"
         first, second = await pages(cluster, f"/runs/{run_id}/attempts", "attempts")
-        assert second["started_at_us"] - first["finished_at_us"] >= 2_000_000
+        assert second["started_at_us"] - first["finished_at_us"] >= 5_000_000
         assert mark.read_text().count("much later") == 2
 
 
@@ -252,7 +252,7 @@ async def test_a_queue_tells_when_it_last_moved(cluster: Cluster) -> None:
 async def test_one_stream_tells_of_a_run_and_its_log(cluster: Cluster) -> None:
     url = "/live?topics=runs&topics=workers&topics=queues&after=h0-l0-e0-d0"
     seen: set[str] = set()
-    async with cluster.api.stream("GET", url, timeout=15) as stream:
+    async with cluster.api.stream("GET", url, timeout=30) as stream:
         async for text in stream.aiter_lines():
             if text.startswith("event: "):
                 seen.add(text.removeprefix("event: "))

@@ -18,6 +18,8 @@ from headrace_protocol.topology import Topology
 from tests.support.cluster import eventually
 
 TOPOLOGY = Topology("n")
+PATIENCE_S = 20.0
+"""Less than the ack wait: what comes again is not what was waited for."""
 
 
 async def test_what_was_read_before_a_loss_is_not_acknowledged_after_it(tmp_path: Path) -> None:
@@ -38,14 +40,14 @@ async def test_what_was_read_before_a_loss_is_not_acknowledged_after_it(tmp_path
 
         async def message() -> Incoming:
             await bus.publish(TOPOLOGY.subjects.input(0, "outcome", "q"), headers.make(), b"x")
-            return await asyncio.wait_for(received.get(), 30)
+            return await asyncio.wait_for(received.get(), PATIENCE_S)
 
         async def in_flight(count: int) -> None:
             async def so_many() -> bool:
                 state = await bus.consumer_state(spec)
                 return state is not None and state.in_flight == count
 
-            await eventually(so_many, 20)
+            await eventually(so_many, PATIENCE_S)
 
         old = await message()
         await server.stop()

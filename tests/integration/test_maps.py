@@ -39,7 +39,7 @@ async def test_the_window_bounds_what_is_in_motion(cluster: Cluster, tmp_path: P
             seen.append(progress["in_motion"])
         return run["state"] != "running"
 
-    await eventually(over, 40)
+    await eventually(over, 50)
     assert seen
     assert max(seen) <= 100
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from itertools import pairwise
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from headrace import load
+from headrace_coordinator.api.services import wall_clock_us
 from headrace_protocol.codec import encode
 from headrace_protocol.definition import CronTrigger, EveryTrigger
 from tests.integration.shared import WORKFLOWS
@@ -41,7 +42,7 @@ async def fires(cluster: Cluster) -> list[dict[str, Any]]:
     return [await cluster.run(run["run_id"]) for run in reversed(runs)]
 
 
-async def after(cluster: Cluster, count: int, within_s: float = 15) -> list[dict[str, Any]]:
+async def after(cluster: Cluster, count: int, within_s: float = 30.0) -> list[dict[str, Any]]:
     async def there() -> bool:
         runs = (await cluster.api.get("/runs", params={"limit": 500})).json()["runs"]
         return len(runs) >= count
@@ -54,39 +55,60 @@ def times_of(runs: list[dict[str, Any]]) -> list[int]:
     return [run["scheduled_at_us"] for run in runs]
 
 
+async def in_step(cluster: Cluster, count: int, since_us: int = 0) -> list[dict[str, Any]]:
+    """So many runs one after the other, each for the second after the last one's and within that second. A machine
+    that is held up for longer than a second misses fire times, and makes up for the last one."""
+    found: list[dict[str, Any]] = []
+
+    async def there() -> bool:
+        found.clear()
+        for run in await fires(cluster):
+            at_us = run["scheduled_at_us"]
+            if found and at_us - found[-1]["scheduled_at_us"] != SECOND_US:
+                found.clear()
+            if at_us > since_us and run["created_at_us"] - at_us < SECOND_US:
+                found.append(run)
+            else:
+                found.clear()
+            if len(found) == count:
+                return True
+        return False
+
+    await eventually(there, 50, lambda: f"no {count} runs in step")
+    return found
+
+
 async def test_every_second(cluster: Cluster) -> None:
     await deploy(cluster, EveryTrigger(id="tick", every_s=1.0, params={"number": 1}))
-    runs = await after(cluster, 4)
-    times = times_of(runs)
-    assert all(at % SECOND_US == 0 for at in times)
-    assert [at - times[0] for at in times[:4]] == [n * SECOND_US for n in range(4)]
-    assert {run["trigger"] for run in runs} == {"every:tick"}
-    for run in runs:
-        assert 0 <= run["created_at_us"] - run["scheduled_at_us"] < SECOND_US
+    runs = await in_step(cluster, 4)
+    for run in [*runs, *await fires(cluster)]:
+        assert run["trigger"] == "every:tick"
+        assert run["scheduled_at_us"] % SECOND_US == 0
+        assert run["created_at_us"] >= run["scheduled_at_us"]
 
 
 async def test_missed_times_are_made_up_for_once(cluster: Cluster) -> None:
     """A coordinator that was away for some seconds starts one run for all of them, then goes on."""
     await deploy(cluster, EveryTrigger(id="tick", every_s=1.0, params={"number": 1}))
-    last = times_of(await after(cluster, 2))[-1]
+    await after(cluster, 2)
     cluster.kill_coordinator()
-    await seconds_pass(last, 4)
+    killed_us = wall_clock_us()
+    await seconds_pass(killed_us, 4)
     await cluster.start_coordinator()
-    times = times_of(await after(cluster, 4))
+    await in_step(cluster, 2, killed_us)
+    times = times_of(await fires(cluster))
     assert len(set(times)) == len(times)
-    later = [at for at in times if at > last]
-    assert later[0] - last >= 4 * SECOND_US
-    assert [two - one for one, two in pairwise(later)] == [SECOND_US] * (len(later) - 1)
+    later = [at for at in times if at > killed_us]
+    assert later[0] - killed_us >= 3 * SECOND_US
 
 
 async def seconds_pass(since_us: int, seconds: int) -> None:
     """Only the wall clock can tell: fire times are read from it."""
-    from headrace_coordinator.api.services import wall_clock_us
 
     async def passed() -> bool:
         return wall_clock_us() >= since_us + seconds * SECOND_US + SECOND_US // 5
 
-    await eventually(passed, seconds + 5)
+    await eventually(passed, seconds + 30)
 
 
 async def test_no_fire_time_starts_two_runs(cluster: Cluster) -> None:
@@ -105,7 +127,8 @@ async def test_a_cron_trigger_is_deployed_changed_and_removed(cluster: Cluster) 
     runs = await after(cluster, 2)
     assert {run["trigger"] for run in runs} == {"cron:c"}
     assert all(at % SECOND_US == 0 for at in times_of(runs))
-    await deploy(cluster, CronTrigger(id="c", expression="0 0 1 1 *", params={"number": 1}))
+    half_a_year_on = (datetime.now(UTC).month + 5) % 12 + 1
+    await deploy(cluster, CronTrigger(id="c", expression=f"0 0 1 {half_a_year_on} *", params={"number": 1}))
     await quiet(cluster)
     await deploy(cluster, CronTrigger(id="c", expression="* * * * * *", params={"number": 2}))
     count = len(await fires(cluster))
@@ -120,8 +143,6 @@ async def test_a_cron_trigger_is_deployed_changed_and_removed(cluster: Cluster) 
 
 async def quiet(cluster: Cluster) -> None:
     """Two fire times of the schedule that is gone pass, and nothing starts."""
-    from headrace_coordinator.api.services import wall_clock_us
-
     before = len(await fires(cluster))
     await seconds_pass(wall_clock_us(), 2)
     assert len(await fires(cluster)) == before

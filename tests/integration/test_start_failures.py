@@ -29,7 +29,7 @@ def settings(cluster: Cluster, tmp_path: Path) -> CoordinatorSettings:
     """Another coordinator that could start."""
     return CoordinatorSettings(
         namespace="second",
-        nats=NatsSettings(url=cluster.nats.url, connect_timeout_s=1.0),
+        nats=NatsSettings(url=cluster.nats.url),
         store=f"sqlite:///{tmp_path}/second.db",
         port=0,
     )

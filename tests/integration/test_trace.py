@@ -51,7 +51,7 @@ async def the_run(cluster: Cluster) -> str:
         runs[:] = (await cluster.api.get("/runs")).json()["runs"]
         return bool(runs)
 
-    await eventually(started, 10)
+    await eventually(started, 30)
     return runs[0]["run_id"]
 
 
@@ -59,7 +59,7 @@ async def whole(receiver: OtlpReceiver, count: int) -> dict[str, ReceivedSpan]:
     async def there() -> bool:
         return len(receiver.trace(TRACE)) >= count
 
-    await eventually(there, 15, lambda: sorted(span.name for span in receiver.trace(TRACE).values()))
+    await eventually(there, 30, lambda: sorted(span.name for span in receiver.trace(TRACE).values()))
     return receiver.trace(TRACE)
 
 
@@ -108,7 +108,7 @@ async def test_the_trace_is_whole_when_the_coordinator_was_killed_in_the_middle(
     async def in_the_middle() -> bool:
         return journal.exists() and journal.read_text().count(" price\n") == 3
 
-    await eventually(in_the_middle, 10)
+    await eventually(in_the_middle, 30)
     cluster.kill_coordinator()
     gate.touch()
     await cluster.start_coordinator()
@@ -129,5 +129,5 @@ async def test_an_unsampled_trace_is_not_exported(
     async def exported() -> bool:
         return len(receiver.trace(trace_id)) >= 8
 
-    await eventually(exported, 15, lambda: sorted(s.name for s in receiver.trace(trace_id).values()))
+    await eventually(exported, 30, lambda: sorted(s.name for s in receiver.trace(trace_id).values()))
     assert receiver.trace(TRACE) == {}

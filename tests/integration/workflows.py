@@ -96,7 +96,7 @@ def short_process(mark: str) -> int:
     return waits_process.options(timeout="1500ms")(mark)
 
 
-@workflow(deadline="700ms")
+@workflow(deadline="3s")
 def late_running(mark: str) -> int:
     return waits_thread(mark)
 
@@ -122,7 +122,7 @@ def raises(kind: str, mark: str, until: int = 99) -> int:
         case "later":
             raise Retry("busy", after="200ms")
         case "much later":
-            raise Retry("busy", after="2s")
+            raise Retry("busy", after="5s")
         case _:
             raise Fail("no use", path="orders.csv")
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -29,12 +32,21 @@ ACK_WAIT_S = 2.0
 """Short, so that the task of a killed worker is given to another one soon."""
 
 
+def free_port() -> int:
+    """A port that is come back to after a restart: the system gives these to nobody who asks for any."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
 class Cluster:
     """One namespace on one machine."""
 
     def __init__(self, directory: Path, *, environment: dict[str, str] | None = None) -> None:
         self.directory = directory
-        self.nats = EmbeddedNats(directory / "nats", port=0)
+        self.nats = EmbeddedNats(directory / "nats", port=free_port())
         self.workers: list[subprocess.Popen[bytes]] = []
         self.coordinator: subprocess.Popen[bytes] | None = None
         self.store = f"sqlite:///{directory}/headrace.db"
@@ -211,7 +223,7 @@ class Cluster:
         return found
 
     async def connect(self) -> Client:
-        return await nats.connect(self.nats.url)
+        return await nats.connect(self.nats.url, connect_timeout=30)
 
 
 async def eventually(

@@ -27,7 +27,7 @@ FLAGS = (
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
 BUNDLE = ROOT / "coordinator/headrace_coordinator/_ui/index.html"
-PATIENCE_S = 20.0
+PATIENCE_S = 30.0
 """For what happens in a moment, on a machine that does other things besides."""
 LOADING = "main [role=status][aria-label]"
 """Skeletons: data that is on its way."""

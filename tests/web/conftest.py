@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser
 
-from tests.support.cluster import Cluster
+from tests.support.cluster import Cluster, free_port
 from tests.web.browsing import chromium
 
 FLOWS = Path(__file__).parent / "flows.py"
@@ -33,7 +33,9 @@ async def browser(anyio_backend: str) -> AsyncIterator[Browser]:
 @pytest.fixture(scope="module")
 async def cluster(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cluster]:
     """A coordinator and a worker with the workflows of these tests."""
-    async with Cluster(tmp_path_factory.mktemp("web")) as started:
+    cluster = Cluster(tmp_path_factory.mktemp("web"))
+    cluster.port = free_port()
+    async with cluster as started:
         started.start_worker(FLOWS, slots=SLOTS, processes=1)
         await started.deploy(FLOWS)
         yield started

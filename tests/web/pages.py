@@ -96,7 +96,7 @@ async def dead_letter(cluster: Cluster, text: str) -> str:
     try:
         await connection.publish("hr.default.event.orders.came", f"not an event: {text}".encode())
         await connection.flush()
-        await eventually(there, 10)
+        await eventually(there, 30)
     finally:
         await connection.close()
     return str(letters[0]["letter_id"])

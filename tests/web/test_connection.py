@@ -69,13 +69,12 @@ async def test_a_coordinator_that_is_killed_comes_back_into_the_page(
 ) -> None:
     gate = tmp_path / "gate"
     held = await cluster.start_run("held", gate=str(gate))
-    port = port_of(cluster)
-    async with Proxy(port) as proxy, tab(browser, proxy.url, expected=BROKEN) as opened:
+    async with Proxy(port_of(cluster)) as proxy, tab(browser, proxy.url, expected=BROKEN) as opened:
         page = await opened.open(f"/runs/{held}/graph")
         await opened.live()
         cluster.kill_coordinator()
         await opened.badge("stale")
         gate.touch()
-        await cluster.start_coordinator(port=port)
+        await cluster.start_coordinator()
         await opened.live()
         await page.get_by_role("heading", level=1).get_by_text("Succeeded").wait_for()

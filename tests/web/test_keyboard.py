@@ -83,7 +83,7 @@ async def test_a_dead_letter_is_redriven(browser: Browser, cluster: Cluster) -> 
         found = (await cluster.api.get("/dead-letters?limit=50")).json()["dead_letters"]
         return any(one["letter_id"] == letter and one["state"] == "redriven" for one in found)
 
-    await eventually(redriven, 10)
+    await eventually(redriven, 30)
 
 
 async def test_many_runs_are_cancelled(browser: Browser, cluster: Cluster, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ async def kept(cluster: Cluster, run_id: str, count: int) -> None:
         answer = await cluster.api.get(f"/runs/{run_id}/logs/summary")
         return bool(answer.json()["total"] == count)
 
-    await eventually(there, 20)
+    await eventually(there, 30)
 
 
 async def shown(page: Page) -> list[str]:

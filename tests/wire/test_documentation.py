@@ -19,7 +19,7 @@ from headrace_protocol.topology import Topology
 from tests.wire.documentation import PAGE, renewed, section
 
 TOPOLOGY = Topology("default")
-DEADLINE_S = 20.0
+DEADLINE_S = 50.0
 
 
 def test_tables_are_those_of_the_contract() -> None:

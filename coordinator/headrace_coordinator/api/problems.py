@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from http import HTTPStatus
 
 import msgspec
-import structlog
 from litestar import Request, Response
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
@@ -15,7 +15,9 @@ from headrace_protocol.errors import ERROR_TABLE, ErrorCode, HeadraceError, Requ
 
 MEDIA_TYPE = "application/problem+json"
 Incoming = Request[object, object, State]
-log = structlog.get_logger("headrace.api")
+log = logging.getLogger("headrace.api")
+LEFT = "client disconnected prematurely"
+"""What the framework says of a request whose sender went away before it was whole."""
 
 
 class FieldProblem(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,14 +109,15 @@ def on_headrace_error(request: Incoming, error: HeadraceError) -> Response[Probl
 
 def on_http_error(request: Incoming, error: HTTPException) -> Response[Problem]:
     """Answer what the framework found: no such route, a wrong method, a parameter that does not fit."""
-    if error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    status = HTTPStatus.BAD_REQUEST if error.detail == LEFT else error.status_code
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return on_bug(request, error)
-    code = _CODE_OF_STATUS.get(error.status_code, ErrorCode.REQUEST_INVALID)
+    code = _CODE_OF_STATUS.get(status, ErrorCode.REQUEST_INVALID)
     fields = _fields(error.extra)
     problem = Problem(
         type=f"/errors/{code}",
         title=ERROR_TABLE[code].meaning,
-        status=error.status_code,
+        status=status,
         detail="; ".join(f"{one.where}: {one.message}" for one in fields) or str(error.detail),
         code=code,
         where=fields[0].where if fields else f"{request.method} {request.url.path}",
@@ -126,7 +129,7 @@ def on_http_error(request: Incoming, error: HTTPException) -> Response[Problem]:
 
 def on_bug(request: Incoming, error: Exception) -> Response[Problem]:
     """Answer what must not happen: the log gets the traceback, the client only the place."""
-    log.error("request failed", method=request.method, path=request.url.path, exc_info=error)
+    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     entry = ERROR_TABLE[ErrorCode.INTERNAL]
     return respond(
         Problem(

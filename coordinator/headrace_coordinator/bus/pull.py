@@ -2,6 +2,9 @@
 
 nats-py's own `fetch` waits until a whole batch is there; here every message is handed on as it arrives, and a new
 request goes out when half of the last one is used up. Requests lost with a connection are asked again.
+
+All requests have one inbox, for as long as the pull lives: what the server still sends in answer to an earlier one
+would find nobody at an inbox that was given up, and come again only after the ack wait.
 """
 
 from __future__ import annotations
@@ -37,15 +40,16 @@ class Pull:
         connection: Callable[[], int],
     ) -> None:
         self._client = client
-        self._current = connection
-        self._connection = 0
+        self._connection = connection
         self._spec = spec
         self._batch = batch
         self._handler = handler
         self._request = f"$JS.API.CONSUMER.MSG.NEXT.{spec.stream}.{spec.durable}"
-        self._inbox = ""
+        self._inbox = client.new_inbox()
         self._subscription: Subscription | None = None
+        self._begun = 0
         self._asked = 0
+        """Since it has begun the last time."""
         self._heard_at = 0.0
         self._running = True
         self._keeper: asyncio.Task[None] | None = None
@@ -62,25 +66,22 @@ class Pull:
             self._keeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._keeper
-        await self._drop_inbox()
-
-    def again(self) -> None:
-        """The connection or the consumer is new: ask again from a new inbox."""
-        self._restart.set()
-
-    async def _begin(self) -> None:
-        await ensure_consumer(self._client.jetstream(), self._spec)
-        await self._drop_inbox()
-        self._inbox, self._connection = self._client.new_inbox(), self._current()
-        self._subscription = await self._client.listen(f"{self._inbox}.*", self._receive)
-        self._asked = 0
-        self._ask()
-
-    async def _drop_inbox(self) -> None:
         subscription, self._subscription = self._subscription, None
         if subscription is not None:
             with contextlib.suppress(nats.errors.Error, OSError):
                 await subscription.unsubscribe()
+
+    def again(self) -> None:
+        """The connection or the consumer is new: ask again."""
+        self._restart.set()
+
+    async def _begin(self) -> None:
+        await ensure_consumer(self._client.jetstream(), self._spec)
+        if self._subscription is None:
+            self._subscription = await self._client.listen(f"{self._inbox}.*", self._receive)
+        self._begun += 1
+        self._asked = 0
+        self._ask()
 
     async def _keep(self) -> None:
         """Start again when told to, or when the server has been silent for longer than a request lasts."""
@@ -99,10 +100,11 @@ class Pull:
                 self._restart_later()
 
     def _ask(self) -> None:
-        """Raises nats.errors.Error when nothing can be asked now."""
+        """Raises nats.errors.Error when nothing can be asked now. The reply subject tells since when it was asked, and
+        how much."""
         count = self._batch - self._asked
         body = b'{"batch":%d,"expires":%d}' % (count, int(EXPIRES_S * 1e9))
-        self._client.send(self._request, body, reply=f"{self._inbox}.{count}")
+        self._client.send(self._request, body, reply=f"{self._inbox}.{self._begun}-{count}")
         self._asked += count
         self._heard_at = asyncio.get_running_loop().time()
 
@@ -122,17 +124,18 @@ class Pull:
             self._ended(subject, headers or {})
             return
         self._asked = max(0, self._asked - 1)
-        self._handler(Incoming(subject, headers or {}, body, reply, self._connection))
+        self._handler(Incoming(subject, headers or {}, body, reply, self._connection()))
         if self._asked * 2 < self._batch and self._running:
             self._ask_again()
 
     def _ended(self, subject: str, headers: Mapping[str, str]) -> None:
         """The server ended a request: it expired, or the consumer is gone."""
         status = headers.get("Status", "")
-        if status == "100":
+        begun, _, count = subject.rpartition(".")[2].partition("-")
+        if status == "100" or int(begun) != self._begun:
             return
         left = headers.get("Nats-Pending-Messages", "")
-        self._asked = max(0, self._asked - int(left if left.isdigit() else subject.rpartition(".")[2]))
+        self._asked = max(0, self._asked - int(left if left.isdigit() else count))
         if not self._running:
             return
         if status in ("404", "408"):

@@ -28,7 +28,7 @@ LOG_LIMIT_BYTES = 16 * 1024 * 1024
 DEFAULT_SYNC_INTERVAL = "2m"
 """How often JetStream calls fsync: the server's own default, because no run rests on the bus alone."""
 
-READY_TIMEOUT_S = 10.0
+READY_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 5.0
 LOCK_TIMEOUT_S = 1.0
 POLL_S = 0.002

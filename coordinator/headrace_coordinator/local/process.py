@@ -149,6 +149,7 @@ class Child:
             self._stopping = True
             if self._watcher is not None:
                 await self._watcher
+            self.died.clear()  # its end may have been seen first, and it never ran
             raise self._not_ready(self.how_it_ended())
         self.ready_line = line.decode().strip()
 

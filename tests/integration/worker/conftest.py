@@ -6,7 +6,6 @@ import asyncio
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -28,6 +27,7 @@ from headrace_protocol import codec
 from headrace_protocol.definition import Binding, Isolation, Literal, Priority
 from headrace_protocol.messages import Outcome, OutcomeBatch, TaskMessage
 from headrace_protocol.topology import Topology
+from tests.support.cluster import free_port
 
 T = TypeVar("T")
 TASKS = Path(__file__).parent / "sample_tasks.py"
@@ -40,9 +40,7 @@ class Server:
     def __init__(self, folder: Path, *arguments: str) -> None:
         self.folder = folder
         self._arguments = arguments
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.url = f"nats://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -55,6 +53,8 @@ class Server:
         for line in self._process.stderr:
             if b"Server is ready" in line:
                 break
+        else:
+            raise RuntimeError(f"nats-server did not start on port {self.port}")
         os.set_blocking(self._process.stderr.fileno(), False)
 
     def wipe(self) -> None:
@@ -76,7 +76,7 @@ class Fleet:
         self.client = client
         self.topology = topology
         self.subjects = topology.subjects
-        self.jetstream = client.jetstream()
+        self.jetstream = client.jetstream(timeout=30)
         self.batches: list[OutcomeBatch] = []
         self.outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
         self.rejected: asyncio.Queue[Msg] = asyncio.Queue()
@@ -119,7 +119,7 @@ class Fleet:
     async def send(self, name: str, **values: object) -> None:
         await self.publish(task_message(name, **values))
 
-    async def outcome(self, timeout_s: float = 10) -> Outcome:
+    async def outcome(self, timeout_s: float = 30) -> Outcome:
         return await asyncio.wait_for(self.outcomes.get(), timeout_s)
 
     async def run(self, message: TaskMessage) -> Outcome:
@@ -182,7 +182,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def topology() -> Topology:
-    return Topology(NAMESPACE, ack_wait_s=1.0)
+    return Topology(NAMESPACE, ack_wait_s=2.0)
 
 
 @pytest.fixture
@@ -191,7 +191,7 @@ async def fleet(server: Server, topology: Topology) -> AsyncIterator[Fleet]:
         return None
 
     client = await nats.connect(
-        server.url, error_cb=quiet, max_reconnect_attempts=-1, reconnect_time_wait=0.1
+        server.url, error_cb=quiet, max_reconnect_attempts=-1, reconnect_time_wait=0.1, connect_timeout=30
     )
     fleet = Fleet(client, topology)
     await fleet.open()
@@ -220,6 +220,8 @@ async def running(worker: Worker) -> AsyncIterator[Worker]:
     ready = asyncio.create_task(worker.ready.wait())
     await asyncio.wait([task, ready], return_when=asyncio.FIRST_COMPLETED)
     ready.cancel()
+    if worker._parts is not None:
+        await worker._parts._bus.flush()  # the server knows what it listens to
     try:
         yield worker
     finally:
@@ -233,7 +235,7 @@ async def worker(fleet: Fleet, settings: WorkerSettings) -> AsyncIterator[Worker
         yield started
 
 
-async def until(condition: Callable[[], Awaitable[bool]], timeout_s: float = 10) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], timeout_s: float = 30) -> None:
     """Poll what only a real process or server can change."""
     deadline = asyncio.get_running_loop().time() + timeout_s
     while not await condition():

@@ -204,7 +204,7 @@ async def test_counts(fleet: Fleet) -> None:
 async def test_a_malformed_message_is_rejected(fleet: Fleet, body: bytes) -> None:
     subject = fleet.subjects.task("default", Priority.HIGH)
     await fleet.jetstream.publish(subject, body)
-    message = await asyncio.wait_for(fleet.rejected.get(), 5)
+    message = await asyncio.wait_for(fleet.rejected.get(), 30)
     assert fleet.subjects.parse_input(message.subject).kind == "rejected"
     rejected = codec.decode(message.data, Rejected, message.headers)
     assert (rejected.subject, rejected.body) == (subject, body)
@@ -215,7 +215,7 @@ async def test_a_malformed_message_is_rejected(fleet: Fleet, body: bytes) -> Non
 async def test_a_newer_protocol_is_rejected(fleet: Fleet) -> None:
     subject = fleet.subjects.task("default", Priority.NORMAL)
     await fleet.jetstream.publish(subject, b"x", headers={headers.VERSION: "99"})
-    message = await asyncio.wait_for(fleet.rejected.get(), 5)
+    message = await asyncio.wait_for(fleet.rejected.get(), 30)
     rejected = codec.decode(message.data, Rejected, message.headers)
     assert rejected.error.code == ErrorCode.PROTOCOL_VERSION
     assert rejected.headers[headers.VERSION] == "99"
@@ -264,26 +264,31 @@ async def test_a_stored_input_that_is_gone(fleet: Fleet) -> None:
 async def test_an_attempt_that_goes_on_is_told_to_have_started(
     fleet: Fleet, worker: Worker, tmp_path: Path
 ) -> None:
+    """One that has ended soon is not, and of ten one at least ends soon on a busy machine too."""
     started = await fleet.collect(fleet.subjects.started, Started)
-    await fleet.run(task_message("add", {"a": 1}))
+    for _ in range(10):
+        await fleet.run(task_message("add", {"a": 1}))
     message = task_message("sleeps", {"mark": str(tmp_path / "mark")})
     await fleet.publish(message)
-    notice = await asyncio.wait_for(started.get(), 5)
-    assert notice.worker == worker.id
-    assert [held.run_id for held in notice.held] == [message.run_id]
+    told: list[str] = []
+    while message.run_id not in told:
+        notice = await asyncio.wait_for(started.get(), 30)
+        assert notice.worker == worker.id
+        told += [held.run_id for held in notice.held]
+    assert len(told) <= 10
 
 
 async def test_heartbeats_at_start_and_end(fleet: Fleet, worker: Worker) -> None:
     beats = await fleet.collect(fleet.subjects.heartbeat, Heartbeat)
     async with running(Worker(worker.settings)) as other:
-        first = await asyncio.wait_for(beats.get(), 5)
+        first = await asyncio.wait_for(beats.get(), 30)
         while first.worker != other.id:
-            first = await asyncio.wait_for(beats.get(), 5)
+            first = await asyncio.wait_for(beats.get(), 30)
         assert first.queues == ("default",)
         assert "add" in first.tasks
     last = first
     while not last.stopped:
-        last = await asyncio.wait_for(beats.get(), 5)
+        last = await asyncio.wait_for(beats.get(), 30)
     assert last.worker == other.id
 
 

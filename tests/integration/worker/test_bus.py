@@ -58,7 +58,7 @@ async def test_publishes_fail_when_the_server_goes(fleet: Fleet, server: Server)
     with pytest.raises(Disconnected):
         await bus.publish("anything", b"x")
     server.start()
-    await asyncio.wait_for(again.wait(), 5)
+    await asyncio.wait_for(again.wait(), 30)
     await bus.flush()
     await bus.close()
 
@@ -94,12 +94,16 @@ async def test_a_creds_file_that_is_not_there(server: Server) -> None:
 
 
 async def test_no_server_is_known_at_once() -> None:
-    started = time.monotonic()
-    with pytest.raises(Unavailable) as raised:
-        await connect(BusOptions(urls=("nats://user:secret@127.0.0.1:1",)))
-    assert time.monotonic() - started < 1
-    assert "127.0.0.1:1" in str(raised.value)
-    assert "secret" not in str(raised.value)
+    """The quickest of three is held to the second: the others only show what else the machine does."""
+    took_s = []
+    for _ in range(3):
+        started = time.monotonic()
+        with pytest.raises(Unavailable) as raised:
+            await connect(BusOptions(urls=("nats://user:secret@127.0.0.1:1",)))
+        took_s.append(time.monotonic() - started)
+        assert "127.0.0.1:1" in str(raised.value)
+        assert "secret" not in str(raised.value)
+    assert min(took_s) < 1
 
 
 async def test_demand_comes_back_to_one_request_for_each_consumer(

@@ -20,9 +20,9 @@ def test_a_process_ends_with_a_worker_that_had_not_read_all_it_was_sent() -> Non
         child = subprocess.Popen(command, pass_fds=(theirs.fileno(),))
     try:
         ours.sendall(frame(Prepare((str(TASKS),), False)))
-        assert select.select([ours], [], [], 20)[0], "it never said that it is ready"
+        assert select.select([ours], [], [], 30)[0], "it never said that it is ready"
         ours.close()  # with its message unread: the other side is reset
-        assert child.wait(10) == 0
+        assert child.wait(30) == 0
     finally:
         child.kill()
         child.wait()

@@ -19,7 +19,7 @@ TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 @pytest.fixture
 async def client(fleet: Fleet, server: Server) -> AsyncIterator[Client]:
-    async with Client(server.url, namespace=NAMESPACE, timeout_s=2) as client:
+    async with Client(server.url, namespace=NAMESPACE, timeout_s=30) as client:
         yield client
 
 
@@ -64,7 +64,7 @@ async def test_publish_from_sync_code(fleet: Fleet, server: Server) -> None:
 
 async def answer(fleet: Fleet, reply: CommandReply) -> Command:
     """Take the next command, and answer it as the coordinator does."""
-    message = await asyncio.wait_for(fleet.rejected.get(), 5)
+    message = await asyncio.wait_for(fleet.rejected.get(), 30)
     assert message.headers is not None
     await fleet.client.publish(message.headers[headers.REPLY_TO], codec.encode(reply))
     return codec.decode(message.data, Command, message.headers)  # type: ignore[arg-type]
@@ -97,9 +97,10 @@ async def test_an_answered_error_is_raised(fleet: Fleet, client: Client) -> None
     assert raised.value.where == "missing"
 
 
-async def test_nobody_answers(client: Client) -> None:
-    with pytest.raises(Unavailable, match="no coordinator has answered"):
-        await client.start_run("flow")
+async def test_nobody_answers(fleet: Fleet, server: Server) -> None:
+    async with Client(server.url, namespace=NAMESPACE, timeout_s=2) as client:
+        with pytest.raises(Unavailable, match="no coordinator has answered"):
+            await client.start_run("flow")
 
 
 async def test_no_streams(server: Server) -> None:

@@ -135,7 +135,7 @@ async def test_timeout(fleet: Fleet, worker: Worker, mark: Path, task: str, isol
     message = task_message(task, {"mark": str(mark)}, isolation=isolation, timeout_s=0.4)
     outcome = await fleet.run(message)
     assert code_of(outcome) == ErrorCode.TASK_TIMEOUT
-    assert 0.3e6 < outcome.finished_at_us - outcome.started_at_us < 3e6
+    assert 0.3e6 < outcome.finished_at_us - outcome.started_at_us < 25e6
 
 
 async def test_an_async_task_that_will_not_stop_is_abandoned(
@@ -189,7 +189,9 @@ async def test_a_worker_that_is_killed_leaves_its_tasks_to_others(
 
 async def test_in_progress_acks_keep_a_long_task(fleet: Fleet, worker: Worker, mark: Path) -> None:
     """Three times the ack wait: it would have come again twice."""
-    outcome = await fleet.run(task_message("slow", {"seconds": 3.0, "mark": str(mark)}))
+    outcome = await fleet.run(
+        task_message("slow", {"seconds": 3 * fleet.topology.ack_wait_s, "mark": str(mark)})
+    )
     assert outcome.delivery == 1
     assert outcome.state is OutcomeState.SUCCEEDED
     assert fleet.outcomes.empty()
@@ -201,7 +203,7 @@ async def test_drain_finishes_what_runs(fleet: Fleet, spawn: Spawn, mark: Path) 
     await has(mark, "started")
     worker.terminate()
     assert (await fleet.outcome()).result == Result(raw("done"))
-    assert await asyncio.to_thread(worker.process.wait, 5) == 0
+    assert await asyncio.to_thread(worker.process.wait, 30) == 0
 
 
 async def test_drain_gives_back_what_takes_too_long(fleet: Fleet, spawn: Spawn, mark: Path) -> None:
@@ -210,7 +212,7 @@ async def test_drain_gives_back_what_takes_too_long(fleet: Fleet, spawn: Spawn, 
     await fleet.publish(message)
     await has(mark, "started")
     worker.terminate()
-    assert await asyncio.to_thread(worker.process.wait, 5) == 0
+    assert await asyncio.to_thread(worker.process.wait, 30) == 0
     assert mark.read_text() == "cancelled"
     assert fleet.outcomes.empty()
     spawn()
@@ -244,7 +246,7 @@ async def test_a_worker_stops_also_without_a_bus(
     await fleet.outcome()
     server.kill()
     worker.terminate()
-    assert await asyncio.to_thread(worker.process.wait, 8) == 0
+    assert await asyncio.to_thread(worker.process.wait, 30) == 0
 
 
 async def test_a_killed_worker_takes_its_processes_along(fleet: Fleet, spawn: Spawn, mark: Path) -> None:
@@ -268,7 +270,7 @@ async def test_an_outcome_survives_the_loss_of_the_bus(
     mark.write_text("go on")
     await has(mark, "ended")
     server.start()
-    outcome = await fleet.outcome(20)
+    outcome = await fleet.outcome()
     assert outcome.state is OutcomeState.SUCCEEDED
     assert (await fleet.run(task_message("add", {"a": 1}))).result == Result(raw(11))
 
@@ -281,24 +283,25 @@ async def test_an_outcome_survives_the_loss_of_the_bus(
 async def wiped(fleet: Fleet, server: Server) -> None:
     """The server comes back with nothing, and the coordinator makes its streams."""
     server.kill()
+
+    async def gone() -> bool:
+        return not fleet.client.is_connected
+
+    async def back() -> bool:
+        return fleet.client.is_connected
+
+    await until(gone)
     server.wipe()
-    server.start()
-
-    async def reopened() -> bool:
-        try:
-            await fleet.open()
-        except Exception:
-            return False
-        return True
-
-    await until(reopened)
+    await asyncio.to_thread(server.start)
+    await until(back)
+    await fleet.open()
 
 
 async def test_a_server_that_lost_its_data(fleet: Fleet, server: Server, worker: Worker) -> None:
     await fleet.run(task_message("add", {"a": 1}))
     await wiped(fleet, server)
     await fleet.publish(task_message("add", {"a": 1}))
-    assert (await fleet.outcome(20)).result == Result(raw(11))
+    assert (await fleet.outcome()).result == Result(raw(11))
 
 
 async def test_what_was_held_before_a_loss_settles_nothing_after_it(
@@ -312,7 +315,7 @@ async def test_what_was_held_before_a_loss_settles_nothing_after_it(
     await fleet.publish(task_message("waits_for", {"mark": str(new)}))
     await has(new, "started")
     old.write_text("go on")
-    await fleet.outcome(20)
+    await fleet.outcome()
     await fleet.run(task_message("add", {"a": 1}))
     await fleet.jetstream.get_msg(fleet.topology.stream("TASKS"), 1)  # raises when it is gone
     new.write_text("go on")
@@ -334,6 +337,13 @@ async def test_high_priority_goes_first(fleet: Fleet, settings: WorkerSettings, 
         for priority in (Priority.LOW, Priority.NORMAL, Priority.HIGH):
             for _ in range(5):
                 await fleet.publish(task_message("add", {"a": 1}, node=priority.value), priority)
+
+        async def handed_back() -> bool:
+            """The worker has heard of the high ones, and has no room for them yet."""
+            spec = fleet.topology.task_consumer("default", Priority.HIGH)
+            return (await fleet.jetstream.consumer_info(spec.stream, spec.durable)).num_waiting == 0
+
+        await until(handed_back)
         mark.write_text("go on")
         await fleet.outcome()
         order = [(await fleet.outcome()).node for _ in range(15)]

@@ -38,7 +38,7 @@ class Lines:
     async def take(self, count: int) -> list[LogLine]:
         found: list[LogLine] = []
         while len(found) < count:
-            found += (await asyncio.wait_for(self._batches.get(), 5)).lines
+            found += (await asyncio.wait_for(self._batches.get(), 30)).lines
         return found
 
 
@@ -47,7 +47,7 @@ async def printing(fleet: Fleet, spawn: Callable[..., WorkerProcess]) -> None:
     """A worker of its own: in this process, pytest would put its own stdout over the worker's."""
     beats = await fleet.collect(fleet.subjects.heartbeat, Heartbeat)
     spawn()
-    await asyncio.wait_for(beats.get(), 10)
+    await asyncio.wait_for(beats.get(), 30)
 
 
 async def lines(fleet: Fleet) -> Lines:
@@ -57,7 +57,7 @@ async def lines(fleet: Fleet) -> Lines:
 async def spans_of(batches: "asyncio.Queue[SpanBatch]", count: int) -> dict[str, Span]:
     found: list[Span] = []
     while len(found) < count:
-        found += (await asyncio.wait_for(batches.get(), 5)).spans
+        found += (await asyncio.wait_for(batches.get(), 30)).spans
     return {span.name: span for span in found}
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, MutableMapping
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from structlog.testing import capture_logs
 
 from headrace_coordinator.api.app import Api, create_app
 from headrace_coordinator.api.services import ApiSettings, Services
@@ -15,12 +14,6 @@ from tests.unit.api.fake_coordinator import NAMESPACE, FakeCoordinator
 from tests.unit.api.samples import FLIGHTS
 
 SETTINGS = ApiSettings(version="1.2.3", store="memory")
-
-
-@pytest.fixture(autouse=True)
-def logged() -> Iterator[list[MutableMapping[str, object]]]:
-    with capture_logs() as entries:
-        yield entries
 
 
 @pytest.fixture

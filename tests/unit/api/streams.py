@@ -34,7 +34,7 @@ class Stream:
         if not self.gone.is_set():
             await self.parts.put(message)
 
-    async def read(self, timeout_s: float = 5) -> str:
+    async def read(self, timeout_s: float = 30) -> str:
         """The next part of the body; empty at the end."""
         async with asyncio.timeout(timeout_s):
             message = await self.parts.get()
@@ -115,5 +115,5 @@ async def open_stream(
     finally:
         stream.gone.set()
         stream.taking.set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await serving

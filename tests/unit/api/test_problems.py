@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
-
 import httpx
 import pytest
 
+from headrace_coordinator.api.app import Api
 from headrace_protocol.codec import encode
 from headrace_protocol.errors import ERROR_TABLE, ErrorCode, InvariantBroken, Unavailable
 from tests.unit.api.fake_coordinator import FakeCoordinator
@@ -105,14 +104,48 @@ async def test_bugs_keep_their_inside(
     http: httpx.AsyncClient,
     coordinator: FakeCoordinator,
     failure: Exception,
-    logged: list[MutableMapping[str, object]],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     coordinator.failure = failure
     answer = await http.post(RUNS, json={})
     assert (answer.status_code, answer.json()["code"]) == (500, "internal.error")
     assert "secret" not in answer.text
     assert "Traceback" not in answer.text
-    assert logged[0]["exc_info"] is failure
+    (logged,) = caplog.records
+    assert (logged.name, logged.getMessage()) == ("headrace.api", f"POST {RUNS} failed")
+    assert logged.exc_info is not None
+    assert logged.exc_info[1] is failure
+
+
+async def test_who_leaves_before_the_request_is_whole_is_no_bug(
+    app: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": RUNS,
+        "raw_path": RUNS.encode(),
+        "root_path": "",
+        "query_string": b"",
+        "headers": [(b"content-type", b"application/json"), (b"content-length", b"20")],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 80),
+    }
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.disconnect"}
+
+    sent: list[dict[str, object]] = []
+
+    async def send(message: dict[str, object]) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)  # type: ignore[arg-type]
+    assert sent[0]["status"] == 400
+    assert caplog.records == []
 
 
 async def test_a_missing_bus_is_unavailable(http: httpx.AsyncClient, coordinator: FakeCoordinator) -> None:

@@ -104,7 +104,7 @@ async def test_what_dies_is_started_until_it_runs() -> None:
     starts = asyncio.Event()
     keeping = asyncio.create_task(keep("nats", part, told.append, how=lambda: "SIGKILL", on_start=starts.set))
     part.died.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await starts.wait()
     keeping.cancel()
     assert told[0] == "nats died (SIGKILL); starting it again in 0.1 s"
@@ -138,7 +138,7 @@ async def test_a_child_that_dies_is_noticed_and_can_be_started_again() -> None:
     await part.start()
     assert part.pid is not None
     os.kill(part.pid, signal.SIGKILL)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await part.died.wait()
     assert part.how_it_ended() == "SIGKILL"
     await part.start()
@@ -152,6 +152,15 @@ async def test_a_child_that_ends_before_it_is_ready_says_why() -> None:
         await part.start()
     assert "exit code 3" in caught.value.message
     assert caught.value.found == "port taken"
+    assert not part.died.is_set()
+
+
+async def test_a_child_that_never_ran_has_not_died_however_late_its_silence_is_noticed() -> None:
+    """Somebody else holds the other end of what it was to say that it is ready."""
+    leave = "if os.fork():\n    os._exit(3)\nos.close(1); os.close(2); time.sleep(0.3)"
+    part = child(leave, [], says_ready=True)
+    with pytest.raises(Unavailable, match="exit code 3"):
+        await part.start()
     assert not part.died.is_set()
 
 

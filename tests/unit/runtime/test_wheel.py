@@ -68,7 +68,7 @@ class Setting:
         self.wheel.set(due_us)
 
     async def next_fired(self) -> list[str]:
-        return await asyncio.wait_for(self.shard.fired.get(), 5)
+        return await asyncio.wait_for(self.shard.fired.get(), 30)
 
 
 @pytest.fixture
