@@ -25,7 +25,7 @@ async def trim_stream(
 ) -> float:
     """See `headrace_coordinator.bus.port.Bus`. `connected` tells whether the connection is still the one of the call.
 
-    What the consumer has finished with is asked last, and is only good for this connection: a stream that was made
+    What the consumer has finished with is asked late, and is only good for this connection: a stream that was made
     anew numbers its messages from the beginning, and the old numbers would delete what nobody has read.
     """
     try:
@@ -39,6 +39,8 @@ async def trim_stream(
             below = min(wanted, await _unread_from(context, spec)) if wanted > first else first
             if below <= first:
                 return share
+            # After a purge up to where only deleted messages were, nats-server 2.15 deletes too much with the next one.
+            below, _ = await _message(context, info, below)
             if not connected():
                 raise BusError(f"stream {spec.stream}: the connection was lost")
             await context.purge_stream(spec.stream, seq=below)
@@ -65,11 +67,11 @@ async def _old_below(context: JetStreamContext, info: StreamInfo, before_us: int
 
 
 async def _message(context: JetStreamContext, info: StreamInfo, sequence: int) -> tuple[int, float]:
-    """Sequence and time of a message, or of the next one where there is none; those of the end: never."""
+    """Sequence and time of a message, or of the next one where there is none. The end was never published."""
     try:
         found = await context.get_msg(str(info.config.name), sequence, ">", next=True)
     except nats.js.errors.NotFoundError:
-        return sequence, math.inf
+        return max(sequence, info.state.last_seq + 1), math.inf
     return found.seq or sequence, math.inf if found.time is None else found.time.timestamp() * 1e6
 
 

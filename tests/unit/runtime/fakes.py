@@ -48,7 +48,6 @@ class FakeBus:
         self.consumers: dict[str, ConsumerState] = {}
         self.reconnected: list[Callable[[], Awaitable[None]]] = []
         self.trimmed: list[tuple[ConsumerSpec, int]] = []
-        self.share = 0.0
         self.on_ensure: Callable[[], None] = lambda: None
 
     def publish(self, subject: str, headers: Mapping[str, str], body: bytes) -> asyncio.Future[int]:
@@ -83,7 +82,7 @@ class FakeBus:
 
     async def trim(self, spec: ConsumerSpec, before_us: int) -> float:
         self.trimmed.append((spec, before_us))
-        return self.share
+        return 0.0
 
     async def consume(self, spec: ConsumerSpec, batch: int, handler: Handler) -> Subscription:
         raise BusError("not here")
