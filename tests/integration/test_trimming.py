@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -11,9 +13,8 @@ from nats.js.api import DiscardPolicy, StreamConfig, StreamInfo
 from nats.js.client import JetStreamContext
 
 from headrace.client import Client
-from headrace_coordinator.bus import BusError, NatsBus, NatsSettings, connect
+from headrace_coordinator.bus import BusError, NatsBus, NatsSettings, connect, trimming
 from headrace_coordinator.bus.results import NatsResults
-from headrace_coordinator.bus.trimming import trim_stream
 from headrace_coordinator.local.nats_server import EmbeddedNats
 from headrace_coordinator.runtime.clock import SystemClock
 from headrace_coordinator.runtime.parts import Parts
@@ -46,9 +47,9 @@ def tomorrow_us() -> int:
 class Events:
     """The stream of events of one namespace."""
 
-    def __init__(self, bus: NatsBus, url: str) -> None:
+    def __init__(self, bus: NatsBus, server: EmbeddedNats) -> None:
         self.bus = bus
-        self.url = url
+        self.server = server
         self.jetstream: JetStreamContext = bus.client.jetstream()
 
     async def make(self, max_bytes: int, **config: object) -> None:
@@ -85,7 +86,7 @@ class Events:
 async def events(tmp_path: Path) -> AsyncIterator[Events]:
     async with EmbeddedNats(tmp_path) as server:
         bus = await connect(NatsSettings(url=server.url), "test")
-        yield Events(bus, server.url)
+        yield Events(bus, server)
         await bus.close()
 
 
@@ -187,14 +188,35 @@ async def test_a_consumer_that_was_made_anew_has_read_nothing(events: Events) ->
     assert await events.left() == (10, 1)
 
 
-async def test_nothing_is_deleted_over_another_connection(events: Events) -> None:
-    """A stream made anew has other messages under the same numbers."""
+async def test_what_was_read_before_a_loss_deletes_nothing_after_it(
+    events: Events, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stream made anew between the look at what was read and the deletion has other messages of the same numbers."""
     await events.open()
     await events.publish(10)
     await events.read(10)
+    again = asyncio.Event()
+
+    async def reconnected() -> None:
+        await events.open()
+        again.set()
+
+    events.bus.on_reconnect(reconnected)
+    unread_from = trimming._unread_from
+
+    async def then_lost(*arguments: object) -> int:
+        found = await unread_from(*arguments)
+        await events.server.stop()
+        shutil.rmtree(events.server.data_dir)
+        await events.server.start()
+        await asyncio.wait_for(again.wait(), 30)
+        await events.publish(3)
+        return found
+
+    monkeypatch.setattr(trimming, "_unread_from", then_lost)
     with pytest.raises(BusError, match="connection"):
-        await trim_stream(events.jetstream, SPEC, tomorrow_us(), lambda: False)
-    assert await events.left() == (10, 1)
+        await events.bus.trim(SPEC, tomorrow_us())
+    assert await events.left() == (3, 1)
 
 
 async def test_a_look_at_what_is_young_costs_one_message(
@@ -245,7 +267,7 @@ async def test_a_stream_of_an_older_version_is_changed_in_place(events: Events) 
 async def test_a_full_stream_refuses_until_it_is_trimmed(events: Events) -> None:
     await events.make(64 * KIB, discard=DiscardPolicy.NEW)
     await events.open()
-    async with Client(events.url, namespace=TOPOLOGY.namespace) as client:
+    async with Client(events.server.url, namespace=TOPOLOGY.namespace) as client:
         accepted, refusal = 0, ""
         while not refusal and accepted < 1_000:
             try:
@@ -269,7 +291,7 @@ async def test_a_coordinator_deletes_what_it_has_read(events: Events) -> None:
         Options(retention=RetentionPolicy(replay_s=0.0), trim_s=0.05),
     )
     await coordinator.open()
-    async with Client(events.url, namespace=TOPOLOGY.namespace) as client:
+    async with Client(events.server.url, namespace=TOPOLOGY.namespace) as client:
         published = {await client.publish("t", number) for number in range(5)}
 
     async def nothing_left() -> bool:
