@@ -11,7 +11,7 @@ from tests.simulation.flows import Flow, make_flow
 FAULTS_END_S = 30.0
 """From here on nothing goes wrong any more."""
 NEVER_S = 1e6
-TRIM_S = 0.7
+TRIM_S = 0.4
 NEVER_CALLBACKS = 10**9
 
 
