@@ -38,9 +38,10 @@ class StreamSpec(msgspec.Struct, frozen=True, kw_only=True):
     retention: Retention
     max_bytes: int
     max_age_s: float = 0.0
-    """0: until read (work queue) or until `max_bytes`."""
+    """0: until it is deleted, by being read (work queue) or by the coordinator."""
     discard_new: bool = False
-    """Refuse new messages when full (the publisher hears of it) instead of dropping the oldest."""
+    """Refuse new messages when full (the publisher hears of it) instead of dropping the oldest. Such a stream must
+    lose nothing that has not been read."""
     duplicate_window_s: float = 120.0
 
 
@@ -99,7 +100,7 @@ class Topology(msgspec.Struct, frozen=True):
                 subjects=(f"{root}.event.>",),
                 retention=Retention.LIMITS,
                 max_bytes=4_096 * MIB,
-                max_age_s=week_s,
+                discard_new=True,
             ),
             StreamSpec(
                 name=self.stream("LIFECYCLE"),

@@ -10,7 +10,7 @@ everything must come to its end, as the workflows mean it.
 
 A failing plan is shrunk (`shrink`) and told in plain words (`story`). `mutants` breaks the code on purpose, to show
 that the simulation notices; `test_found` keeps what seeds have found. Not simulated: threads and processes as lanes,
-HTTP itself, logs and spans, retention, the SQL stores, a commit whose outcome nobody knows, TLS.
+HTTP itself, logs and spans, retention in the store, the SQL stores, a commit whose outcome nobody knows, TLS.
 
     python -m tests.simulation 1000       a thousand seeds
     python -m tests.simulation --seed 7   one, with its story

@@ -11,11 +11,20 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import Context, copy_context
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import nats.errors
 import nats.js.errors
-from nats.js.api import ConsumerConfig, RetentionPolicy, StreamConfig
+from nats.js.api import (
+    ConsumerConfig,
+    DiscardPolicy,
+    RawStreamMsg,
+    RetentionPolicy,
+    StreamConfig,
+    StreamInfo,
+    StreamState,
+)
 
 from headrace_coordinator.bus.memory.server import Consumer, Headers, Server, Stream
 from headrace_protocol.topology import MAX_PAYLOAD_BYTES
@@ -303,6 +312,15 @@ class JetStream:
 
         return await self._client.request("stream", add)
 
+    async def purge_stream(self, name: str, seq: int) -> object:
+        return await self._client.request("stream", lambda: self._server.purge(self._stream(name), seq))
+
+    async def get_msg(self, stream: str, seq: int, subject: str, *, next: bool) -> object:
+        """The first message from a sequence on, of any subject."""
+        if subject != ">" or not next:
+            raise NotImplementedError
+        return await self._client.request("stream", lambda: _message(self._stream(stream), seq))
+
     async def consumer_info(self, stream: str, durable: str) -> object:
         return await self._client.request("stream", lambda: _consumer_info(self._consumer(stream, durable)))
 
@@ -342,7 +360,27 @@ class JetStream:
 
 
 def _stream_info(stream: Stream) -> object:
-    return SimpleNamespace(created=stream.created, state=SimpleNamespace(last_seq=stream.last_sequence))
+    """Without bounds, and never dropping anything."""
+    config = StreamConfig(name=stream.name, discard=DiscardPolicy.NEW, max_bytes=-1, max_age=0.0)
+    state = StreamState(
+        messages=len(stream.messages),
+        bytes=sum(len(message.body) for message in stream.messages.values()),
+        first_seq=next(iter(stream.messages), stream.last_sequence + 1),
+        last_seq=stream.last_sequence,
+        consumer_count=len(stream.consumers),
+    )
+    return StreamInfo(config, state, created=stream.created)  # type: ignore[arg-type]
+
+
+def _message(stream: Stream, first: int) -> RawStreamMsg:
+    found = next((known for known in stream.messages.items() if known[0] >= first), None)
+    if found is None:
+        raise nats.js.errors.NotFoundError
+    sequence, message = found
+    time = datetime.fromtimestamp(message.published_us / 1e6, UTC)
+    return RawStreamMsg(
+        subject=message.subject, seq=sequence, data=message.body, stream=stream.name, time=time
+    )
 
 
 def _consumer_info(consumer: Consumer) -> object:

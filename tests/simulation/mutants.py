@@ -16,7 +16,7 @@ import msgspec
 from headrace.bus import Settlement
 from headrace.runtime.leases import Leases
 from headrace.runtime.runner import Runner
-from headrace_coordinator.bus import nats_bus
+from headrace_coordinator.bus import nats_bus, trimming
 from headrace_coordinator.bus.port import Outgoing
 from headrace_coordinator.engine.effects import Collect
 from headrace_coordinator.engine.inputs import RunInput
@@ -48,6 +48,7 @@ from headrace_protocol.messages import (
     OutcomeState,
     StartRun,
 )
+from headrace_protocol.topology import ConsumerSpec
 from tests.simulation.store import SimulatedStore
 
 Replacement = tuple[object, str, object]
@@ -293,6 +294,17 @@ async def sweep_without_fence(self: Vigil, stale: list[HeldAttempt]) -> None:
         cancel = CancelAttempts(run_id=held.run_id, attempts=(held,), reason="")
         self._bus.send(self._topology.subjects.cancel, headers.make(), encode(cancel))
 
+
+async def _everything(context: object, spec: ConsumerSpec) -> int:
+    info = await context.stream_info(spec.stream)  # type: ignore[attr-defined]
+    return int(info.state.last_seq) + 1
+
+
+table(
+    "unread_events_trimmed",
+    "events that are old are deleted from the bus, whether they were read or not",
+    (trimming, "_unread_from", _everything),
+)
 
 # -- time ------------------------------------------------------------------------------------------
 

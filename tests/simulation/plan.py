@@ -11,6 +11,7 @@ from tests.simulation.flows import Flow, make_flow
 FAULTS_END_S = 30.0
 """From here on nothing goes wrong any more."""
 NEVER_S = 1e6
+TRIM_S = 0.4
 NEVER_CALLBACKS = 10**9
 
 
@@ -73,6 +74,8 @@ class Plan(msgspec.Struct, frozen=True):
     shards: int = 1
     prefetch: int = 0
     sweep_s: float = 3.0
+    trim_s: float = 0.0
+    """How often events that were read are deleted; 0: never."""
     crash: str = ""
     """`WHO:CALLBACKS`: instead of its faults, one crash of a process after so many callbacks."""
     embedded: bool = False
@@ -104,6 +107,7 @@ def make_plan(seed: int) -> Plan:
         prefetch=rng.choice((0, 0, 0, 1)),
         sweep_s=3.0 if swept else NEVER_S,
         embedded=alone and rng.random() < 0.6,
+        trim_s=TRIM_S,
     )
 
 

@@ -22,6 +22,7 @@ from headrace_coordinator.bus.settings import NatsSettings
 from headrace_coordinator.engine.inputs import RetryRun
 from headrace_coordinator.runtime.parts import Parts
 from headrace_coordinator.service.coordinator import Options, RunningCoordinator
+from headrace_coordinator.store.port import RetentionPolicy
 from headrace_protocol.cloudevent import CloudEvent, encode_binary
 from headrace_protocol.codec import encode, raw
 from headrace_protocol.definition import Priority, WorkflowDefinition
@@ -35,6 +36,8 @@ from tests.simulation.store import SimulatedStore
 
 SOURCE = "/simulation"
 HTTP_TIMEOUT_S = 4.0
+REPLAY_S = 1.0
+"""Short, so that events which were read are deleted while runs go on."""
 
 
 class CoordinatorProgram(Program):
@@ -63,7 +66,13 @@ class CoordinatorProgram(Program):
         results = NatsResults(bus, site.topology.bucket)
         self.running = RunningCoordinator(
             Parts(site.topology, store, bus, results, SimulatedClock(site)),
-            Options(shards=site.plan.shards, keep_spans=False, sweep_s=site.plan.sweep_s),
+            Options(
+                shards=site.plan.shards,
+                keep_spans=False,
+                sweep_s=site.plan.sweep_s,
+                trim_s=site.plan.trim_s,
+                retention=RetentionPolicy(replay_s=REPLAY_S),
+            ),
         )
         await self.running.open()
         self.opened = True

@@ -33,7 +33,7 @@ class Site:
         self.plan = plan
         self.rng = random.Random(f"{plan.seed}/world")
         self.loop = SimulatedLoop(random.Random(f"{plan.seed}/loop"))
-        self.server = Server(self.loop.time, self.loop.call_at)  # type: ignore[arg-type]
+        self.server = Server(self.loop.time, self.loop.call_at, T0_US)  # type: ignore[arg-type]
         self.weather = Weather()
         self.disk = Disk()
         self.observer = Observer(self.disk.tables, self.loop.time, self.loop.halt)

@@ -180,8 +180,8 @@ class Client:
                 f"the message could not be stored: {str(error) or 'no acknowledgement'}",
                 where=subject,
                 found=self._options.shown,
-                expected="a NATS server with the streams of this namespace",
-                fix="Start a coordinator once: it makes the streams. Then publish again with the same id.",
+                expected="a NATS server with the streams of this namespace, and room in them",
+                fix="Start a coordinator: it makes the streams, and reads them. Then publish again with the same id.",
             ) from error
 
     @property

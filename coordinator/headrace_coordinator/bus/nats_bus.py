@@ -29,6 +29,7 @@ from headrace_coordinator.bus.port import (
 )
 from headrace_coordinator.bus.pull import Pull
 from headrace_coordinator.bus.settings import NatsSettings
+from headrace_coordinator.bus.trimming import trim_stream
 from headrace_protocol.errors import Unavailable
 from headrace_protocol.nats import Connection
 from headrace_protocol.topology import ConsumerSpec, Topology
@@ -135,6 +136,15 @@ class NatsBus:
 
     async def next_published_us(self, spec: ConsumerSpec, state: ConsumerState) -> int | None:
         return await streams.next_published_us(self.client.jetstream(), spec, state)
+
+    async def trim(self, spec: ConsumerSpec, before_us: int) -> float:
+        began = self._connection
+        return await trim_stream(
+            self.client.jetstream(),
+            spec,
+            before_us,
+            lambda: self.client.is_connected and self._connection == began,
+        )
 
     def publish(self, subject: str, headers: Mapping[str, str], body: bytes) -> asyncio.Future[int]:
         return self.publish_in_order([(subject, headers, body)])

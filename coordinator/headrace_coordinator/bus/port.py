@@ -85,7 +85,8 @@ class Bus(Protocol):
     def connected(self) -> bool: ...
 
     async def ensure(self, topology: Topology) -> list[StreamState]:
-        """Make the streams that are missing; returns all of them as they are now."""
+        """Make the streams that are missing, and let none drop what must not be lost; returns all of them as they
+        are now."""
         ...
 
     async def ensure_consumer(self, spec: ConsumerSpec) -> None: ...
@@ -96,6 +97,14 @@ class Bus(Protocol):
 
     async def next_published_us(self, spec: ConsumerSpec, state: ConsumerState) -> int | None:
         """When the message was published that is the next to be delivered; None when there is none, or is not told."""
+        ...
+
+    async def trim(self, spec: ConsumerSpec, before_us: int) -> float:
+        """Delete, oldest first, what the consumer has finished with: what was published before that time, and what
+        takes more than half of the stream's bound. Nothing goes that has not been acknowledged.
+
+        Returns what share of its bound the stream takes then; 0.0 when it has none, or does not exist.
+        """
         ...
 
     def publish(self, subject: str, headers: Mapping[str, str], body: bytes) -> Future[int]:

@@ -30,9 +30,12 @@ _RETENTION = {Retention.LIMITS: RetentionPolicy.LIMITS, Retention.WORK_QUEUE: Re
 
 
 async def ensure_streams(context: JetStreamContext, topology: Topology) -> list[StreamState]:
-    """Every stream of the topology, made where it was missing."""
+    """Every stream of the topology, made where it was missing, and kept from losing anything where it was not."""
     try:
         found = [(spec, await _stream(context, spec)) for spec in topology.streams()]
+        for spec, info in found:
+            if info is not None and spec.discard_new:
+                await _keep_all(context, spec, info.config)
         made = await _make(context, [spec for spec, info in found if info is None])
     except (nats.errors.Error, TimeoutError) as error:
         raise BusError(f"streams of {topology.namespace}: {error}") from error
@@ -44,6 +47,14 @@ async def _stream(context: JetStreamContext, spec: StreamSpec) -> StreamInfo | N
         return await context.stream_info(spec.name)
     except nats.js.errors.NotFoundError:
         return None
+
+
+async def _keep_all(context: JetStreamContext, spec: StreamSpec, found: StreamConfig) -> None:
+    """Older versions made streams that drop what is old; bounds and all else remain what the operator has chosen."""
+    if found.discard == DiscardPolicy.NEW and (found.max_age or 0.0) == spec.max_age_s:
+        return
+    await context.update_stream(found.evolve(discard=DiscardPolicy.NEW, max_age=spec.max_age_s))
+    log.warning("the stream %s dropped old messages, read or not; it keeps them from now on", spec.name)
 
 
 async def _make(context: JetStreamContext, missing: list[StreamSpec]) -> dict[str, StreamInfo]:

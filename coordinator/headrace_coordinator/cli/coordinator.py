@@ -66,6 +66,15 @@ def coordinator(
     keep_events_days: Annotated[
         float, typer.Option("--keep-events-days", envvar="HEADRACE_KEEP_EVENTS_DAYS", min=0.0)
     ] = 14.0,
+    keep_replay_days: Annotated[
+        float,
+        typer.Option(
+            "--keep-replay-days",
+            envvar="HEADRACE_KEEP_REPLAY_DAYS",
+            min=0.0,
+            help="Events on NATS, once read, for others.",
+        ),
+    ] = 7.0,
     nats: Annotated[
         str, typer.Option("--nats", envvar="HEADRACE_NATS", metavar="URL", help="Servers, comma-separated.")
     ] = "nats://127.0.0.1:4222",
@@ -126,6 +135,7 @@ def coordinator(
             logs_s=keep_logs_days * DAY_S,
             spans_s=keep_spans_days * DAY_S,
             events_s=keep_events_days * DAY_S,
+            replay_s=keep_replay_days * DAY_S,
         ),
     )
     run(settings, None if ready_fd is None else teller(ready_fd))

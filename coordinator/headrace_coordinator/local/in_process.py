@@ -41,7 +41,12 @@ LEASE_S = 86_400.0
 KEPT_S = 1e9
 """What a test has seen does not go away, however much time it lets pass."""
 RETENTION = RetentionPolicy(
-    runs_s=KEPT_S, logs_s=KEPT_S, spans_s=KEPT_S, events_s=KEPT_S, dead_letters_s=KEPT_S
+    runs_s=KEPT_S,
+    logs_s=KEPT_S,
+    spans_s=KEPT_S,
+    events_s=KEPT_S,
+    dead_letters_s=KEPT_S,
+    replay_s=KEPT_S,
 )
 STILL = NODE_FINISHED | {NodeState.WAITING, NodeState.RETRYING}
 """States of a node in which nothing is under way."""
@@ -84,7 +89,7 @@ class InProcess:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock, topology: Topology) -> None:
         self.topology = topology
-        self.network = Network(loop)
+        self.network = Network(loop, clock.now_us() - round(loop.time() * 1e6))
         self._clock = clock
         self._store = _Disk()
         self._up = asyncio.Event()
@@ -113,7 +118,7 @@ class InProcess:
         results = MemoryResults(self.network.server, self.topology.bucket)
         running = RunningCoordinator(
             Parts(self.topology, self._store, bus, results, self._clock),
-            Options(keep_spans=False, lease_s=LEASE_S, retention=RETENTION),
+            Options(keep_spans=False, lease_s=LEASE_S, retention=RETENTION, trim_s=0.0),
         )
         await running.open()
         self._running = running

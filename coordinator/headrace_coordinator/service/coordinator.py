@@ -25,6 +25,7 @@ from headrace_coordinator.runtime.vigil import Vigil
 from headrace_coordinator.schedules.runner import ScheduleRunner
 from headrace_coordinator.service.deployment import Deployment
 from headrace_coordinator.service.failures import raised
+from headrace_coordinator.service.retention import Retention
 from headrace_coordinator.service.shards import LEASE_S, ShardSet
 from headrace_coordinator.store.port import RetentionPolicy
 from headrace_coordinator.store.records import DeadLetter, OutboxBatch, OutboxMessage, Transaction
@@ -34,15 +35,12 @@ from headrace_protocol import headers
 from headrace_protocol.cloudevent import CloudEvent, encode_binary
 from headrace_protocol.codec import encode
 from headrace_protocol.definition import Priority, WorkflowDefinition
-from headrace_protocol.errors import Conflict, HeadraceError, NotFound, Unavailable
+from headrace_protocol.errors import Conflict, NotFound, Unavailable
 from headrace_protocol.headers import MESSAGE_ID
 from headrace_protocol.ids import shard_of
 from headrace_protocol.messages import CancelRun, CommandReply, Deploy, HeldAttempt, LifecycleBatch, StartRun
 
 log = logging.getLogger("headrace.coordinator")
-
-PRUNE_EVERY_S = 600.0
-PRUNE_ROWS = 1_000
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +53,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     retention: RetentionPolicy = RetentionPolicy()
     sweep_s: float = 15.0
     """How often every live attempt is looked at."""
+    trim_s: float = 15.0
+    """How often events that were read are deleted from the bus; 0: never. A stream that is filled by half in that time
+    refuses publishers, though all is read."""
     lease_s: float = LEASE_S
     """How long a coordinator that fell silent keeps its shards."""
 
@@ -69,7 +70,8 @@ class RunningCoordinator:
         self._topology = topology
         self._bus = bus
         self._clock = clock
-        self._retention = options.retention
+        self._retention = Retention(parts, options.retention)
+        self._trim_s = options.trim_s
         self._registry = parts.registry
         self._fleet = Fleet(topology.subjects, clock)
         owner = f"{socket.gethostname()}-{os.getpid()}-{os.urandom(4).hex()}"
@@ -111,7 +113,9 @@ class RunningCoordinator:
         await self._shards.consume()
         await self._events.start()
         await self._keeper.start()
-        self._spawn(self._prune())
+        self._spawn(self._retention.prune())
+        if self._trim_s:
+            self._spawn(self._retention.trim(self._trim_s))
         self._ready = True
 
     async def close(self) -> None:
@@ -233,15 +237,6 @@ class RunningCoordinator:
         task = asyncio.create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
-
-    async def _prune(self) -> None:
-        while True:
-            try:
-                while await self.store.prune(self._retention, self._clock.now_us(), PRUNE_ROWS) >= PRUNE_ROWS:
-                    await self._clock.sleep(0)
-            except HeadraceError as error:
-                log.warning("old rows cannot be deleted now: %s", error)
-            await self._clock.sleep(PRUNE_EVERY_S)
 
     def readiness(self) -> ReadinessView:
         owned = self._shards.owned()

@@ -124,6 +124,8 @@ class RetentionPolicy(msgspec.Struct, frozen=True, kw_only=True):
     events_s: float = 14 * 86_400.0
     dead_letters_s: float = 90 * 86_400.0
     tallies_s: float = 14 * 86_400.0
+    replay_s: float = 7 * 86_400.0
+    """Events on the bus that were read, for others to replay; the store's own records of them are `events_s`."""
 
 
 class Reader(Protocol):

@@ -15,6 +15,7 @@ from headrace_protocol.headers import MESSAGE_ID
 from headrace_protocol.topology import Topology
 
 TOPOLOGY = Topology("default")
+EVENT = TOPOLOGY.subjects.event("t")
 OUTCOME = TOPOLOGY.subjects.input(0, "outcome", "default")
 
 
@@ -31,9 +32,9 @@ def loop() -> Iterator[VirtualLoop]:
 class Site:
     """A bus whose shard is listened to."""
 
-    def __init__(self, loop: VirtualLoop) -> None:
+    def __init__(self, loop: VirtualLoop, start_us: int = 0) -> None:
         self.loop = loop
-        self.network = Network(loop)
+        self.network = Network(loop, start_us)
         self.bus = MemoryBus(self.network.connect("coordinator", BusError, BusError))
         self.received: list[tuple[bytes, float]] = []
         self.acknowledges = True
@@ -69,6 +70,54 @@ def test_what_is_not_acknowledged_comes_again(loop: VirtualLoop) -> None:
     loop.run_to(TOPOLOGY.ack_wait_s + 1)
     assert site.received == [(b"a", 0.0), (b"a", TOPOLOGY.ack_wait_s)]
     assert not site.network.quiet
+
+
+def test_events_that_were_read_are_trimmed_by_age(loop: VirtualLoop) -> None:
+    site = Site(loop, start_us=1_000_000)
+    spec = TOPOLOGY.event_consumer()
+    received: list[Incoming] = []
+    bus, stream = site.bus, site.network.server.streams[spec.stream]
+
+    def left_when_trimmed_at(before_us: int) -> list[int]:
+        trimming = loop.create_task(bus.trim(spec, before_us))
+        loop.run_to(loop.time() + 1)
+        trimming.result()
+        return list(stream.messages)
+
+    consuming = loop.create_task(bus.consume(spec, 10, received.append))
+    for moment in range(0, 40, 10):
+        loop.run_to(moment)
+        bus.publish(EVENT, {}, b"x")
+    loop.run_to(40)
+    assert consuming.done()
+    assert left_when_trimmed_at(100_000_000) == [1, 2, 3, 4], "nothing is read"
+    bus.acknowledge(received[0])
+    bus.acknowledge(received[1])
+    bus.acknowledge(received[3])
+    loop.run_to(loop.time() + 1)
+    assert left_when_trimmed_at(1_000_000) == [1, 2, 3, 4], "nothing is so old"
+    assert left_when_trimmed_at(10_000_000) == [2, 3, 4]
+    assert left_when_trimmed_at(100_000_000) == [3, 4], "one is not acknowledged"
+
+
+def test_how_long_the_next_message_has_waited(loop: VirtualLoop) -> None:
+    site = Site(loop, start_us=1_000_000)
+    spec = TOPOLOGY.event_consumer()
+
+    async def waits_since() -> int | None:
+        await site.bus.ensure_consumer(spec)
+        state = await site.bus.consumer_state(spec)
+        assert state is not None
+        return await site.bus.next_published_us(spec, state)
+
+    before = loop.create_task(waits_since())
+    for moment in (5, 10):
+        loop.run_to(moment)
+        site.bus.publish(EVENT, {}, b"x")
+    loop.run_to(15)
+    after = loop.create_task(waits_since())
+    loop.run_to(16)
+    assert (before.result(), after.result()) == (None, 6_000_000)
 
 
 def test_nobody_takes_an_unknown_subject(loop: VirtualLoop) -> None:

@@ -66,9 +66,12 @@ def test_every_subject_is_kept_by_one_stream_unless_it_is_lossy(name: str) -> No
     assert len(holders) == (0 if not address or ".live." in address else 1)
 
 
-def test_work_queues_refuse_what_they_cannot_hold() -> None:
+def test_what_must_be_read_is_never_dropped() -> None:
+    """A full stream refuses, and nothing in it grows too old."""
     for stream in TOPOLOGY.streams():
-        assert stream.discard_new == (stream.retention is Retention.WORK_QUEUE)
+        must_be_read = stream.retention is Retention.WORK_QUEUE or stream.name == TOPOLOGY.stream("EVENTS")
+        assert stream.discard_new == must_be_read
+        assert (stream.max_age_s == 0) == must_be_read
         assert stream.max_bytes > 0
 
 

@@ -47,6 +47,7 @@ class FakeBus:
         self.streams: list[StreamState] = []
         self.consumers: dict[str, ConsumerState] = {}
         self.reconnected: list[Callable[[], Awaitable[None]]] = []
+        self.trimmed: list[tuple[ConsumerSpec, int]] = []
         self.on_ensure: Callable[[], None] = lambda: None
 
     def publish(self, subject: str, headers: Mapping[str, str], body: bytes) -> asyncio.Future[int]:
@@ -78,6 +79,10 @@ class FakeBus:
 
     async def next_published_us(self, spec: ConsumerSpec, state: ConsumerState) -> int | None:
         return None
+
+    async def trim(self, spec: ConsumerSpec, before_us: int) -> float:
+        self.trimmed.append((spec, before_us))
+        return 0.0
 
     async def consume(self, spec: ConsumerSpec, batch: int, handler: Handler) -> Subscription:
         raise BusError("not here")

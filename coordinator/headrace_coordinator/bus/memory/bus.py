@@ -6,7 +6,7 @@ from asyncio import Future
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from headrace_coordinator.bus.memory.network import Connection
-from headrace_coordinator.bus.memory.server import ACK_PREFIX, NEXT_PREFIX, Headers, Server
+from headrace_coordinator.bus.memory.server import ACK_PREFIX, NEXT_PREFIX, Consumer, Headers, Server, Stream
 from headrace_coordinator.bus.order import in_order
 from headrace_coordinator.bus.port import (
     BusError,
@@ -108,8 +108,7 @@ class MemoryBus:
         ensure(self._connection, spec)
 
     async def consumer_state(self, spec: ConsumerSpec) -> ConsumerState | None:
-        stream = self._connection.server.streams.get(spec.stream)
-        consumer = None if stream is None else stream.consumers.get(spec.durable)
+        _, consumer = self._find(spec)
         if consumer is None:
             return None
         return ConsumerState(
@@ -117,10 +116,27 @@ class MemoryBus:
             in_flight=len(consumer.in_flight),
             redelivered=consumer.redelivered,
             acked_below=consumer.acked_below,
+            delivered_to=consumer.delivered,
         )
 
     async def next_published_us(self, spec: ConsumerSpec, state: ConsumerState) -> int | None:
-        return None  # no time is kept with a message here
+        stream, consumer = self._find(spec)
+        if stream is None or consumer is None:
+            return None
+        waiting = (stream.messages.get(sequence) for sequence in consumer.fresh)
+        return next((message.published_us for message in waiting if message is not None), None)
+
+    async def trim(self, spec: ConsumerSpec, before_us: int) -> float:
+        stream, consumer = self._find(spec)
+        if stream is not None and consumer is not None:
+            kept = (seq for seq, message in stream.messages.items() if message.published_us >= before_us)
+            end = consumer.acked_below + 1
+            self._connection.server.purge(stream, min(next(kept, end), end))
+        return 0.0  # nothing is bounded here
+
+    def _find(self, spec: ConsumerSpec) -> tuple[Stream | None, Consumer | None]:
+        stream = self._connection.server.streams.get(spec.stream)
+        return stream, None if stream is None else stream.consumers.get(spec.durable)
 
     def publish(self, subject: str, headers: Mapping[str, str], body: bytes) -> Future[int]:
         return self._connection.publish(subject, body, headers)

@@ -59,9 +59,9 @@ def kind_of(subject: str) -> str:
 class Network:
     """What is between the connections and the server."""
 
-    def __init__(self, loop: AbstractEventLoop) -> None:
+    def __init__(self, loop: AbstractEventLoop, start_us: int = 0) -> None:
         self.loop = loop
-        self.server = Server(loop.time, loop.call_at)
+        self.server = Server(loop.time, loop.call_at, start_us)
         self.rules: list[Rule] = []
         self.connections: list[Connection] = []
         self._under_way = 0

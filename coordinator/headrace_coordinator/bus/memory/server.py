@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
+from itertools import takewhile
 from typing import Protocol
 
 import msgspec
@@ -39,6 +40,7 @@ class Stored(msgspec.Struct):
     subject: str
     headers: Headers
     body: bytes
+    published_us: int
 
 
 class _InFlight(msgspec.Struct):
@@ -110,10 +112,14 @@ class Stream:
 
 
 class Server:
-    """See the module's docstring. `now` is virtual time; what is sent to clients goes through their inboxes."""
+    """See the module's docstring. `now` is virtual time, which began at `start_us`; what is sent to clients goes
+    through their inboxes."""
 
-    def __init__(self, now: Callable[[], float], call_at: Callable[..., asyncio.TimerHandle]) -> None:
+    def __init__(
+        self, now: Callable[[], float], call_at: Callable[..., asyncio.TimerHandle], start_us: int
+    ) -> None:
         self._now = now
+        self._start_us = start_us
         self._call_at = call_at
         self._made = 0
         self.streams: dict[str, Stream] = {}
@@ -164,7 +170,8 @@ class Server:
     def _published(self, subject: str, body: bytes, reply: str, headers: Headers) -> None:
         stream = next((s for s in self.streams.values() if subject.startswith(s.prefixes)), None)
         if stream is not None:
-            sequence = self._store(stream, Stored(subject, headers, body))
+            published_us = self._start_us + round(self._now() * 1e6)
+            sequence = self._store(stream, Stored(subject, headers, body, published_us))
             if sequence is None:
                 self._tell(reply, b'{"error":{"code":400,"description":"wrong last msg ID"}}')
             elif reply:
@@ -222,6 +229,11 @@ class Server:
                 consumer.fresh.append(sequence)
                 self._serve(consumer)
         return sequence
+
+    def purge(self, stream: Stream, below: int) -> None:
+        """Delete everything below a sequence."""
+        for sequence in list(takewhile(lambda known: known < below, stream.messages)):
+            del stream.messages[sequence]
 
     # -- consumers ---------------------------------------------------------------------------------
 
