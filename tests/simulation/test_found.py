@@ -35,12 +35,34 @@ def flow(name: str, habit: Habit, trigger: Trigger, attempts: int = 1) -> Flow:
     return Flow(definition, {"n0": habit})
 
 
+def wide(name: str, nodes: int) -> Flow:
+    """A workflow of nodes that start together."""
+    one = flow(name, Habit(), EventTrigger(id="on", type=EVENT))
+    (node,) = one.definition.nodes
+    names = [f"n{number}" for number in range(nodes)]
+    many = tuple(msgspec.structs.replace(node, id=name) for name in names)
+    return Flow(msgspec.structs.replace(one.definition, nodes=many), dict.fromkeys(names, Habit()))
+
+
 CLOCKED = flow("clocked", Habit(), EveryTrigger(id="tick", every_s=3.0))
 QUICK = flow("quick", Habit(lasts_s=1.0), EventTrigger(id="on", type=EVENT))
 SLOW = flow("slow", Habit(lasts_s=3.0), EventTrigger(id="on", type=EVENT))
+WIDE = wide("wide", 10)
 BROKEN_ONCE = flow("broken", Habit(lasts_s=3.0, fails=1), EventTrigger(id="on", type=EVENT), attempts=2)
 
 FOUND = {
+    "a message that is there already says nothing of those before it": Plan(
+        seed=0,
+        flows=(WIDE,),
+        actions=(
+            Action(1.014, "storm", for_s=7.58, by_s=0.1),
+            *(Action(2.074 + 0.3 * number, "start", number=0, name=f"run{number}") for number in range(4)),
+            Action(5.887, "rival"),
+            Action(6.279, "pause", "coordinator-0", for_s=13.67),
+        ),
+        slots=(1,),
+        ack_wait_s=2.0,
+    ),
     "a deploy that waited for the coordinator to start ends its schedules": Plan(
         seed=0,
         flows=(CLOCKED,),

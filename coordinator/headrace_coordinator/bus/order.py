@@ -4,6 +4,9 @@ A stream confirms each message by itself, which costs the publisher as much as s
 the one before to be the stream's last stand or fall together: when the last one is confirmed, so are all. That is
 the stream's own check, in a cluster too, where it is made when messages are applied; it needs no promise that nobody
 else publishes.
+
+It holds for messages that are new. Of one that is in the stream already, by its id, the stream confirms just that,
+whatever became of those before it: what may have been published before goes each by itself.
 """
 
 from __future__ import annotations

@@ -113,9 +113,12 @@ class Bus(Protocol):
 
     def publish_in_order(self, messages: Sequence[Outgoing]) -> Future[int]:
         """Several messages into one stream, which confirms the last of them only if it has taken all: each asks for
-        the one before to be there. All need ids. Resolves to the last one's sequence, or raises BusError when one was
-        refused or another publisher came between: some are stored then, and are to be published again by themselves,
-        which their ids make harmless."""
+        the one before to be there. All need ids, and none may have been published before: of a message that is there
+        already the stream does not ask what is before it.
+
+        Resolves to the last one's sequence, or raises BusError when one was refused or another publisher came
+        between: some are stored then, and are to be published again by themselves, which their ids make harmless.
+        """
         ...
 
     def send(self, subject: str, headers: Mapping[str, str] | None, body: bytes) -> None:

@@ -30,14 +30,15 @@ class _Unconfirmed:
 
     __slots__ = ("batch", "failed", "futures", "left", "sent_at", "singly")
 
-    def __init__(self, batch: OutboxBatch) -> None:
+    def __init__(self, batch: OutboxBatch, *, singly: bool) -> None:
         self.batch = batch
         self.futures: list[Future[int]] = []
         self.sent_at = 0.0
         self.left = 0
         self.failed = False
-        self.singly = False
-        """Each message gets a confirmation of its own: together they failed."""
+        self.singly = singly
+        """Each message gets a confirmation of its own: some may be in the stream already, which says nothing of the
+        ones before them then."""
 
 
 class Outbox:
@@ -86,9 +87,9 @@ class Outbox:
         """The transaction that was to delete them failed."""
         self._confirmed += sequences
 
-    def publish(self, batch: OutboxBatch) -> None:
-        """Send a committed batch."""
-        entry = self._open[batch.sequence] = _Unconfirmed(batch)
+    def publish(self, batch: OutboxBatch, *, again: bool = False) -> None:
+        """Send a committed batch; `again` when a predecessor may have sent it already."""
+        entry = self._open[batch.sequence] = _Unconfirmed(batch, singly=again)
         metrics.outbox_depth.add(len(batch.messages))
         self._send(entry)
 

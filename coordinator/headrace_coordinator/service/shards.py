@@ -132,7 +132,7 @@ class ShardSet:
         owned = self._owned[number] = _Owned(shard, actors, Wheel(shard, parts.store, parts.clock))
         shard.start()
         for batch in await parts.store.outbox(number):
-            parts.outbox.publish(batch)
+            parts.outbox.publish(batch, again=True)
         await owned.wheel.start()
 
     async def consume(self) -> None:

@@ -79,6 +79,16 @@ async def test_messages_that_fail_together_are_published_each_by_itself(bus: Fak
     assert outbox.take_confirmed() == [7]
 
 
+async def test_what_a_predecessor_may_have_published_goes_singly(bus: FakeBus, outbox: Outbox) -> None:
+    """The stream confirms a message that it has, whatever became of those before it."""
+    outbox.publish(batch(7, message(message_id="a"), message(message_id="b")), again=True)
+    assert bus.together == []
+    for _, _, future in bus.published:
+        future.set_result(1)
+    await ticks()
+    assert (len(bus.published), outbox.take_confirmed()) == (2, [7])
+
+
 async def test_what_a_transaction_could_not_delete_is_handed_out_again(bus: FakeBus, outbox: Outbox) -> None:
     outbox.publish(batch(7))
     bus.published[0][2].set_result(1)
