@@ -37,7 +37,6 @@ from headrace_coordinator.store.schema import (
     meta,
     nodes,
     outbox,
-    pruned_runs,
     runs,
     schedules,
     shards,
@@ -221,7 +220,6 @@ READS: dict[str, ClauseElement] = {
     .order_by(timers.c.due_us, timers.c.actor, timers.c.kind, timers.c.node, timers.c.item)
     .limit(LIMIT),
     "next_timer_us": select(func.min(timers.c.due_us)).where(timers.c.shard == _int("shard")),
-    "pruned_run": select(pruned_runs.c.run_id).where(pruned_runs.c.run_id == _text("run_id")),
     "outbox": select(outbox.c.shard, outbox.c.sequence, outbox.c.body)
     .where(outbox.c.shard == _int("shard"))
     .order_by(outbox.c.sequence),

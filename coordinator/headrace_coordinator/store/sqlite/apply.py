@@ -81,8 +81,7 @@ class Applier:
         written: the caller rolls back."""
         if writes.fence is not None:
             check_fence(connection, writes.fence)
-        for run_id, columns, *bodies in writes.runs:
-            self._write_run(connection, run_id, columns, bodies)
+        self._write_runs(connection, writes)
         self._write_rows_of_runs(connection, writes)
         for statement, rows in writes.plain:
             connection.executemany(statement, rows)
@@ -92,6 +91,18 @@ class Applier:
             self._write_event(connection, event)
         if writes.logs:
             self._write_logs(connection, writes.logs)
+
+    def _write_runs(self, connection: sqlite3.Connection, writes: Writes) -> None:
+        # Most turns change nothing that an index holds; SET of an indexed column rewrites its index.
+        unmoved: list[Row] = []
+        for run_id, columns, *bodies in writes.runs:
+            known = self._runs.get(run_id)
+            if known is not None and known.columns == columns:
+                unmoved.append((*bodies, known.key))
+            else:
+                self._write_run(connection, run_id, columns, bodies)
+        if unmoved:
+            connection.executemany(_SET_RUN_BODY, unmoved)
 
     def _write_run(
         self, connection: sqlite3.Connection, run_id: str, columns: RunColumns, bodies: Sequence[bytes | None]
@@ -105,12 +116,8 @@ class Applier:
             else:
                 self._remember(run_id, _KnownRun(key, columns, last_attempt=0))
                 return
-        if known.columns == columns:
-            # Most turns change nothing that an index holds; SET of an indexed column rewrites its index.
-            connection.execute(_SET_RUN_BODY, (*bodies, known.key))
-        else:
-            connection.execute(_SET_RUN, (*columns, *bodies, known.key))
-            known.columns = columns
+        connection.execute(_SET_RUN, (*columns, *bodies, known.key))
+        known.columns = columns
 
     def _write_rows_of_runs(self, connection: sqlite3.Connection, writes: Writes) -> None:
         def keyed(rows: list[tuple[str, *tuple[object, ...]]]) -> list[tuple[object, ...]]:

@@ -43,6 +43,9 @@ from headrace_protocol.messages import LifecycleBatch, LifecycleEvent, Span
 _FEW = 128
 """Runs that are read on the loop, at once: as many as a turn takes up together."""
 
+_RUNS = 'SELECT run_id, "key", body, nodes FROM runs WHERE run_id IN (SELECT value FROM json_each(?))'
+_PRUNED = "SELECT run_id FROM pruned_runs WHERE run_id IN (SELECT value FROM json_each(?))"
+
 _node = msgspec.msgpack.Decoder(Node).decode
 _history = msgspec.msgpack.Decoder(tuple[LifecycleEvent, ...]).decode
 _messages = msgspec.msgpack.Decoder(tuple[OutboxMessage, ...]).decode
@@ -53,17 +56,15 @@ _letter = msgspec.msgpack.Decoder(DeadLetter).decode
 _span = msgspec.msgpack.Decoder(Span).decode
 
 
-def _run(connection: sqlite3.Connection, run_id: str) -> StoredRun | None:
-    head = connection.execute(STATEMENTS["run"], {"run_id": run_id}).fetchone()
-    if head is None:
-        return None
-    key, body, whole = head
-    rows = connection.execute(STATEMENTS["nodes"], {"run_key": key})
-    return StoredRun(decode_head(body), {name: _node(row) for name, row in rows} | decode_nodes(whole))
-
-
-def _is_pruned(connection: sqlite3.Connection, run_id: str) -> bool:
-    return connection.execute(STATEMENTS["pruned_run"], {"run_id": run_id}).fetchone() is not None
+def _loaded(connection: sqlite3.Connection, run_ids: Sequence[str]) -> Loaded:
+    ids = (msgspec.json.encode(run_ids).decode(),)
+    runs = {}
+    for run_id, key, body, whole in connection.execute(_RUNS, ids).fetchall():
+        rows = connection.execute(STATEMENTS["nodes"], {"run_key": key})
+        nodes = {name: _node(row) for name, row in rows} | decode_nodes(whole)
+        runs[run_id] = StoredRun(decode_head(body), nodes)
+    gone = connection.execute(_PRUNED, ids) if len(runs) < len(run_ids) else ()
+    return Loaded(runs, frozenset(run_id for (run_id,) in gone) - runs.keys())
 
 
 class SqliteReader(SqliteLogs, SqliteOverviews, Reader):
@@ -76,14 +77,9 @@ class SqliteReader(SqliteLogs, SqliteOverviews, Reader):
         def work(connection: sqlite3.Connection) -> Loaded:
             connection.execute("BEGIN")  # Heads and nodes are of the same commit.
             try:
-                found = {run_id: _run(connection, run_id) for run_id in run_ids}
-                runs = {run_id: run for run_id, run in found.items() if run is not None}
-                gone = frozenset(
-                    run_id for run_id in run_ids if run_id not in runs and _is_pruned(connection, run_id)
-                )
+                return _loaded(connection, run_ids)
             finally:
                 connection.execute("COMMIT")
-            return Loaded(runs, gone)
 
         return self._pool.here(work) if len(run_ids) <= _FEW else await self._pool.run(work)
 

@@ -183,11 +183,6 @@ SELECT min(timers.due_us) AS min_1
 FROM timers
 WHERE timers.shard = :shard;
 
--- name: pruned_run
-SELECT pruned_runs.run_id
-FROM pruned_runs
-WHERE pruned_runs.run_id = :run_id;
-
 -- name: outbox
 SELECT outbox.shard, outbox.sequence, outbox.body
 FROM outbox
