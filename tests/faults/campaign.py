@@ -33,7 +33,8 @@ FLOWS = Path(__file__).parent / "flows.py"
 CALM_S = 90.0
 """How long runs may take to end once nothing is broken any more."""
 APPLIED = ("node.succeeded", "node.retrying", "node.failed", "item.retrying")
-CONFIRMED_S = 20.0
+CONFIRMED_S = 60.0
+STILL_S = 1.0
 LEFT_OVER_S = 20.0
 RECOVERY_S = 2.0
 """How long a start of the coordinator may take on a machine that has time for it."""
@@ -133,17 +134,23 @@ class Field:
         await self.load.look()
 
     async def _confirmed(self) -> None:
-        """Wait for the bus' word on what was published last; the judge counts what it never gives."""
+        """Wait for the bus' word on what was published last, until nothing more comes; the judge counts what it
+        never gives."""
         store = Path(self.cluster.store.removeprefix("sqlite:///"))
-        ends = time.monotonic() + CONFIRMED_S
-        while outbox_depth(store) and time.monotonic() < ends:
+        now = time.monotonic()
+        ends, last_seen_at = now + CONFIRMED_S, now
+        while now < ends and now - last_seen_at < STILL_S:
             await asyncio.sleep(0.05)
+            now = time.monotonic()
+            if outbox_depth(store):
+                last_seen_at = now
 
     async def evidence(self) -> Evidence:
         """Stop everything and read what is left."""
+        await self.cluster.stop_workers()  # what they still held is told when they end
         await self._confirmed()
         told = await _told(self.cluster)
-        await self.cluster.stop_all()
+        await self.cluster.stop_coordinator()
         self.left_over = await _left_over(str(self.cluster.directory / JOURNALS))
         runs, unconfirmed, letters = await read_store(self.cluster.store, self.plan.shards)
         return Evidence(

@@ -160,12 +160,16 @@ class Cluster:
         self.coordinator.terminate()
         await asyncio.to_thread(self.coordinator.wait)
 
-    async def stop_all(self) -> None:
-        """End workers and coordinator in order."""
+    async def stop_workers(self) -> None:
+        """End all workers in order."""
         for worker in self.workers:
             worker.terminate()
         for worker in self.workers:
             await asyncio.to_thread(worker.wait)
+
+    async def stop_all(self) -> None:
+        """End workers and coordinator in order."""
+        await self.stop_workers()
         await self.stop_coordinator()
 
     async def kill_nats(self) -> None:
