@@ -78,8 +78,22 @@ async def full(cluster: Cluster) -> Sample:
     assert answer.is_success, answer.text
     runs = [*others, *by_event, shop, failed, cancelled]
     await asyncio.gather(*(cluster.finished(run_id) for run_id in runs))
+    await at_rest(cluster)
     events = (await cluster.api.get("/events")).json()["events"]
     return Sample(shop, failed, cancelled, str(events[0]["position"]), await dead_letter(cluster, "sample"))
+
+
+async def at_rest(cluster: Cluster) -> None:
+    """Wait until no attempt is on its way: one that was cancelled ends, and is counted, after its run."""
+
+    async def resting() -> bool:
+        queues = (await cluster.api.get("/queues")).json()["queues"]
+        workers = (await cluster.api.get("/workers")).json()["workers"]
+        return not any(one["pending"] or one["in_flight"] for one in queues) and not any(
+            one["held"] for one in workers
+        )
+
+    await eventually(resting, 30)
 
 
 async def dead_letter(cluster: Cluster, text: str) -> str:

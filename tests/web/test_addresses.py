@@ -27,11 +27,14 @@ async def test_a_reload_shows_the_same(browser: Browser, cluster: Cluster, sampl
         page = await opened.open(sample.path(path))
         await opened.live()
         view = page.locator("main")
-        before = await opened.still(view)
-        address = page.url
-        await page.reload()
-        await opened.settled()
-        await opened.live()
+        for last in (False, False, True):
+            before = await opened.still(view)
+            address = page.url
+            await page.reload()
+            await opened.settled()
+            await opened.live()
+            if last or await opened.still(view) == before:  # unless something has happened meanwhile
+                break
         await opened.same(view, before)
         assert page.url == address
 
