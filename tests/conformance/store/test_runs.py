@@ -198,3 +198,11 @@ async def test_a_run_that_is_stored_whole_keeps_nodes_of_every_size_and_kind(sto
     stored = await store.run("r1")
     assert stored is not None
     assert stored.nodes["b"] == now["b"], "a head that comes alone leaves the nodes as they are"
+
+
+async def test_a_run_that_goes_on_is_found_as_before(store: Store) -> None:
+    """A retry gives it back every column that it had."""
+    for one in (head(), finished("r1"), head()):
+        await store.commit(Transaction(runs=[one]))
+    assert await ids(store, states=(RunState.RUNNING,)) == await store.unfinished(0, "", 9) == ["r1"]
+    assert await ids(store, states=(RunState.SUCCEEDED,)) == []
