@@ -317,7 +317,7 @@ class JetStream:
 
     async def get_msg(self, stream: str, seq: int, subject: str, *, next: bool) -> object:
         """The first message from a sequence on, of any subject."""
-        assert next and subject == ">", "whoever asks for more has to simulate more"
+        assert (next, subject) == (True, ">"), "whoever asks for more has to simulate more"
         return await self._client.request("stream", lambda: _message(self._stream(stream), seq))
 
     async def consumer_info(self, stream: str, durable: str) -> object:
