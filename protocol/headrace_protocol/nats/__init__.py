@@ -4,8 +4,9 @@ nats-py gives every subscription a queue and a task, and every write a hop throu
 and more than half of what a step costs when thousands of messages pass. `Connection` is nats-py's client (connecting,
 reconnecting, TLS, credentials, JetStream's API are its own), in which
 
-- a *listener* is called as soon as the parser has its message, in the loop tick that read it;
-- what is *sent* in one tick leaves in one write at its end.
+- a *listener* is called as soon as the parser has its message, in the loop tick that read it; in a flood, others get
+  their turn in between;
+- what is *sent* in one tick leaves in one write at its end, and sooner when there is much.
 
 `frames` is the codec of the two, without I/O.
 """

@@ -16,6 +16,10 @@ from headrace_protocol.nats.frames import CRLF, Frame, Malformed, Reader, parsed
 
 log = logging.getLogger("headrace.nats")
 
+BREATH = 64
+"""Messages after which whatever else is to be done gets its turn: nats-py's reader never waits while there is more."""
+FULL_BYTES = 64 * 1024
+"""So much does not wait for the end of the tick: the server can go on with it. Less, and uvloop would keep it."""
 SLOW_BYTES = 1024 * 1024
 """With so much in the socket's buffer, writing is left to nats-py's flusher, which waits until it drains."""
 
@@ -59,7 +63,8 @@ class Connection(Client):
     def send(
         self, subject: str, body: bytes, *, reply: str = "", headers: Mapping[str, str] | None = None
     ) -> None:
-        """Publish at the end of this loop tick. While there is no connection, keep it for the next one.
+        """Publish at the end of this loop tick, or sooner when there is much. While there is no connection, keep it
+        for the next one.
 
         Raises nats.errors.Error when the client is closed, the body is larger than the server takes, or too
         much is kept already; ValueError for what cannot be a frame.
@@ -74,7 +79,9 @@ class Connection(Client):
                 raise nats.errors.OutboundBufferLimitError
         self._pending.append(frame)
         self._pending_data_size += len(frame)
-        if not self._leaving:
+        if self._pending_data_size > FULL_BYTES:
+            self.leave()
+        elif not self._leaving:
             self._leaving = True
             asyncio.get_running_loop().call_soon(self.leave)
 
@@ -110,6 +117,7 @@ class _Parser:
         self._other = other
         self._listeners = listeners
         self._reader = Reader()
+        self._in_one_breath = 0
 
     def reset(self) -> None:
         self._reader.reset()
@@ -118,6 +126,10 @@ class _Parser:
     async def parse(self, data: bytes = b"") -> None:
         try:
             for frame in self._reader.frames(data):
+                self._in_one_breath += 1
+                if self._in_one_breath > BREATH:
+                    await asyncio.sleep(0)
+                    self._in_one_breath = 1
                 listener = self._listeners.get(frame.sid)
                 if listener is None:
                     await self._other.parse(_as_sent(frame))
