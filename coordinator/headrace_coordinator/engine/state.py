@@ -105,19 +105,19 @@ class MapState(msgspec.Struct, omit_defaults=True, gc=False):
         return self.next_index - len(self.items)
 
 
-class Node(msgspec.Struct, omit_defaults=True, gc=False):
-    """A node of a run."""
+class Node(msgspec.Struct, array_like=True, gc=False):
+    """A node of a run. It is stored in the order of its fields: further ones are added at the end."""
 
     state: NodeState = NodeState.WAITING
+    ready_at_us: int = 0
+    """When its last dependency was met."""
+    finished_at_us: int = 0
     attempt: int = 0
     """Number of the latest attempt: the fence."""
     failures: int = 0
     """Attempts that failed and count against `max_attempts`."""
-    ready_at_us: int = 0
-    """When its last dependency was met."""
     queued_at_us: int = 0
     """When a task message of it was last published; of a map, for any of its items."""
-    finished_at_us: int = 0
     retry_at_us: int | None = None
     recoveries: int = 0
     """How often its result was made again after the bus had lost it."""
@@ -133,8 +133,8 @@ class Node(msgspec.Struct, omit_defaults=True, gc=False):
     map: MapState | None = None
 
 
-class RunHead(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
-    """What is stored of a run besides its nodes."""
+class RunHead(msgspec.Struct, kw_only=True, array_like=True, gc=False):
+    """What is stored of a run besides its nodes, in the order of its fields: further ones are added at the end."""
 
     run_id: str
     workflow: str

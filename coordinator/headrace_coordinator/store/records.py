@@ -35,8 +35,8 @@ class NodeRow(msgspec.Struct, frozen=True, gc=False):
     node: Node
 
 
-class NodeOutline(msgspec.Struct, frozen=True):
-    """What a grid shows of a node."""
+class NodeOutline(msgspec.Struct, frozen=True, array_like=True):
+    """What a grid shows of a node: its first fields."""
 
     state: NodeState = NodeState.WAITING
     ready_at_us: int = 0

@@ -1,8 +1,9 @@
 """Domain types to columns and back, the same for every SQL store.
 
 A body is msgpack of the domain type, under the protocol's rules of evolution: fields are only ever added,
-with a default. Attempts are the exception: a map may have a million of them, so their bodies leave out what
-the row's columns say, and the names of the fields.
+with a default. What is written most often (runs, their nodes, attempts) leaves out the names of the fields, so
+that further ones are added at the end; attempts, of which a map may have a million, also leave out what the
+row's columns say.
 """
 
 from __future__ import annotations

@@ -14,11 +14,15 @@ from headrace_coordinator.store.migrations import HEAD, REVISIONS
 from headrace_coordinator.store.migrations.upgrade import upgrade
 from headrace_coordinator.store.port import LetterFilter, LogFilter, RetentionPolicy, StoredRun
 from headrace_coordinator.store.records import NodeRow, StoredLog, Transaction
-from headrace_coordinator.store.rows import encode_head
 from headrace_coordinator.store.sqlite import generate
 from headrace_coordinator.store.sqlite.statements import STATEMENTS, schema_script
 from headrace_coordinator.store.sqlite.store import SqliteStore
+from headrace_protocol.codec import raw
+from headrace_protocol.errors import ErrorInfo
+from headrace_protocol.messages import Result
 from tests.conformance.store.samples import head, history, letter, line
+
+encode = msgspec.msgpack.encode
 
 FAR_US = 1_800_000_000_000_000
 
@@ -53,9 +57,9 @@ def test_every_migration_is_listed() -> None:
 
 
 async def test_an_older_file_is_migrated_when_it_is_opened(path: Path) -> None:
-    raw = sqlite3.connect(path)
-    raw.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
-    raw.close()
+    file = sqlite3.connect(path)
+    file.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+    file.close()
     store = SqliteStore(path)
     await store.open()
     await store.commit(Transaction(cursors={"c": 1}))
@@ -68,21 +72,24 @@ async def test_runs_of_an_older_file_are_kept_and_go_on(path: Path) -> None:
     with engine.begin() as connection:
         upgrade(connection, "0002")
     engine.dispose()
-    old = {"a": Node(state=NodeState.SUCCEEDED, attempt=1), "b": Node(state=NodeState.DISPATCHED, attempt=1)}
-    raw = sqlite3.connect(path)
-    raw.execute(
+    old = {
+        "a": Node(state=NodeState.SUCCEEDED, attempt=1, result=Result(raw(5)), finished_at_us=7),
+        "b": Node(state=NodeState.DISPATCHED, attempt=1, motion=2, counts=(3,)),
+    }
+    file = sqlite3.connect(path)
+    file.execute(
         "INSERT INTO runs VALUES (7, 'r1', 'w', 'running', 0, 5, NULL, 'manual', '', '', 'r1', ?)",
-        (encode_head(head()),),
+        (encode(by_name(head())),),
     )
-    raw.executemany(
+    file.executemany(
         "INSERT INTO nodes VALUES (7, ?, ?, ?)",
-        [(name, node.state, msgspec.msgpack.encode(node)) for name, node in old.items()],
+        [(name, node.state, encode(by_name(node))) for name, node in old.items()],
     )
-    raw.executemany(
+    file.executemany(
         "INSERT INTO dedupe VALUES ('w/event:t', ?, ?, ?)", [("e1", "r1", 9), ("e2", "gone", FAR_US)]
     )
-    raw.commit()
-    raw.close()
+    file.commit()
+    file.close()
     store = SqliteStore(path)
     await store.open()
     assert await store.run("r1") == StoredRun(head(), old)
@@ -102,6 +109,41 @@ async def test_runs_of_an_older_file_are_kept_and_go_on(path: Path) -> None:
     await store.close()
 
 
+async def test_small_runs_of_an_older_file_keep_every_field(path: Path) -> None:
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        upgrade(connection, "0003")
+    engine.dispose()
+    run = head("small", params=raw({"when": 1.5}), labels={"a": "b"}, deadline_us=9, nodes_total=2, retries=1)
+    nodes = {
+        "a": Node(state=NodeState.FAILED, failures=3, error=ErrorInfo("task.failed", "no"), motion=1),
+        "b": Node(NodeState.RETRYING, 1, 0, 2, 1, 4, retry_at_us=9, recoveries=1, generation=1),
+    }
+    file = sqlite3.connect(path)
+    file.execute(
+        "INSERT INTO runs VALUES (7, 'small', 'w', 'running', 0, 5, NULL, 'manual', '', '', 'small', ?, ?)",
+        (encode(by_name(run)), encode({name: by_name(node) for name, node in nodes.items()})),
+    )
+    file.commit()
+    file.close()
+    store = SqliteStore(path)
+    await store.open()
+    assert await store.run("small") == StoredRun(run, nodes)
+    await store.close()
+
+
+def by_name(value: msgspec.Struct) -> dict[str, object]:
+    """As runs and nodes were stored up to 0003: their fields by name, without those that have their default."""
+    defaults = value.__struct_defaults__
+    first = len(value.__struct_fields__) - len(defaults)
+    default = dict(zip(value.__struct_fields__[first:], defaults, strict=True))
+    return {
+        name: getattr(value, name)
+        for name in value.__struct_fields__
+        if name not in default or getattr(value, name) != default[name]
+    }
+
+
 async def test_lines_and_letters_of_an_older_file_are_kept(path: Path) -> None:
     engine = create_engine(f"sqlite:///{path}")
     with engine.begin() as connection:
@@ -109,17 +151,16 @@ async def test_lines_and_letters_of_an_older_file_are_kept(path: Path) -> None:
     engine.dispose()
     lines = [line(message="Boom", level="error"), line(message="b", level="odd")]
     letters = [letter("b", 1), letter("a", 2, redriven_at_us=7)]
-    raw = sqlite3.connect(path)
-    encode = msgspec.msgpack.encode
-    raw.executemany(
+    file = sqlite3.connect(path)
+    file.executemany(
         "INSERT INTO logs VALUES (?, 'r1', 'n', -1, 1, ?)", [(2, encode(lines[0])), (5, encode(lines[1]))]
     )
-    raw.executemany(
+    file.executemany(
         "INSERT INTO dead_letters VALUES (?, ?, ?)",
         [(x.letter_id, x.received_at_us, encode(x)) for x in letters],
     )
-    raw.commit()
-    raw.close()
+    file.commit()
+    file.close()
     store = SqliteStore(path)
     await store.open()
     where = LogFilter("r1")
