@@ -71,8 +71,10 @@ class CloudEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def trace(self) -> TraceContext | None:
         """The publisher's trace context (the Distributed Tracing extension)."""
+        if TRACEPARENT not in self.extensions:
+            return None
         state = self.extensions.get(TRACESTATE, "")
-        return parse_traceparent(str(self.extensions.get(TRACEPARENT, "")), str(state))
+        return parse_traceparent(str(self.extensions[TRACEPARENT]), str(state))
 
 
 def check(event: CloudEvent) -> CloudEvent:
@@ -182,7 +184,7 @@ def _decode_one(lower: Mapping[str, str], body: bytes) -> CloudEvent:
         return _from_object(_json(body), lower)
     if content_type.startswith("application/cloudevents"):
         raise wrong(CONTENT_TYPE, content_type, STRUCTURED, "Use the JSON event format.")
-    if any(name.startswith(PREFIX) for name in lower):
+    if "ce-specversion" in lower or any(name.startswith(PREFIX) for name in lower):
         return _from_headers(lower, body)
     if body.lstrip()[:1] == b"{":
         members = _json(body)
@@ -197,10 +199,11 @@ def _decode_one(lower: Mapping[str, str], body: bytes) -> CloudEvent:
 
 
 def _from_headers(lower: Mapping[str, str], body: bytes) -> CloudEvent:
-    members: dict[str, object] = {}
-    for name, value in lower.items():
-        if name.startswith(PREFIX):
-            members[name[len(PREFIX) :]] = _percent_decode(name, value)
+    members: dict[str, object] = {
+        name[len(PREFIX) :]: _percent_decode(name, value)
+        for name, value in lower.items()
+        if name.startswith(PREFIX)
+    }
     if "data" in members or "data_base64" in members:
         raise wrong("data", "a ce-data header", "the data as the body", "Send the data as the body.")
     content_type = lower.get("content-type", "")

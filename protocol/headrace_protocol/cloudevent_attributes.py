@@ -41,7 +41,7 @@ def check_string(name: str, value: object) -> str:
     """A non-empty string without control characters."""
     if not isinstance(value, str) or not value:
         raise wrong(name, repr(value), "a non-empty string", f"Give {name} a value, or leave it out.")
-    if control := _CONTROL.search(value):
+    if not value.isprintable() and (control := _CONTROL.search(value)):
         raise wrong(name, repr(value), f"no {control.group()!r}", f"Remove the character from {name}.")
     return value
 

@@ -59,13 +59,24 @@ def parse_traceparent(value: str | None, state: str | None = None) -> TraceConte
     return TraceContext(trace_id, span_id, bool(int(flags, 16) & 1), kept)
 
 
-_OURS = {encoding: {VERSION: str(PROTOCOL_VERSION), CONTENT_TYPE: encoding.value} for encoding in Encoding}
+_ASSUMED = {VERSION: "1", CONTENT_TYPE: Encoding.MSGPACK.value}
+"""What a reader takes for granted where nothing is stated."""
+
+
+def _unless_assumed(stated: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in stated.items() if value != _ASSUMED[name]}
+
+
+_OURS = {
+    encoding: _unless_assumed({VERSION: str(PROTOCOL_VERSION), CONTENT_TYPE: encoding.value})
+    for encoding in Encoding
+}
 
 
 def make(
     *, encoding: Encoding = Encoding.MSGPACK, message_id: str = "", trace: TraceContext | None = None
 ) -> dict[str, str]:
-    """The headers of a message of ours."""
+    """The headers of a message of ours. What is assumed anyway is left out."""
     headers = _OURS[encoding].copy()
     if message_id:
         headers[MESSAGE_ID] = message_id

@@ -6,7 +6,6 @@ after a crash, computes the same one.
 
 from __future__ import annotations
 
-from base64 import b32hexencode
 from hashlib import blake2b
 from os import urandom
 from typing import NewType
@@ -22,8 +21,15 @@ SpanId = NewType("SpanId", str)
 """16 lower-case hex digits."""
 
 
+_DIGITS = "0123456789abcdefghijklmnopqrstuv"
+_PAIRS = [high + low for high in _DIGITS for low in _DIGITS]
+_PAIR_SHIFTS = range(120, -1, -10)
+
+
 def _base32(raw: bytes) -> str:
-    return b32hexencode(raw).decode().rstrip("=").lower()
+    """16 bytes in base32hex, without padding (RFC 4648, section 7), in lower case."""
+    number = int.from_bytes(raw) << 2
+    return "".join([_PAIRS[number >> shift & 1023] for shift in _PAIR_SHIFTS])
 
 
 def new_run_id() -> RunId:

@@ -37,6 +37,8 @@ class Plan(msgspec.Struct, frozen=True):
     definition: WorkflowDefinition
     version: str
     nodes: dict[str, PlanNode]
+    dependencies: dict[str, int]
+    """How many nodes each node waits for."""
 
 
 def compile_plan(definition: WorkflowDefinition, version: str) -> Plan:
@@ -59,7 +61,7 @@ def compile_plan(definition: WorkflowDefinition, version: str) -> Plan:
         )
         for node in definition.nodes
     }
-    return Plan(definition, version, nodes)
+    return Plan(definition, version, nodes, {name: len(node.upstream) for name, node in nodes.items()})
 
 
 def _travelling(node: NodeDefinition) -> tuple[str, ...]:

@@ -91,7 +91,6 @@ def test_the_headers_of_a_message() -> None:
     assert make(
         encoding=Encoding.JSON, message_id="r1/clean/1", trace=TraceContext(TRACE, SPAN, True, "a=1")
     ) == {
-        "Headrace-Version": "1",
         "Content-Type": "application/json",
         "Nats-Msg-Id": "r1/clean/1",
         "traceparent": f"00-{TRACE}-{SPAN}-01",
@@ -100,5 +99,6 @@ def test_the_headers_of_a_message() -> None:
 
 
 def test_without_headers_a_message_is_msgpack() -> None:
+    assert make() == {}
     assert headers.encoding_of(None) is Encoding.MSGPACK
     assert headers.encoding_of({"traceparent": "x"}) is Encoding.MSGPACK

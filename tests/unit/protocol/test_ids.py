@@ -1,6 +1,8 @@
 """Identifiers are the same in every process, today and after an upgrade: known vectors pin them."""
 
 import re
+from base64 import b32hexencode
+from hashlib import blake2b
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,6 +32,12 @@ parts = st.tuples(*[st.text(st.characters(exclude_characters="\0", exclude_categ
 @given(parts, parts)
 def test_different_triggers_or_keys_name_different_runs(one: tuple[str, ...], other: tuple[str, ...]) -> None:
     assert (ids.derived_run_id(*one) == ids.derived_run_id(*other)) == (one == other)
+
+
+@given(parts)
+def test_run_ids_are_base32hex(names: tuple[str, ...]) -> None:
+    digest = blake2b("\0".join(names).encode(), digest_size=16).digest()
+    assert ids.derived_run_id(*names) == b32hexencode(digest).decode().rstrip("=").lower()
 
 
 @given(parts)

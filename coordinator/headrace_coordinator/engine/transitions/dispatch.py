@@ -34,7 +34,8 @@ def missing(t: Transition, name: str) -> list[str]:
 
 def generation(t: Transition, name: str) -> int:
     """How often the inputs of a node have been made again."""
-    return sum(t.node(source).recoveries for source in t.planned(name).upstream)
+    nodes = t.run.nodes
+    return sum([nodes[source].recoveries for source in t.planned(name).upstream])
 
 
 def publish(t: Transition, name: str, item: int | None, attempt: int) -> None:

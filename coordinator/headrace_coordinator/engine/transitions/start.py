@@ -54,7 +54,13 @@ def new_run(plan: Plan, command: StartRun, shard: int, now_us: int) -> Run:
         deadline_us=None if deadline_s is None else now_us + whole_us(deadline_s),
         nodes_total=len(plan.nodes),
     )
-    return restore(plan, head, {})
+    return Run(
+        head=head,
+        nodes={name: Node() for name in plan.nodes},
+        remaining=plan.dependencies.copy(),
+        active={},
+        open=len(plan.nodes),
+    )
 
 
 def restore(plan: Plan, head: RunHead, stored: dict[str, Node]) -> Run:
