@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import pytest
 
 from headrace.bus.port import ConsumerFound, Delivery, Handler, Message, Settlement, StreamMissing
-from headrace.bus.pull import Pull, as_delivery
+from headrace.bus.pull import SILENCE_S, Pull, as_delivery
 from headrace_protocol.definition import Priority
 from headrace_protocol.topology import ConsumerSpec, Topology
 
@@ -49,7 +49,7 @@ class Recorded:
         return ConsumerFound(5.0, self.consumer)
 
     async def subscribe(self, subject: str, handler: Handler) -> "Recorded":
-        self.handlers[subject.removesuffix(".*")] = handler
+        self.handlers[subject] = handler
         self.made.set()
         return self
 
@@ -88,21 +88,20 @@ class Fleet:
         for _ in range(20):
             await asyncio.sleep(0)
         asked, self.bus.asked = self.bus.asked, []
-        self.last = {name: reply for name, _, _, reply in asked} | getattr(self, "last", {})
         self.replies = {**getattr(self, "replies", {}), **{(n, hot): reply for n, _, hot, reply in asked}}
         return [(name, batch, hot) for name, batch, hot, _ in asked]
 
-    def deliver(self, name: str, pending: int) -> None:
-        inbox = self.last[name].rsplit(".", 1)[0]
+    def deliver(self, name: str, pending: int, *, hot: bool = False) -> None:
+        """A message in answer to the request of that kind."""
         reply = f"$JS.ACK.HR_TASKS_test.q_{name}.1.7.7.1700000000.{pending}"
-        self.bus.handlers[inbox](Message(f"hr.test.task.q.{name}", b"", None, reply))
+        self.bus.handlers[self.replies[name, hot]](Message(f"hr.test.task.q.{name}", b"", None, reply))
 
     def end(self, name: str, status: str, left: int | None, *, hot: bool, description: str = "") -> None:
         reply = self.replies[name, hot]
         headers = {"Status": status, "Description": description}
         if left is not None:
             headers["Nats-Pending-Messages"] = str(left)
-        self.bus.handlers[reply.rsplit(".", 1)[0]](Message(reply, b"", headers, ""))
+        self.bus.handlers[reply](Message(reply, b"", headers, ""))
 
 
 PARKED = [("high", 1, False), ("normal", 1, False), ("low", 1, False)]
@@ -140,7 +139,7 @@ async def test_a_backlog_fills_the_slots() -> None:
     fleet.deliver("normal", 500)
     assert await fleet.asked() == [("normal", 9, True)]
     for left in range(9):
-        fleet.deliver("normal", 499 - left)
+        fleet.deliver("normal", 499 - left, hot=True)
     assert await fleet.asked() == []
     del fleet.held[:3]
     fleet.pull.refill()
@@ -152,8 +151,8 @@ async def test_a_small_backlog_is_asked_for_exactly() -> None:
     await fleet.asked()
     fleet.deliver("low", 2)
     assert await fleet.asked() == [("low", 2, True)]
-    fleet.deliver("low", 1)
-    fleet.deliver("low", 0)
+    fleet.deliver("low", 1, hot=True)
+    fleet.deliver("low", 0, hot=True)
     assert await fleet.asked() == [("low", 1, False)]
 
 
@@ -164,6 +163,56 @@ async def test_what_others_took_is_not_waited_for() -> None:
     assert await fleet.asked() == [("normal", 3, True)]
     fleet.end("normal", "404", None, hot=True)
     assert await fleet.asked() == [("normal", 1, False)]
+
+
+async def test_a_parked_request_is_not_forgotten_when_a_hot_one_is_answered_in_part() -> None:
+    """The server ends a hot request without saying how much of it is left."""
+    fleet = Fleet(4)
+    await fleet.asked()
+    fleet.deliver("normal", 3)
+    assert await fleet.asked() == [("normal", 3, True)]
+    fleet.deliver("normal", 0, hot=True)
+    fleet.end("normal", "404", None, hot=True, description="No Messages")
+    assert await fleet.asked() == [("normal", 1, False)]
+    fleet.deliver("high", 2)
+    assert await fleet.asked() == [("high", 1, True)]
+    fleet.end("high", "404", None, hot=True, description="No Messages")
+    assert await fleet.asked() == [("high", 1, False)]
+    fleet.deliver("high", 0)
+    assert await fleet.asked() == []
+    assert len(fleet.held) == 4
+
+
+async def test_one_hot_request_at_a_time_keeps_slots_from_lower_ranks() -> None:
+    fleet = Fleet(4)
+    await fleet.asked()
+    fleet.deliver("high", 50)
+    assert await fleet.asked() == [("high", 3, True)]
+    fleet.deliver("low", 50)
+    assert len(fleet.held) == 2
+    fleet.deliver("high", 48, hot=True)
+    fleet.deliver("high", 47, hot=True)
+    assert (len(fleet.held), await fleet.asked()) == (4, [])
+    del fleet.held[1:]
+    fleet.pull.refill()
+    assert await fleet.asked() == []
+    fleet.deliver("high", 46, hot=True)
+    assert await fleet.asked() == [("high", 2, True)]
+
+
+async def test_a_hot_request_that_is_not_answered_does_not_keep_its_slots_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fleet = Fleet(4)
+    await fleet.asked()
+    fleet.deliver("high", 50)
+    assert await fleet.asked() == [("high", 3, True)]
+    loop = asyncio.get_running_loop()
+    asked_at = loop.time()
+    for late_s, again in ((SILENCE_S - 1, []), (SILENCE_S + 1, [("high", 1, False)])):
+        monkeypatch.setattr(loop, "time", lambda late_s=late_s: asked_at + late_s)
+        fleet.pull.check()
+        assert await fleet.asked() == again
 
 
 async def test_what_arrives_without_a_slot_goes_back() -> None:

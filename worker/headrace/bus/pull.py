@@ -5,8 +5,12 @@ Each consumer is asked in one of two ways:
 
 - *parked*: one message, waited for as long as it takes. Every consumer has one such request while anything is
   free, so an idle worker hears of any task after one hop.
-- *hot*: several messages that are there already (`no_wait`), ended by the server at once. Every delivery
-  tells how many more its consumer holds (the backlog); free slots go hot to the highest rank that has one.
+- *hot*: several messages that are there already (`no_wait`), one request at a time, ended by the server at once.
+  Every delivery tells how many more its consumer holds (the backlog); free slots go hot to the highest rank that
+  has one.
+
+Each of the two has its own inbox: a message does not say which request it answers, nor the server, when it ends a
+hot request, how much of it is left.
 
 Hot demand and what the owner holds never exceed the slots. Parked requests may: at most one message per
 consumer. What arrives when nothing is free is handed back at once (`NAK`, no delay), goes to whoever has a
@@ -25,6 +29,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
 from headrace.bus.port import (
     Bus,
@@ -43,11 +48,10 @@ log = logging.getLogger("headrace.bus")
 EXPIRES_S = 60.0
 """How long a parked request waits; it costs one message each way when it is repeated."""
 SILENCE_S = 10.0
-"""How much longer than that an answer may take."""
+"""How much longer than that, or than at once, an answer may take."""
 REVIVE_WAIT_S = (0.05, 0.1, 0.2, 0.5, 1.0)
 """Between attempts to find the stream and make the consumer; the last one repeats."""
 _ACK_TOKENS_V1 = 9
-_HOT, _PARKED = "h", "p"
 
 
 def as_delivery(message: Message) -> Delivery:
@@ -73,8 +77,8 @@ class _Consumer:
         self.spec = spec
         self.rank = rank
         self.ask_subject = f"$JS.API.CONSUMER.MSG.NEXT.{spec.stream}.{spec.durable}"
-        self.inbox = ""
-        self.subscription: Subscription | None = None
+        self.hot_inbox = self.parked_inbox = ""
+        self.subscriptions: list[Subscription] = []
         self.revival: asyncio.Task[None] | None = None
         self.heard_at = 0.0
         self.ack_wait_s = spec.ack_wait_s
@@ -86,13 +90,10 @@ class _Consumer:
         return self.revival is None
 
     def forget(self) -> None:
-        self.backlog = self.hot = self.parked = 0
-
-    def served(self, count: int) -> None:
-        """Demand that is no longer outstanding: the server does not say which request a message answers."""
-        from_hot = min(self.hot, count)
-        self.hot -= from_hot
-        self.parked = max(0, self.parked - (count - from_hot))
+        self.backlog = 0
+        self.hot = 0
+        """Messages of the hot request that have not come yet."""
+        self.parked = False
 
 
 class Pull:
@@ -137,9 +138,10 @@ class Pull:
         """Stop, and return when nothing more can arrive."""
         self.stop()
         for consumer in self._consumers:
-            if consumer.subscription is not None and self._bus.connected:
-                with suppress(Exception):  # the connection may go away, and the inbox with it
-                    await consumer.subscription.drain()
+            for subscription in consumer.subscriptions:
+                if self._bus.connected:
+                    with suppress(Exception):  # the connection may go away, and the inbox with it
+                        await subscription.drain()
 
     @property
     def ack_wait_s(self) -> float:
@@ -151,7 +153,8 @@ class Pull:
         now = asyncio.get_running_loop().time()
         for consumer in self._consumers:
             outstanding = consumer.hot or consumer.parked
-            if consumer.usable and outstanding and now - consumer.heard_at > EXPIRES_S + SILENCE_S:
+            patience_s = SILENCE_S if consumer.hot else EXPIRES_S + SILENCE_S
+            if consumer.usable and outstanding and now - consumer.heard_at > patience_s:
                 self._revive(consumer)
 
     def refill(self) -> None:
@@ -172,13 +175,12 @@ class Pull:
             for place, consumer in enumerate(waiting):
                 share = -(-free // (len(waiting) - place))
                 count = min(share, consumer.backlog)
-                consumer.backlog -= count
                 free -= count
-                if count:
-                    self._request(consumer, count, hot=True)
+                if count and not consumer.hot:
+                    self._ask_hot(consumer, count)
             for consumer in rank:
                 if not consumer.parked and not consumer.backlog and not consumer.hot:
-                    self._request(consumer, 1, hot=False)
+                    self._park(consumer)
 
     def _ranks(self) -> list[list[_Consumer]]:
         """Consumers by rank; within a rank, queues take turns at being first."""
@@ -190,24 +192,29 @@ class Pull:
         turned = ((members, self._turn % len(members)) for members in ranks.values())
         return [members[first:] + members[:first] for members, first in turned]
 
-    def _request(self, consumer: _Consumer, batch: int, *, hot: bool) -> None:
-        """The reply subject tells what was asked, so that the answer to a request needs no memory of it."""
-        if hot:
-            consumer.hot += batch
-            body, token = b'{"batch":%d,"no_wait":true}' % batch, f"{_HOT}{batch}"
-        else:
-            consumer.parked += batch
-            body, token = b'{"batch":%d,"expires":%d}' % (batch, int(EXPIRES_S * 1e9)), f"{_PARKED}{batch}"
-        consumer.heard_at = asyncio.get_running_loop().time()
-        self._bus.send(consumer.ask_subject, body, reply=f"{consumer.inbox}.{token}")
+    def _ask_hot(self, consumer: _Consumer, count: int) -> None:
+        consumer.hot = count
+        consumer.backlog -= count
+        self._request(consumer, consumer.hot_inbox, b'{"batch":%d,"no_wait":true}' % count)
 
-    def _receive(self, consumer: _Consumer, message: Message) -> None:
-        if message.subject.startswith(consumer.inbox):
+    def _park(self, consumer: _Consumer) -> None:
+        consumer.parked = True
+        self._request(consumer, consumer.parked_inbox, b'{"batch":1,"expires":%d}' % int(EXPIRES_S * 1e9))
+
+    def _request(self, consumer: _Consumer, inbox: str, body: bytes) -> None:
+        consumer.heard_at = asyncio.get_running_loop().time()
+        self._bus.send(consumer.ask_subject, body, reply=inbox)
+
+    def _receive(self, consumer: _Consumer, inbox: str, message: Message) -> None:
+        if message.subject == inbox:
             self._ended(consumer, message)
             return
         delivery = as_delivery(message)
         consumer.heard_at = asyncio.get_running_loop().time()
-        consumer.served(1)
+        if inbox == consumer.hot_inbox:
+            consumer.hot = max(0, consumer.hot - 1)
+        else:
+            consumer.parked = False
         if not self._running or self._free() <= 0:
             consumer.backlog += 1
             self._bus.settle(delivery.reply, Settlement.NAK)
@@ -219,15 +226,14 @@ class Pull:
     def _ended(self, consumer: _Consumer, message: Message) -> None:
         """The server ended a request: 404 nothing there, 408 expired, 409 refused or consumer gone,
         503 nobody answers for this consumer."""
-        token = message.subject.rsplit(".", 1)[1]
         headers = message.headers or {}
         status = headers.get("Status", "")
         if status == "100":
             return
-        left = headers.get("Nats-Pending-Messages", "")
-        consumer.served(int(left if left.isdigit() else token[1:]))
-        if token[0] == _HOT:
-            consumer.backlog = 0
+        if message.subject == consumer.hot_inbox:
+            consumer.backlog = consumer.hot = 0
+        else:
+            consumer.parked = False
         description = headers.get("Description", "").lower()
         if status == "503" or "consumer" in description or "shutdown" in description:
             self._revive(consumer)
@@ -260,7 +266,7 @@ class Pull:
         while self._running:
             try:
                 self._found(consumer, await self._bus.ensure_consumer(consumer.spec))
-                await self._new_inbox(consumer)
+                await self._new_inboxes(consumer)
             except StreamMissing:
                 if attempt == 0:
                     log.info("waiting for the stream %s: the coordinator makes it", consumer.spec.stream)
@@ -279,12 +285,12 @@ class Pull:
         consumer.made, consumer.ack_wait_s = found.made, found.ack_wait_s
         self.found(consumer.spec.durable, same)
 
-    async def _new_inbox(self, consumer: _Consumer) -> None:
-        old, consumer.subscription = consumer.subscription, None
-        if old is not None:
+    async def _new_inboxes(self, consumer: _Consumer) -> None:
+        old, consumer.subscriptions = consumer.subscriptions, []
+        for subscription in old:
             with suppress(Exception):  # it belonged to a connection that is gone
-                await old.unsubscribe()
-        consumer.inbox = self._bus.inbox()
-        consumer.subscription = await self._bus.subscribe(
-            f"{consumer.inbox}.*", lambda message: self._receive(consumer, message)
-        )
+                await subscription.unsubscribe()
+        consumer.hot_inbox, consumer.parked_inbox = self._bus.inbox(), self._bus.inbox()
+        for inbox in (consumer.hot_inbox, consumer.parked_inbox):
+            receive = partial(self._receive, consumer, inbox)
+            consumer.subscriptions.append(await self._bus.subscribe(inbox, receive))

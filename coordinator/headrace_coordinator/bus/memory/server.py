@@ -252,7 +252,8 @@ class Server:
             self._serve(consumer)
             if request in consumer.requests:
                 consumer.requests.remove(request)
-                self._end(request, "404", "No Messages")
+                # A real server does not say either how much of it is left.
+                self._tell(reply, b"", {"Status": "404", "Description": "No Messages"})
             return
         request = _Request(reply, count, self._now() + wanted["expires"] / 1e9)
         consumer.requests.append(request)
