@@ -150,7 +150,7 @@ class Server:
             self.exact[subject].remove(inbox)
 
     def _inbox(self, subject: str) -> Inbox | None:
-        found = self.inboxes.get(subject.rpartition(".")[0])
+        found = self.inboxes.get(subject.rpartition(".")[0]) or next(iter(self.exact.get(subject, ())), None)
         return found if found is not None and found.interested else None
 
     def _tell(self, subject: str, body: bytes, headers: Headers = None, reply: str = "") -> None:
