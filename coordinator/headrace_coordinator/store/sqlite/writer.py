@@ -5,7 +5,8 @@ A commit costs one fsync however much is in it, so the jobs that pile up during 
 it. When the commit itself fails, nothing of the group is written and every job fails.
 
     BEGIN, statements     on the loop: a few µs each, in pages that are in memory
-    COMMIT                in the connection's thread: it waits for the disk, and the loop goes on meanwhile
+    COMMIT                on the loop while the disk is quick, which two changes of threads are not; otherwise in the
+                          connection's thread: it waits for the disk, and the loop goes on meanwhile
 
 A thread that runs statements while the loop is busy has to win the interpreter back after each of them, which
 takes longer than the statement. Jobs that read a lot, such as pruning, run in the thread all the same.
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -24,6 +26,10 @@ from headrace_coordinator.store.sqlite.apply import Applier
 from headrace_coordinator.store.sqlite.connection import BUSY_MS, Connection
 from headrace_coordinator.store.sqlite.errors import while_open
 from headrace_protocol.errors import Unavailable
+
+QUICK_S = 0.001
+"""A commit of what is little, on a disk that is quick, takes a third of it. While the last one took no longer, the
+loop waits for the next one itself."""
 
 T = TypeVar("T")
 Job = Callable[[sqlite3.Connection], T]
@@ -45,6 +51,8 @@ class Writer:
         self._waiting: list[_Waiting] = []
         self._wake = asyncio.Event()
         self._closing = False
+        self._last_took_s = QUICK_S
+        """The last commit."""
         self._task = asyncio.create_task(self._write(), name="store writer")
 
     def do(self, job: Job[T], *, long: bool = False) -> asyncio.Future[T]:
@@ -101,7 +109,10 @@ class Writer:
                 results = await connection.run(partial(self._carry_out, jobs=jobs))
             else:
                 results = self._carry_out(connection.raw, jobs)
-            await connection.run(_end)
+            if self._last_took_s < QUICK_S:
+                self._last_took_s = _end(connection.raw)
+            else:
+                self._last_took_s = await connection.run(_end)
         except BaseException:
             self._applier.forget()
             await connection.run(_give_up)
@@ -147,8 +158,11 @@ def _begin(connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA busy_timeout = 0")
 
 
-def _end(connection: sqlite3.Connection) -> None:
+def _end(connection: sqlite3.Connection) -> float:
+    """Commit; how long it took, in seconds."""
+    began = time.perf_counter()
     connection.execute("COMMIT")
+    return time.perf_counter() - began
 
 
 def _give_up(connection: sqlite3.Connection) -> None:
