@@ -225,6 +225,39 @@ class Adversary(RuleBasedStateMachine):
             self.world.finish_fairly()
 
 
+class Wiper(RuleBasedStateMachine):
+    """All goes well but for one thing: whatever has been stored when a map ends is gone before it is collected."""
+
+    world: World
+
+    @initialize(plan=st.sampled_from(RICH))
+    def start(self, plan: Plan) -> None:
+        self.world = World(plan)
+        self.world.step(self.world.command)
+
+    def succeed(self, *, items: bool) -> None:
+        for key in [key for key in sorted(self.world.live, key=str) if (key[1] is not None) is items]:
+            if key in self.world.live:
+                self.world.succeed(self.world.sent[key], keep=True)
+
+    @rule()
+    def nodes_succeed(self) -> None:
+        self.succeed(items=False)
+
+    @rule(rounds=st.integers(1, 6), wiped=st.booleans())
+    def items_succeed(self, rounds: int, wiped: bool) -> None:
+        for _ in range(rounds):
+            self.succeed(items=True)
+        if wiped:
+            self.world.vault.clear()
+        for effect in list(self.world.collects):
+            self.world.collect(effect)
+
+    def teardown(self) -> None:
+        if hasattr(self, "world"):
+            self.world.finish_fairly()
+
+
 class Loser(Adversary):
     """The same on workflows in which every result has several readers, that themselves are read."""
 

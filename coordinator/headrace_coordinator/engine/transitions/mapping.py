@@ -137,7 +137,6 @@ def unpark(t: Transition, name: str) -> ErrorInfo | None:
 
     Returns an error when the list is not as long as it was: results would stand at the wrong places.
     """
-    t.run.slices.pop(name, None)
     state = t.node(name).map
     if state is None or missing(t, name):
         return None
