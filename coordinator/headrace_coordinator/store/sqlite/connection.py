@@ -11,7 +11,6 @@ import aiosqlite
 
 T = TypeVar("T")
 
-_MMAP_BYTES = 256 * 2**20
 _CACHE_KIB = 32 * 2**10
 _WAL_LIMIT_BYTES = 64 * 2**20
 _STATEMENTS = 256
@@ -20,7 +19,6 @@ BUSY_MS = 5_000
 """How long to wait for another program that writes to the file."""
 
 _BOTH = f"""
-PRAGMA mmap_size = {_MMAP_BYTES};
 PRAGMA cache_size = -{_CACHE_KIB};
 PRAGMA temp_store = MEMORY;
 """
