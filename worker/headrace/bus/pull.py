@@ -213,7 +213,7 @@ class Pull:
         consumer.heard_at = asyncio.get_running_loop().time()
         if inbox == consumer.hot_inbox:
             consumer.hot = max(0, consumer.hot - 1)
-        else:
+        elif inbox == consumer.parked_inbox:
             consumer.parked = False
         if not self._running or self._free() <= 0:
             consumer.backlog += 1
