@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from headrace_coordinator.store.port import RetentionPolicy
 from headrace_coordinator.store.records import Transaction
 from headrace_coordinator.store.sqlite import writer
 from headrace_coordinator.store.sqlite.store import SqliteStore
@@ -31,6 +32,17 @@ async def test_while_the_disk_is_quick_commits_are_made_on_the_loop(
     monkeypatch.setattr(writer, "QUICK_S", 3600.0)
     assert await commits(store, 3) == [True, True, True]
     assert await store.cursor("c") == 2
+
+
+async def test_a_long_job_is_committed_in_the_thread(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "QUICK_S", 3600.0)
+    made = await commits(store, 1)
+    await store.prune(RetentionPolicy(), 10**16, 10)
+    assert made[0]
+    assert len(made) > 1
+    assert not any(made[1:])
 
 
 async def test_what_waits_for_the_disk_does_so_in_the_thread(

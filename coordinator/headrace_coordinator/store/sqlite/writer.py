@@ -56,7 +56,7 @@ class Writer:
         self._task = asyncio.create_task(self._write(), name="store writer")
 
     def do(self, job: Job[T], *, long: bool = False) -> asyncio.Future[T]:
-        """Run a job inside a transaction; its result once that is durable. A long one runs in the thread.
+        """Run a job inside a transaction; its result once that is durable. A long one runs and commits in the thread.
 
         A caller that is cancelled before the job's turn leaves nothing written.
         """
@@ -105,14 +105,13 @@ class Writer:
         try:
             if not _begun(connection.raw):
                 await connection.run(_begin)
-            if any(waiting.long for waiting in group):
+            long = any(waiting.long for waiting in group)
+            if long:
                 results = await connection.run(partial(self._carry_out, jobs=jobs))
             else:
                 results = self._carry_out(connection.raw, jobs)
-            if self._last_took_s < QUICK_S:
-                self._last_took_s = _end(connection.raw)
-            else:
-                self._last_took_s = await connection.run(_end)
+            quick = not long and self._last_took_s < QUICK_S
+            self._last_took_s = _end(connection.raw) if quick else await connection.run(_end)
         except BaseException:
             self._applier.forget()
             await connection.run(_give_up)
