@@ -70,6 +70,7 @@ class Fleet:
         self.bus = Recorded()
         self.slots = slots
         self.held: list[Delivery] = []
+        self.inboxes: dict[str, str] = {}
         consumers = [
             (rank, TOPOLOGY.task_consumer(queue, priority))
             for rank, priority in enumerate((Priority.HIGH, Priority.NORMAL, Priority.LOW))
@@ -88,20 +89,17 @@ class Fleet:
         for _ in range(20):
             await asyncio.sleep(0)
         asked, self.bus.asked = self.bus.asked, []
-        self.replies = {**getattr(self, "replies", {}), **{(n, hot): reply for n, _, hot, reply in asked}}
+        self.inboxes |= {name: reply for name, _, _, reply in asked}
         return [(name, batch, hot) for name, batch, hot, _ in asked]
 
-    def deliver(self, name: str, pending: int, *, hot: bool = False) -> None:
-        """A message in answer to the request of that kind."""
+    def deliver(self, name: str, pending: int) -> None:
         reply = f"$JS.ACK.HR_TASKS_test.q_{name}.1.7.7.1700000000.{pending}"
-        self.bus.handlers[self.replies[name, hot]](Message(f"hr.test.task.q.{name}", b"", None, reply))
+        self.bus.handlers[self.inboxes[name]](Message(f"hr.test.task.q.{name}", b"", None, reply))
 
-    def end(self, name: str, status: str, left: int | None, *, hot: bool, description: str = "") -> None:
-        reply = self.replies[name, hot]
+    def end(self, name: str, status: str, description: str = "") -> None:
+        inbox = self.inboxes[name]
         headers = {"Status": status, "Description": description}
-        if left is not None:
-            headers["Nats-Pending-Messages"] = str(left)
-        self.bus.handlers[reply](Message(reply, b"", headers, ""))
+        self.bus.handlers[inbox](Message(inbox, b"", headers, ""))
 
 
 PARKED = [("high", 1, False), ("normal", 1, False), ("low", 1, False)]
@@ -139,7 +137,7 @@ async def test_a_backlog_fills_the_slots() -> None:
     fleet.deliver("normal", 500)
     assert await fleet.asked() == [("normal", 9, True)]
     for left in range(9):
-        fleet.deliver("normal", 499 - left, hot=True)
+        fleet.deliver("normal", 499 - left)
     assert await fleet.asked() == []
     del fleet.held[:3]
     fleet.pull.refill()
@@ -151,8 +149,8 @@ async def test_a_small_backlog_is_asked_for_exactly() -> None:
     await fleet.asked()
     fleet.deliver("low", 2)
     assert await fleet.asked() == [("low", 2, True)]
-    fleet.deliver("low", 1, hot=True)
-    fleet.deliver("low", 0, hot=True)
+    fleet.deliver("low", 1)
+    fleet.deliver("low", 0)
     assert await fleet.asked() == [("low", 1, False)]
 
 
@@ -161,26 +159,24 @@ async def test_what_others_took_is_not_waited_for() -> None:
     await fleet.asked()
     fleet.deliver("normal", 50)
     assert await fleet.asked() == [("normal", 3, True)]
-    fleet.end("normal", "404", None, hot=True)
+    fleet.end("normal", "404")
     assert await fleet.asked() == [("normal", 1, False)]
 
 
-async def test_a_parked_request_is_not_forgotten_when_a_hot_one_is_answered_in_part() -> None:
-    """The server ends a hot request without saying how much of it is left."""
+async def test_a_consumer_is_asked_once_at_a_time() -> None:
+    """The server ends a hot request without saying how much of it is left: what else was asked could not be told."""
     fleet = Fleet(4)
     await fleet.asked()
-    fleet.deliver("normal", 3)
+    fleet.deliver("normal", 9)
     assert await fleet.asked() == [("normal", 3, True)]
-    fleet.deliver("normal", 0, hot=True)
-    fleet.end("normal", "404", None, hot=True, description="No Messages")
-    assert await fleet.asked() == [("normal", 1, False)]
-    fleet.deliver("high", 2)
-    assert await fleet.asked() == [("high", 1, True)]
-    fleet.end("high", "404", None, hot=True, description="No Messages")
-    assert await fleet.asked() == [("high", 1, False)]
-    fleet.deliver("high", 0)
+    fleet.deliver("normal", 8)
+    del fleet.held[:]
+    fleet.pull.refill()
     assert await fleet.asked() == []
-    assert len(fleet.held) == 4
+    fleet.end("normal", "404", "No Messages")
+    assert await fleet.asked() == [("normal", 1, False)]
+    fleet.deliver("normal", 0)
+    assert await fleet.asked() == [("normal", 1, False)]
 
 
 async def test_one_hot_request_at_a_time_keeps_slots_from_lower_ranks() -> None:
@@ -190,13 +186,13 @@ async def test_one_hot_request_at_a_time_keeps_slots_from_lower_ranks() -> None:
     assert await fleet.asked() == [("high", 3, True)]
     fleet.deliver("low", 50)
     assert len(fleet.held) == 2
-    fleet.deliver("high", 48, hot=True)
-    fleet.deliver("high", 47, hot=True)
+    fleet.deliver("high", 48)
+    fleet.deliver("high", 47)
     assert (len(fleet.held), await fleet.asked()) == (4, [])
     del fleet.held[1:]
     fleet.pull.refill()
     assert await fleet.asked() == []
-    fleet.deliver("high", 46, hot=True)
+    fleet.deliver("high", 46)
     assert await fleet.asked() == [("high", 2, True)]
 
 
@@ -209,10 +205,28 @@ async def test_a_hot_request_that_is_not_answered_does_not_keep_its_slots_for_lo
     assert await fleet.asked() == [("high", 3, True)]
     loop = asyncio.get_running_loop()
     asked_at = loop.time()
-    for late_s, again in ((SILENCE_S - 1, []), (SILENCE_S + 1, [("high", 1, False)])):
+    looks = ((SILENCE_S - 1, []), (SILENCE_S + 1, []), (SILENCE_S + 2, [("high", 1, False)]))
+    for late_s, again in looks:
         monkeypatch.setattr(loop, "time", lambda late_s=late_s: asked_at + late_s)
         fleet.pull.check()
         assert await fleet.asked() == again
+
+
+async def test_an_answer_that_could_not_be_read_in_time_is_no_silence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The loop was held up."""
+    fleet = Fleet(4)
+    await fleet.asked()
+    loop = asyncio.get_running_loop()
+    asked_at = loop.time()
+    for late_s in (100, 105, 110):
+        monkeypatch.setattr(loop, "time", lambda late_s=late_s: asked_at + late_s)
+        fleet.pull.check()
+        assert await fleet.asked() == []
+        for name in ("high", "normal", "low"):
+            fleet.end(name, "408", "Request Timeout")
+        assert await fleet.asked() == PARKED
 
 
 async def test_what_arrives_without_a_slot_goes_back() -> None:
@@ -242,17 +256,17 @@ async def test_a_lower_rank_waits_while_a_higher_one_has_a_backlog() -> None:
 async def test_parked_requests_that_expire_are_repeated() -> None:
     fleet = Fleet(2)
     await fleet.asked()
-    fleet.end("low", "408", 1, hot=False, description="Request Timeout")
+    fleet.end("low", "408", "Request Timeout")
     assert await fleet.asked() == [("low", 1, False)]
 
 
 async def test_a_consumer_that_is_gone_is_made_again() -> None:
     fleet = Fleet(2)
     await fleet.asked()
-    old = fleet.replies["high", False]
-    fleet.end("high", "409", 1, hot=False, description="Consumer Deleted")
+    old = fleet.inboxes["high"]
+    fleet.end("high", "409", "Consumer Deleted")
     assert await fleet.asked() == [("high", 1, False)]
-    assert fleet.replies["high", False] != old
+    assert fleet.inboxes["high"] != old
 
 
 async def test_a_reconnect_asks_for_everything_again() -> None:

@@ -3,14 +3,13 @@
 Consumers have a rank: all queues' high priorities come before all normal ones, and those before low ones.
 Each consumer is asked in one of two ways:
 
-- *parked*: one message, waited for as long as it takes. Every consumer has one such request while anything is
+- *parked*: one message, waited for as long as it takes. Every consumer has such a request while anything is
   free, so an idle worker hears of any task after one hop.
-- *hot*: several messages that are there already (`no_wait`), one request at a time, ended by the server at once.
-  Every delivery tells how many more its consumer holds (the backlog); free slots go hot to the highest rank that
-  has one.
+- *hot*: several messages that are there already (`no_wait`), ended by the server at once. Every delivery tells
+  how many more its consumer holds (the backlog); free slots go hot to the highest rank that has one.
 
-Each of the two has its own inbox: a message does not say which request it answers, nor the server, when it ends a
-hot request, how much of it is left.
+A consumer is asked once at a time: a message does not say which request it answers, nor the server, when it ends
+a hot request, how much of it is left.
 
 Hot demand and what the owner holds never exceed the slots. Parked requests may: at most one message per
 consumer. What arrives when nothing is free is handed back at once (`NAK`, no delay), goes to whoever has a
@@ -77,10 +76,10 @@ class _Consumer:
         self.spec = spec
         self.rank = rank
         self.ask_subject = f"$JS.API.CONSUMER.MSG.NEXT.{spec.stream}.{spec.durable}"
-        self.hot_inbox = self.parked_inbox = ""
-        self.subscriptions: list[Subscription] = []
+        self.inbox = ""
+        self.subscription: Subscription | None = None
         self.revival: asyncio.Task[None] | None = None
-        self.heard_at = 0.0
+        self.heard_at = self.doubted_at = 0.0
         self.ack_wait_s = spec.ack_wait_s
         self.made = ""
         self.forget()
@@ -91,9 +90,10 @@ class _Consumer:
 
     def forget(self) -> None:
         self.backlog = 0
-        self.hot = 0
-        """Messages of the hot request that have not come yet."""
-        self.parked = False
+        self.asked = 0
+        """Messages that have been asked for and have not come."""
+        self.hot = False
+        """How they were asked for."""
 
 
 class Pull:
@@ -138,10 +138,9 @@ class Pull:
         """Stop, and return when nothing more can arrive."""
         self.stop()
         for consumer in self._consumers:
-            for subscription in consumer.subscriptions:
-                if self._bus.connected:
-                    with suppress(Exception):  # the connection may go away, and the inbox with it
-                        await subscription.drain()
+            if consumer.subscription is not None and self._bus.connected:
+                with suppress(Exception):  # the connection may go away, and the inbox with it
+                    await consumer.subscription.drain()
 
     @property
     def ack_wait_s(self) -> float:
@@ -149,13 +148,17 @@ class Pull:
         return min(consumer.ack_wait_s for consumer in self._consumers)
 
     def check(self) -> None:
-        """Ask again where the server has been silent for longer than it can be: a request was lost."""
+        """To be called again and again. Asks anew where the server has been silent for longer than it can be: a
+        request was lost. It takes two calls: before the first the loop may have been held up, and the answer waits to
+        be read."""
         now = asyncio.get_running_loop().time()
         for consumer in self._consumers:
-            outstanding = consumer.hot or consumer.parked
             patience_s = SILENCE_S if consumer.hot else EXPIRES_S + SILENCE_S
-            if consumer.usable and outstanding and now - consumer.heard_at > patience_s:
+            if not consumer.usable or not consumer.asked or now - consumer.heard_at <= patience_s:
+                continue
+            if consumer.doubted_at == consumer.heard_at:
                 self._revive(consumer)
+            consumer.doubted_at = consumer.heard_at
 
     def refill(self) -> None:
         """Something became free: ask for more, once per loop tick."""
@@ -167,7 +170,7 @@ class Pull:
         self._scheduled = False
         if not self._running or not self._bus.connected:
             return
-        free = self._free() - sum(consumer.hot for consumer in self._consumers)
+        free = self._free() - sum(consumer.asked for consumer in self._consumers if consumer.hot)
         for rank in self._ranks():
             if free <= 0:
                 return
@@ -176,11 +179,12 @@ class Pull:
                 share = -(-free // (len(waiting) - place))
                 count = min(share, consumer.backlog)
                 free -= count
-                if count and not consumer.hot:
-                    self._ask_hot(consumer, count)
+                if count and not consumer.asked:
+                    consumer.backlog -= count
+                    self._request(consumer, count, hot=True)
             for consumer in rank:
-                if not consumer.parked and not consumer.backlog and not consumer.hot:
-                    self._park(consumer)
+                if not consumer.asked and not consumer.backlog:
+                    self._request(consumer, 1, hot=False)
 
     def _ranks(self) -> list[list[_Consumer]]:
         """Consumers by rank; within a rank, queues take turns at being first."""
@@ -192,34 +196,25 @@ class Pull:
         turned = ((members, self._turn % len(members)) for members in ranks.values())
         return [members[first:] + members[:first] for members, first in turned]
 
-    def _ask_hot(self, consumer: _Consumer, count: int) -> None:
-        consumer.hot = count
-        consumer.backlog -= count
-        self._request(consumer, consumer.hot_inbox, b'{"batch":%d,"no_wait":true}' % count)
-
-    def _park(self, consumer: _Consumer) -> None:
-        consumer.parked = True
-        self._request(consumer, consumer.parked_inbox, b'{"batch":1,"expires":%d}' % int(EXPIRES_S * 1e9))
-
-    def _request(self, consumer: _Consumer, inbox: str, body: bytes) -> None:
+    def _request(self, consumer: _Consumer, count: int, *, hot: bool) -> None:
+        consumer.asked, consumer.hot = count, hot
         consumer.heard_at = asyncio.get_running_loop().time()
-        self._bus.send(consumer.ask_subject, body, reply=inbox)
+        how = b'"no_wait":true' if hot else b'"expires":%d' % int(EXPIRES_S * 1e9)
+        self._bus.send(consumer.ask_subject, b'{"batch":%d,%b}' % (count, how), reply=consumer.inbox)
 
     def _receive(self, consumer: _Consumer, inbox: str, message: Message) -> None:
         if message.subject == inbox:
             self._ended(consumer, message)
             return
         delivery = as_delivery(message)
-        consumer.heard_at = asyncio.get_running_loop().time()
-        if inbox == consumer.hot_inbox:
-            consumer.hot = max(0, consumer.hot - 1)
-        elif inbox == consumer.parked_inbox:
-            consumer.parked = False
+        if inbox == consumer.inbox:
+            consumer.heard_at = asyncio.get_running_loop().time()
+            consumer.asked = max(0, consumer.asked - 1)
         if not self._running or self._free() <= 0:
             consumer.backlog += 1
             self._bus.settle(delivery.reply, Settlement.NAK)
             return
-        consumer.backlog = max(0, delivery.pending - consumer.hot)
+        consumer.backlog = max(0, delivery.pending - consumer.asked)
         self._accept(delivery)
         self.refill()
 
@@ -230,10 +225,9 @@ class Pull:
         status = headers.get("Status", "")
         if status == "100":
             return
-        if message.subject == consumer.hot_inbox:
-            consumer.backlog = consumer.hot = 0
-        else:
-            consumer.parked = False
+        if consumer.hot:
+            consumer.backlog = 0
+        consumer.asked = 0
         description = headers.get("Description", "").lower()
         if status == "503" or "consumer" in description or "shutdown" in description:
             self._revive(consumer)
@@ -266,7 +260,7 @@ class Pull:
         while self._running:
             try:
                 self._found(consumer, await self._bus.ensure_consumer(consumer.spec))
-                await self._new_inboxes(consumer)
+                await self._new_inbox(consumer)
             except StreamMissing:
                 if attempt == 0:
                     log.info("waiting for the stream %s: the coordinator makes it", consumer.spec.stream)
@@ -285,12 +279,10 @@ class Pull:
         consumer.made, consumer.ack_wait_s = found.made, found.ack_wait_s
         self.found(consumer.spec.durable, same)
 
-    async def _new_inboxes(self, consumer: _Consumer) -> None:
-        old, consumer.subscriptions = consumer.subscriptions, []
-        for subscription in old:
+    async def _new_inbox(self, consumer: _Consumer) -> None:
+        old, consumer.subscription = consumer.subscription, None
+        if old is not None:
             with suppress(Exception):  # it belonged to a connection that is gone
-                await subscription.unsubscribe()
-        consumer.hot_inbox, consumer.parked_inbox = self._bus.inbox(), self._bus.inbox()
-        for inbox in (consumer.hot_inbox, consumer.parked_inbox):
-            receive = partial(self._receive, consumer, inbox)
-            consumer.subscriptions.append(await self._bus.subscribe(inbox, receive))
+                await old.unsubscribe()
+        inbox = consumer.inbox = self._bus.inbox()
+        consumer.subscription = await self._bus.subscribe(inbox, partial(self._receive, consumer, inbox))
