@@ -31,7 +31,7 @@ from headrace_coordinator.bus.pull import Pull
 from headrace_coordinator.bus.settings import NatsSettings
 from headrace_coordinator.bus.trimming import trim_stream
 from headrace_protocol.errors import Unavailable
-from headrace_protocol.nats import Connection
+from headrace_protocol.nats import Connection, why_not
 from headrace_protocol.topology import ConsumerSpec, Topology
 
 log = logging.getLogger("headrace.bus")
@@ -63,7 +63,7 @@ async def connect(settings: NatsSettings, name: str) -> NatsBus:
     except (OSError, nats.errors.Error, TimeoutError) as error:
         await bus.close()
         raise Unavailable(
-            f"no NATS server can be used: {str(error) or type(error).__name__}",
+            f"no NATS server can be used: {why_not(error)}",
             where="nats",
             found=settings.shown,
             expected="a NATS server with JetStream that accepts these credentials",

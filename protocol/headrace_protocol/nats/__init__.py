@@ -11,6 +11,6 @@ reconnecting, TLS, credentials, JetStream's API are its own), in which
 `frames` is the codec of the two, without I/O.
 """
 
-from headrace_protocol.nats.connection import Connection
+from headrace_protocol.nats.connection import Connection, why_not
 
-__all__ = ["Connection"]
+__all__ = ["Connection", "why_not"]

@@ -27,6 +27,14 @@ Listener = Callable[[str, str, Mapping[str, str] | None, bytes], None]
 """Called with subject, reply, headers and body, on the loop, in order of arrival; it must not block."""
 
 
+def why_not(error: Exception) -> str:
+    """Why a server cannot be used, in words. One that refuses credentials hangs up at once, and what it said of them is
+    then often lost with the connection."""
+    if isinstance(error, ConnectionResetError):
+        return "the server hung up, as it does on an authorization violation"
+    return str(error) or type(error).__name__
+
+
 class _ClientParser(Protocol):
     """What nats-py's client calls of its parser."""
 

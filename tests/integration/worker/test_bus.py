@@ -13,6 +13,7 @@ from headrace.runtime import WorkerSettings
 from headrace.runtime.worker import Worker
 from headrace_protocol.definition import Priority
 from headrace_protocol.errors import ConfigError, Unavailable
+from headrace_protocol.nats import why_not
 from tests.integration.worker.conftest import Fleet, Server, running, task_message, until
 
 
@@ -86,6 +87,13 @@ async def test_credentials(tmp_path: Path) -> None:
         await bus.close()
     finally:
         server.kill()
+
+
+def test_a_refusal_whose_reason_is_lost_is_explained() -> None:
+    """The server closes at once: what the client has sent meanwhile makes a reset of it."""
+    assert "authorization violation" in why_not(ConnectionResetError(104, "Connection reset by peer"))
+    assert why_not(OSError("no route")) == "no route"
+    assert why_not(TimeoutError()) == "TimeoutError"
 
 
 async def test_a_creds_file_that_is_not_there(server: Server) -> None:

@@ -30,7 +30,7 @@ from headrace.bus.port import (
     StreamMissing,
 )
 from headrace_protocol.errors import ConfigError, Unavailable
-from headrace_protocol.nats import Connection
+from headrace_protocol.nats import Connection, why_not
 from headrace_protocol.topology import ConsumerSpec
 
 log = logging.getLogger("headrace.bus")
@@ -59,9 +59,8 @@ async def connect(options: BusOptions) -> NatsBus:
         await bus.open()
     except (OSError, nats.errors.Error, TimeoutError) as error:
         await bus.close()
-        reason = bus.last_error or error
         raise Unavailable(
-            f"no NATS server can be used: {str(reason) or type(reason).__name__}",
+            f"no NATS server can be used: {why_not(bus.last_error or error)}",
             where="nats",
             found=options.shown,
             expected="a NATS server with JetStream that accepts these credentials",
