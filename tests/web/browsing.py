@@ -90,7 +90,17 @@ class Tab:
         await self.badge("live")
 
     async def badge(self, connection: str) -> None:
-        await self.page.locator(f"[data-connection={connection}]").wait_for(timeout=PATIENCE_S * 1000)
+        shown: list[str | None] = []
+
+        async def told() -> bool:
+            shown[:] = await self.page.locator("[data-connection]").evaluate_all(
+                "badges => badges.map(badge => badge.dataset.connection)"
+            )
+            return shown == [connection]
+
+        await eventually(
+            told, PATIENCE_S, lambda: f"{self.page.url} shows {shown}, not {connection}: {self.complaints}"
+        )
 
     async def still(self, view: Locator) -> str:
         """What a screen reader is told, once it does not change any more and animations have ended."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from playwright.async_api import Browser
+from playwright.async_api import Browser, Route
 
 from tests.support.cluster import Cluster
-from tests.web.browsing import port_of, tab
+from tests.web.browsing import PATIENCE_S, port_of, tab, url_of
 from tests.web.proxy import Proxy
 
 BROKEN = r"Failed to load resource|ERR_"
@@ -78,3 +78,45 @@ async def test_a_coordinator_that_is_killed_comes_back_into_the_page(
         await cluster.start_coordinator()
         await opened.live()
         await page.get_by_role("heading", level=1).get_by_text("Succeeded").wait_for()
+
+
+async def test_a_page_whose_code_does_not_come_says_so_and_comes_when_it_can(
+    browser: Browser, cluster: Cluster
+) -> None:
+    """The coordinator goes away before the page was ever opened: its code is not in the browser yet."""
+    run_id = await cluster.start_run("quick", number=7)
+    broken = rf"{BROKEN}|could not be loaded"
+    async with Proxy(port_of(cluster)) as proxy, tab(browser, proxy.url, expected=broken) as opened:
+        page = await opened.open("/runs")
+        await opened.live()
+        proxy.refusing = True
+        proxy.cut()
+        await opened.badge("stale")
+        await page.locator(f"#run-{run_id} a").first.click()
+        await page.get_by_role("alert").get_by_text("A part of this page could not be loaded.").wait_for()
+        await opened.address(run_id)
+        await opened.badge("stale")
+        proxy.refusing = False
+        await page.get_by_role("heading", level=1).get_by_text(run_id).wait_for()
+        await opened.live()
+        assert await page.get_by_role("alert").count() == 0
+
+
+async def test_a_graph_without_its_finer_layout_is_shown_all_the_same(
+    browser: Browser, cluster: Cluster
+) -> None:
+    run_id = await cluster.start_run("quick", number=8)
+    async with tab(browser, url_of(cluster), expected=BROKEN) as opened:
+        asked = asyncio.Event()
+
+        async def refuse(route: Route) -> None:
+            await route.abort()
+            asked.set()
+
+        await opened.page.route("**/assets/elk*", refuse)
+        page = await opened.open(f"/runs/{run_id}/graph")
+        await page.evaluate("globalThis.kept = true")
+        await asyncio.wait_for(asked.wait(), PATIENCE_S)
+        await page.locator("[data-id=finish]", has_text="Succeeded").wait_for()
+        await opened.live()
+        assert await page.evaluate("globalThis.kept"), "the page has reloaded itself"

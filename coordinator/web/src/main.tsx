@@ -32,12 +32,6 @@ onFrames("reset", () => {
   void queryClient.resetQueries();
 });
 
-// A newer build has replaced the chunks of this one: the address stays, so a reload shows the same page.
-window.addEventListener("vite:preloadError", (event) => {
-  event.preventDefault();
-  globalThis.location.reload();
-});
-
 const root = document.getElementById("root");
 if (root) {
   createRoot(root).render(

@@ -1,12 +1,15 @@
 import { useRouter } from "@tanstack/react-router";
+import { useEffect } from "react";
 
 import { ApiError } from "~/api/client";
 import { Failure } from "~/ui/Feedback";
 import { Page } from "~/ui/Page";
+import { PartMissing, reloadWhenAnswered } from "~/ui/parts";
 
 /** Stands where a page should be that threw. The shell around it stays. */
 export function ErrorPage({ error, reset }: { error: unknown; reset: () => void }) {
   const router = useRouter();
+  if (error instanceof PartMissing) return <MissingPage error={error} />;
   const again = () => {
     reset();
     void router.invalidate();
@@ -14,6 +17,31 @@ export function ErrorPage({ error, reset }: { error: unknown; reset: () => void 
   return (
     <Page title="Error">
       <Failure error={error} retry={again} />
+    </Page>
+  );
+}
+
+/** Its code is asked for until it comes; the address stays, so that the same page is shown then. */
+function MissingPage({ error }: { error: PartMissing }) {
+  useEffect(reloadWhenAnswered, []);
+  return (
+    <Page title="Error">
+      <Failure
+        error={
+          new ApiError({
+            type: "/errors/unavailable",
+            title: "Not loaded",
+            status: 0,
+            detail: error.message,
+            code: "unavailable",
+            where: "",
+            found: error.cause instanceof Error ? error.cause.message : String(error.cause),
+            expected: "",
+            fix: "It is loaded as soon as the coordinator answers. Check that it runs (`headrace dev`, or `headrace coordinator`).",
+            errors: [],
+          })
+        }
+      />
     </Page>
   );
 }

@@ -1,4 +1,4 @@
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
+import { createRootRoute, createRoute, createRouter, redirect } from "@tanstack/react-router";
 
 import { eventsSearch } from "~/pages/events/search";
 import { lettersSearch } from "~/pages/letters/search";
@@ -9,6 +9,7 @@ import { workersSearch } from "~/pages/workers/search";
 import { gridSearch, versionsSearch, workflowRunsSearch, workflowSearch } from "~/pages/workflow/search";
 import { workflowsSearch } from "~/pages/workflows/search";
 import { Skeleton } from "~/ui/Feedback";
+import { page } from "~/ui/parts";
 
 import { ErrorPage, NoSuchPage } from "./ErrorPage";
 import { Shell } from "./Shell";
@@ -21,21 +22,21 @@ const home = createRoute({
   getParentRoute: () => root,
   path: "/",
   validateSearch: overviewSearch,
-  component: lazyRouteComponent(() => import("~/pages/overview/OverviewPage"), "OverviewPage"),
+  component: page(() => import("~/pages/overview/OverviewPage"), "OverviewPage"),
 });
 
 const runs = createRoute({
   getParentRoute: () => root,
   path: "/runs",
   validateSearch: runsSearch,
-  component: lazyRouteComponent(() => import("~/pages/runs/RunsPage"), "RunsPage"),
+  component: page(() => import("~/pages/runs/RunsPage"), "RunsPage"),
 });
 
 const run = createRoute({
   getParentRoute: () => root,
   path: "/runs/$runId",
   validateSearch: runSearch,
-  component: lazyRouteComponent(() => import("~/pages/run/RunPage"), "RunPage"),
+  component: page(() => import("~/pages/run/RunPage"), "RunPage"),
 });
 
 const runIndex = createRoute({
@@ -49,56 +50,56 @@ const runIndex = createRoute({
 const runGraph = createRoute({
   getParentRoute: () => run,
   path: "/graph",
-  component: lazyRouteComponent(() => import("~/pages/run/graph/GraphTab"), "GraphTab"),
+  component: page(() => import("~/pages/run/graph/GraphTab"), "GraphTab"),
 });
 
 const runTimeline = createRoute({
   getParentRoute: () => run,
   path: "/timeline",
-  component: lazyRouteComponent(() => import("~/pages/run/timeline/TimelineTab"), "TimelineTab"),
+  component: page(() => import("~/pages/run/timeline/TimelineTab"), "TimelineTab"),
 });
 
 const runLogs = createRoute({
   getParentRoute: () => run,
   path: "/logs",
-  component: lazyRouteComponent(() => import("~/pages/run/logs/LogsTab"), "LogsTab"),
+  component: page(() => import("~/pages/run/logs/LogsTab"), "LogsTab"),
 });
 
 const runTrace = createRoute({
   getParentRoute: () => run,
   path: "/trace",
-  component: lazyRouteComponent(() => import("~/pages/run/trace/TraceTab"), "TraceTab"),
+  component: page(() => import("~/pages/run/trace/TraceTab"), "TraceTab"),
 });
 
 const runAttempts = createRoute({
   getParentRoute: () => run,
   path: "/attempts",
-  component: lazyRouteComponent(() => import("~/pages/run/attempts/AttemptsTab"), "AttemptsTab"),
+  component: page(() => import("~/pages/run/attempts/AttemptsTab"), "AttemptsTab"),
 });
 
 const runHistory = createRoute({
   getParentRoute: () => run,
   path: "/history",
-  component: lazyRouteComponent(() => import("~/pages/run/history/HistoryTab"), "HistoryTab"),
+  component: page(() => import("~/pages/run/history/HistoryTab"), "HistoryTab"),
 });
 
 const runData = createRoute({
   getParentRoute: () => run,
   path: "/data",
-  component: lazyRouteComponent(() => import("~/pages/run/data/DataTab"), "DataTab"),
+  component: page(() => import("~/pages/run/data/DataTab"), "DataTab"),
 });
 
 const workflows = createRoute({
   getParentRoute: () => root,
   path: "/workflows",
   validateSearch: workflowsSearch,
-  component: lazyRouteComponent(() => import("~/pages/workflows/WorkflowsPage"), "WorkflowsPage"),
+  component: page(() => import("~/pages/workflows/WorkflowsPage"), "WorkflowsPage"),
 });
 
 const workflow = createRoute({
   getParentRoute: () => root,
   path: "/workflows/$name",
-  component: lazyRouteComponent(() => import("~/pages/workflow/WorkflowPage"), "WorkflowPage"),
+  component: page(() => import("~/pages/workflow/WorkflowPage"), "WorkflowPage"),
 });
 
 const workflowIndex = createRoute({
@@ -113,80 +114,80 @@ const workflowGraph = createRoute({
   getParentRoute: () => workflow,
   path: "/graph",
   validateSearch: workflowSearch,
-  component: lazyRouteComponent(() => import("~/pages/workflow/graph/WorkflowGraphTab"), "WorkflowGraphTab"),
+  component: page(() => import("~/pages/workflow/graph/WorkflowGraphTab"), "WorkflowGraphTab"),
 });
 
 const workflowGrid = createRoute({
   getParentRoute: () => workflow,
   path: "/grid",
   validateSearch: gridSearch,
-  component: lazyRouteComponent(() => import("~/pages/workflow/grid/GridTab"), "GridTab"),
+  component: page(() => import("~/pages/workflow/grid/GridTab"), "GridTab"),
 });
 
 const workflowRuns = createRoute({
   getParentRoute: () => workflow,
   path: "/runs",
   validateSearch: workflowRunsSearch,
-  component: lazyRouteComponent(() => import("~/pages/workflow/runs/WorkflowRunsTab"), "WorkflowRunsTab"),
+  component: page(() => import("~/pages/workflow/runs/WorkflowRunsTab"), "WorkflowRunsTab"),
 });
 
 const workflowTriggers = createRoute({
   getParentRoute: () => workflow,
   path: "/triggers",
-  component: lazyRouteComponent(() => import("~/pages/workflow/triggers/TriggersTab"), "TriggersTab"),
+  component: page(() => import("~/pages/workflow/triggers/TriggersTab"), "TriggersTab"),
 });
 
 const workflowVersions = createRoute({
   getParentRoute: () => workflow,
   path: "/versions",
   validateSearch: versionsSearch,
-  component: lazyRouteComponent(() => import("~/pages/workflow/versions/VersionsTab"), "VersionsTab"),
+  component: page(() => import("~/pages/workflow/versions/VersionsTab"), "VersionsTab"),
 });
 
 const workflowCode = createRoute({
   getParentRoute: () => workflow,
   path: "/code",
   validateSearch: workflowSearch,
-  component: lazyRouteComponent(() => import("~/pages/workflow/code/CodeTab"), "CodeTab"),
+  component: page(() => import("~/pages/workflow/code/CodeTab"), "CodeTab"),
 });
 
 const events = createRoute({
   getParentRoute: () => root,
   path: "/events",
   validateSearch: eventsSearch,
-  component: lazyRouteComponent(() => import("~/pages/events/EventsPage"), "EventsPage"),
+  component: page(() => import("~/pages/events/EventsPage"), "EventsPage"),
 });
 
 const workers = createRoute({
   getParentRoute: () => root,
   path: "/workers",
   validateSearch: workersSearch,
-  component: lazyRouteComponent(() => import("~/pages/workers/WorkersPage"), "WorkersPage"),
+  component: page(() => import("~/pages/workers/WorkersPage"), "WorkersPage"),
 });
 
 const queues = createRoute({
   getParentRoute: () => root,
   path: "/queues",
-  component: lazyRouteComponent(() => import("~/pages/queues/QueuesPage"), "QueuesPage"),
+  component: page(() => import("~/pages/queues/QueuesPage"), "QueuesPage"),
 });
 
 const queue = createRoute({
   getParentRoute: () => root,
   path: "/queues/$name",
-  component: lazyRouteComponent(() => import("~/pages/queues/QueuePage"), "QueuePage"),
+  component: page(() => import("~/pages/queues/QueuePage"), "QueuePage"),
 });
 
 const letters = createRoute({
   getParentRoute: () => root,
   path: "/dead-letters",
   validateSearch: lettersSearch,
-  component: lazyRouteComponent(() => import("~/pages/letters/LettersPage"), "LettersPage"),
+  component: page(() => import("~/pages/letters/LettersPage"), "LettersPage"),
 });
 
 const settings = createRoute({
   getParentRoute: () => root,
   path: "/settings",
-  component: lazyRouteComponent(() => import("~/pages/settings/SettingsPage"), "SettingsPage"),
+  component: page(() => import("~/pages/settings/SettingsPage"), "SettingsPage"),
 });
 
 export const router = createRouter({

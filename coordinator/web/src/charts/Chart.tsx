@@ -1,5 +1,5 @@
 import { ActionIcon, Tooltip } from "@mantine/core";
-import { Suspense, lazy, useState } from "react";
+import { Suspense, useState } from "react";
 
 import { StateIcon } from "~/design/State";
 import { Icon } from "~/design/icons";
@@ -7,11 +7,12 @@ import { useZone } from "~/settings/settings";
 import { absolute } from "~/time/format";
 import { nowUs } from "~/time/now";
 import table from "~/ui/DataTable.module.css";
+import { part } from "~/ui/parts";
 
 import classes from "./Chart.module.css";
 import { type ChartData, type Series, total } from "./series";
 
-const Plot = lazy(() => import("./Plot"));
+const Plot = part(() => import("./Plot"));
 
 /** A time series with its legend, which reads the bucket that is pointed at; and the same as a table. */
 export function Chart({ chart, label, height = 172, asTable }: { chart: ChartData; label: string; height?: number; asTable: boolean }) {

@@ -1,6 +1,6 @@
 import { Button, Checkbox } from "@mantine/core";
 import { getRouteApi } from "@tanstack/react-router";
-import { Suspense, lazy, useCallback, useEffect, useMemo, useState } from "react";
+import { Suspense, useCallback, useEffect, useMemo, useState } from "react";
 
 import { Icon } from "~/design/icons";
 import { useShortcuts } from "~/keys/keys";
@@ -10,6 +10,7 @@ import { Empty, Failure, Skeleton } from "~/ui/Feedback";
 import { Page } from "~/ui/Page";
 import { type Place, RowGrid, type RowPlace } from "~/ui/RowGrid";
 import { Split, useFocusSide } from "~/ui/Split";
+import { part } from "~/ui/parts";
 
 import { EventFilters } from "./EventFilters";
 import { EventPanel } from "./EventPanel";
@@ -19,7 +20,7 @@ import type { Draft } from "./PublishDialog";
 import { type EventsFilter, filterOf } from "./search";
 import { useEventList } from "./useEventList";
 
-const PublishDialog = lazy(async () => ({ default: (await import("./PublishDialog")).PublishDialog }));
+const PublishDialog = part(async () => ({ default: (await import("./PublishDialog")).PublishDialog }));
 const route = getRouteApi("/events");
 const COLUMNS = ["Received", "Type", "Source", "Data", "Runs"];
 

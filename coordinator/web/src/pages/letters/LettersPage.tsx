@@ -1,6 +1,6 @@
 import { Button, Select, SegmentedControl } from "@mantine/core";
 import { getRouteApi } from "@tanstack/react-router";
-import { Suspense, lazy, useCallback, useMemo, useState } from "react";
+import { Suspense, useCallback, useMemo, useState } from "react";
 
 import { RANGE_LABELS, RANGE_NAMES, type Range } from "~/app/ranges";
 import { useShortcuts } from "~/keys/keys";
@@ -10,6 +10,7 @@ import { Bar, Page } from "~/ui/Page";
 import { type Place, RowGrid, type RowPlace } from "~/ui/RowGrid";
 import { SearchField } from "~/ui/SearchField";
 import { Split, useFocusSide } from "~/ui/Split";
+import { part } from "~/ui/parts";
 
 import { LetterPanel } from "./LetterPanel";
 import { LetterRow } from "./LetterRow";
@@ -19,7 +20,7 @@ import classes from "./Letters.module.css";
 import { LETTER_STATES, type LettersFilter, type LettersSearch, stateOf } from "./search";
 import { useLetterList } from "./useLetterList";
 
-const LettersDialog = lazy(async () => ({ default: (await import("./LettersDialog")).LettersDialog }));
+const LettersDialog = part(async () => ({ default: (await import("./LettersDialog")).LettersDialog }));
 const route = getRouteApi("/dead-letters");
 const COLUMNS = ["State", "Received", "Code", "Message", "Subject", "Size"];
 

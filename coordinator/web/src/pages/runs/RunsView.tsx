@@ -1,10 +1,11 @@
 import { Button } from "@mantine/core";
-import { Suspense, lazy } from "react";
+import { Suspense } from "react";
 
 import { StateIcon } from "~/design/State";
 import { Icon } from "~/design/icons";
 import { Empty, Failure, Skeleton } from "~/ui/Feedback";
 import { quoted } from "~/ui/commandLine";
+import { part } from "~/ui/parts";
 
 import { Filters } from "./Filters";
 import { Histogram } from "./Histogram";
@@ -13,7 +14,7 @@ import { ViewsMenu } from "./ViewsMenu";
 import { listCommand } from "./search";
 import type { RunsViewState } from "./useRunsView";
 
-const RunsDialog = lazy(async () => ({ default: (await import("./RunsDialog")).RunsDialog }));
+const RunsDialog = part(async () => ({ default: (await import("./RunsDialog")).RunsDialog }));
 
 export function RunsActions({ view }: { view: RunsViewState }) {
   const { filter, apply, picked, list, setAsking, workflow } = view;

@@ -1,8 +1,9 @@
-import { Suspense, lazy } from "react";
+import { Suspense } from "react";
 
+import { part } from "../parts";
 import { closeStart, useStart } from "./start";
 
-const StartDialog = lazy(() => import("./StartDialog"));
+const StartDialog = part(() => import("./StartDialog"));
 
 /** Shows the form over whatever page is open; its code comes when it is first wanted. */
 export function StartHost() {

@@ -1,7 +1,8 @@
 import { getRouteApi } from "@tanstack/react-router";
-import { lazy, useCallback } from "react";
+import { useCallback } from "react";
 
 import { GraphFrame } from "~/graph/GraphFrame";
+import { part } from "~/ui/parts";
 
 import { NodePanel } from "../NodePanel";
 import { useChange } from "../useChange";
@@ -9,7 +10,7 @@ import { useRunDetail } from "../useRunDetail";
 import { NodeTable } from "./NodeTable";
 
 const route = getRouteApi("/runs/$runId");
-const GraphView = lazy(() => import("./GraphView"));
+const GraphView = part(() => import("./GraphView"));
 
 /** The nodes of a run as a graph, or as the table that says the same. */
 export function GraphTab() {

@@ -1,8 +1,9 @@
 import { getRouteApi } from "@tanstack/react-router";
-import { lazy, useCallback } from "react";
+import { useCallback } from "react";
 
 import { GraphFrame } from "~/graph/GraphFrame";
 import { Failure, Skeleton } from "~/ui/Feedback";
+import { part } from "~/ui/parts";
 
 import { OldVersion } from "../OldVersion";
 import { useWorkflow } from "../useWorkflow";
@@ -11,7 +12,7 @@ import { DefinitionPanel } from "./DefinitionPanel";
 import { DefinitionTable } from "./DefinitionTable";
 
 const route = getRouteApi("/workflows/$name/graph");
-const DefinitionGraph = lazy(() => import("./DefinitionGraph"));
+const DefinitionGraph = part(() => import("./DefinitionGraph"));
 
 /** The definition of a workflow, at a version, as a graph or as a table. */
 export function WorkflowGraphTab() {

@@ -1,15 +1,16 @@
-import { Suspense, lazy, useMemo, useState } from "react";
+import { Suspense, useMemo, useState } from "react";
 
 import { Icon } from "~/design/icons";
 import { Failure, Skeleton } from "~/ui/Feedback";
 import table from "~/ui/Table.module.css";
+import { part } from "~/ui/parts";
 
 import { useWorkflow } from "../useWorkflow";
 import { Sign } from "./Sign";
 import classes from "./Versions.module.css";
 import { type Row, diffOf, summaryOf } from "./diff";
 
-const DiffGraph = lazy(() => import("./DiffGraph"));
+const DiffGraph = part(() => import("./DiffGraph"));
 
 /** Two versions: the graph of both with what came and went, and each change in words. */
 export function Comparison({ name, base, other }: { name: string; base: string; other: string }) {
