@@ -19,6 +19,8 @@ class Proxy:
         self.muted = muted
         """Whether the live stream is read and never handed on, as by a proxy that buffers."""
         self.refusing = False
+        self.missing = b""
+        """Connections that ask for a path with this in it are cut."""
         self.port = 0
         self._to = port
         self._open: set[asyncio.StreamWriter] = set()
@@ -81,6 +83,8 @@ class Proxy:
         while piece := await reader.read(PIECE):
             if asks is not None and piece.startswith(STREAM):
                 asks.set()
+            if asks is not None and self.missing and self.missing in piece.split(b"\r\n", 1)[0]:
+                break
             if streaming is not None and streaming.is_set() and self.muted:
                 continue
             writer.write(piece)

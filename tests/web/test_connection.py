@@ -102,6 +102,20 @@ async def test_a_page_whose_code_does_not_come_says_so_and_comes_when_it_can(
         assert await page.get_by_role("alert").count() == 0
 
 
+async def test_a_page_without_the_shared_stream_has_its_own(
+    browser: Browser, cluster: Cluster, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    held = await cluster.start_run("held", gate=str(gate))
+    async with Proxy(port_of(cluster)) as proxy, tab(browser, proxy.url, expected=BROKEN) as opened:
+        proxy.missing = b"/hub.worker"
+        page = await opened.open("/runs")
+        await opened.live()
+        await page.locator(f"#run-{held}").get_by_text("Running").wait_for()
+        gate.touch()
+        await page.locator(f"#run-{held}").get_by_text("Succeeded").wait_for()
+
+
 async def test_a_graph_without_its_finer_layout_is_shown_all_the_same(
     browser: Browser, cluster: Cluster
 ) -> None:

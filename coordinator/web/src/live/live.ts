@@ -27,13 +27,17 @@ let settledTicket = 0;
 let onSettled: (() => void)[] = [];
 
 export function startLive(): void {
-  port = connect();
-  port.addEventListener("message", ({ data }: MessageEvent<FromHub>) => hear(data));
-  port.start();
+  if (typeof SharedWorker === "function") {
+    const worker = new SharedWorker(new URL("hub.worker.ts", import.meta.url), { type: "module", name: "headrace.live" });
+    // Its code did not come.
+    worker.addEventListener("error", () => listen(ownHub()));
+    listen(worker.port);
+  } else {
+    listen(ownHub());
+  }
   window.addEventListener("pagehide", () => send({ bye: true }));
   window.addEventListener("pageshow", (event) => event.persisted && say());
   window.addEventListener("online", () => send({ retry: true }));
-  say();
 }
 
 export function retryLive(): void {
@@ -74,10 +78,15 @@ export function onFrames<Name extends FrameName>(name: Name, handler: Handler<Na
   return () => all.delete(heard);
 }
 
-function connect(): MessagePort {
-  if (typeof SharedWorker === "function") {
-    return new SharedWorker(new URL("hub.worker.ts", import.meta.url), { type: "module", name: "headrace.live" }).port;
-  }
+function listen(to: MessagePort): void {
+  port = to;
+  port.addEventListener("message", ({ data }: MessageEvent<FromHub>) => hear(data));
+  port.start();
+  say();
+}
+
+/** A stream for this tab alone. */
+function ownHub(): MessagePort {
   const channel = new MessageChannel();
   new Hub("/api/v1").attach(channel.port1);
   return channel.port2;
