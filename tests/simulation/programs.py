@@ -58,10 +58,9 @@ class CoordinatorProgram(Program):
         self.opened = False
         store = SimulatedStore(site.disk, site.rng, embedded=site.plan.embedded)
         await store.open()
-        bus = CoordinatorBus(NatsSettings(), self.name)
         client = self.connection()
         client.on_publish = site.observer.sent
-        bus.client = client  # type: ignore[assignment]
+        bus = CoordinatorBus(client, NatsSettings(), self.name)  # type: ignore[arg-type]
         await bus.open()
         results = NatsResults(bus, site.topology.bucket)
         self.running = RunningCoordinator(

@@ -1,8 +1,4 @@
-"""The bus on nats-py.
-
-nats-py's JetStream publish awaits every acknowledgement; here acknowledgements arrive on one inbox whose last
-token is a number, so that thousands may be on their way.
-"""
+"""The bus on nats-py."""
 
 from __future__ import annotations
 
@@ -11,7 +7,6 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-import msgspec
 import nats.errors
 from nats.aio.subscription import Subscription as NatsSubscription
 
@@ -31,7 +26,7 @@ from headrace_coordinator.bus.pull import Pull
 from headrace_coordinator.bus.settings import NatsSettings
 from headrace_coordinator.bus.trimming import trim_stream
 from headrace_protocol.errors import Unavailable
-from headrace_protocol.nats import Connection, why_not
+from headrace_protocol.nats import Confirmations, Connection, why_not
 from headrace_protocol.topology import ConsumerSpec, Topology
 
 log = logging.getLogger("headrace.bus")
@@ -42,22 +37,9 @@ LARGE_BYTES = 256 * 1024
 """What is smaller cannot exceed the payload limit, whatever its headers."""
 
 
-class _ApiError(msgspec.Struct):
-    description: str = ""
-    code: int = 0
-
-
-class _PubAck(msgspec.Struct):
-    seq: int = 0
-    error: _ApiError | None = None
-
-
-_decode_ack = msgspec.json.Decoder(_PubAck).decode
-
-
 async def connect(settings: NatsSettings, name: str) -> NatsBus:
     """A connected bus that reconnects for ever. Raises Unavailable when no server answers now."""
-    bus = NatsBus(settings, name)
+    bus = NatsBus(Connection(), settings, name)
     try:
         await bus.open()
     except (OSError, nats.errors.Error, TimeoutError) as error:
@@ -86,13 +68,11 @@ class _CoreSubscription:
 class NatsBus:
     """See `headrace_coordinator.bus.port.Bus`."""
 
-    def __init__(self, settings: NatsSettings, name: str) -> None:
-        self.client = Connection()
+    def __init__(self, client: Connection, settings: NatsSettings, name: str) -> None:
+        self.client = client
         self._settings = settings
         self._name = name
-        self._acks = ""
-        self._token = 0
-        self._awaited: dict[str, asyncio.Future[int]] = {}
+        self._confirmations = Confirmations(client, refused=BusError, disconnected=BusError)
         self._pulls: list[Pull] = []
         self._reconnected: list[Callable[[], Awaitable[None]]] = []
         self._closing = False
@@ -122,8 +102,7 @@ class NatsBus:
         )
         self.client.options["max_reconnect_attempts"] = -1
         self.client.options["reconnect_time_wait"] = RECONNECT_S
-        self._acks = self.client.new_inbox() + "."
-        await self.client.listen(f"{self._acks}*", self._on_ack)
+        await self._confirmations.open()
 
     async def ensure(self, topology: Topology) -> list[StreamState]:
         return await streams.ensure_streams(self.client.jetstream(), topology)
@@ -150,19 +129,14 @@ class NatsBus:
         return self.publish_in_order([(subject, headers, body)])
 
     def publish_in_order(self, messages: Sequence[Outgoing]) -> asyncio.Future[int]:
-        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        if not self.client.is_connected:
-            future.set_exception(BusError("not connected"))
-            return future
-        self._token += 1
-        token = str(self._token)
-        self._awaited[token] = future
-        *first, last = in_order(messages)
-        for subject, headers, body in first:
-            self._put(subject, body, "", headers)
-        subject, headers, body = last
-        self._put(subject, body, self._acks + token, headers)
-        return future
+        reply, confirmed = self._confirmations.expect()
+        if reply:
+            *first, last = in_order(messages)
+            for subject, headers, body in first:
+                self._put(subject, body, "", headers)
+            subject, headers, body = last
+            self._put(subject, body, reply, headers)
+        return confirmed
 
     def send(self, subject: str, headers: Mapping[str, str] | None, body: bytes) -> None:
         self._put(subject, body, "", headers)
@@ -195,7 +169,7 @@ class NatsBus:
         self.client.leave()
         with contextlib.suppress(nats.errors.Error, OSError, TimeoutError):
             await self.client.close()
-        self._fail_awaited()
+        self._confirmations.lose()
 
     def _put(self, subject: str, body: bytes, reply: str, headers: Mapping[str, str] | None) -> None:
         try:
@@ -203,34 +177,7 @@ class NatsBus:
                 check_size(subject, headers or {}, body)
             self.client.send(subject, body, reply=reply, headers=headers)
         except Exception as error:  # a message that cannot be sent must not end the loop that sends
-            self._not_sent(subject, reply, error)
-
-    def _not_sent(self, subject: str, reply: str, error: Exception) -> None:
-        future = self._awaited.pop(reply.removeprefix(self._acks), None)
-        if future is None:
-            log.debug("not sent to %s: %s", subject, error)
-        elif not future.done():
-            future.set_exception(BusError(str(error) or type(error).__name__))
-
-    def _on_ack(self, subject: str, _: str, headers: Mapping[str, str] | None, body: bytes) -> None:
-        future = self._awaited.pop(subject[len(self._acks) :], None)
-        if future is None or future.done():
-            return
-        if headers is not None and "Status" in headers:
-            future.set_exception(BusError(f"no stream takes this subject ({headers['Status']})"))
-            return
-        answer = _decode_ack(body)
-        if answer.error is None:
-            future.set_result(answer.seq)
-        else:
-            future.set_exception(BusError(f"{answer.error.description} ({answer.error.code})"))
-
-    def _fail_awaited(self) -> None:
-        awaited, self._awaited = self._awaited, {}
-        for future in awaited.values():
-            if not future.done():
-                future.set_exception(BusError("the connection went away"))
-                future.exception()  # heard by whoever awaits it; silent when nobody does
+            self._confirmations.not_sent(subject, reply, error)
 
     async def _on_error(self, error: Exception) -> None:
         log.debug("nats: %s", str(error) or type(error).__name__)
@@ -239,7 +186,7 @@ class NatsBus:
         if not self._closing:
             log.warning("the connection to NATS is lost; reconnecting to %s", self._settings.shown)
         self._connection += 1
-        self._fail_awaited()
+        self._confirmations.lose()
 
     async def _on_reconnect(self) -> None:
         log.warning("connected to NATS again")

@@ -8,9 +8,10 @@ reconnecting, TLS, credentials, JetStream's API are its own), in which
   their turn in between;
 - what is *sent* in one tick leaves in one write at its end, and sooner when there is much.
 
-`frames` is the codec of the two, without I/O.
+`frames` is the codec of the two, without I/O; `Confirmations` are what streams answer.
 """
 
+from headrace_protocol.nats.confirmations import Confirmations
 from headrace_protocol.nats.connection import Connection, why_not
 
-__all__ = ["Connection", "why_not"]
+__all__ = ["Confirmations", "Connection", "why_not"]

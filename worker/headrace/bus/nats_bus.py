@@ -1,8 +1,4 @@
-"""The bus on nats-py.
-
-nats-py's own JetStream publish awaits every acknowledgement, so acknowledgements arrive here on one inbox
-whose last token is a number: publish returns a future, and thousands may be on their way.
-"""
+"""The bus on nats-py."""
 
 from __future__ import annotations
 
@@ -11,7 +7,6 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
-import msgspec
 import nats
 import nats.errors
 import nats.js.errors
@@ -30,22 +25,10 @@ from headrace.bus.port import (
     StreamMissing,
 )
 from headrace_protocol.errors import ConfigError, Unavailable
-from headrace_protocol.nats import Connection, why_not
+from headrace_protocol.nats import Confirmations, Connection, why_not
 from headrace_protocol.topology import ConsumerSpec
 
 log = logging.getLogger("headrace.bus")
-
-
-class _ApiError(msgspec.Struct):
-    description: str = ""
-    code: int = 0
-
-
-class _PubAck(msgspec.Struct):
-    error: _ApiError | None = None
-
-
-_decode_ack = msgspec.json.Decoder(_PubAck).decode
 
 
 async def connect(options: BusOptions) -> NatsBus:
@@ -75,9 +58,7 @@ class NatsBus:
     def __init__(self, client: Connection, options: BusOptions) -> None:
         self._client = client
         self._options = options
-        self._acks = ""
-        self._next = 0
-        self._awaited: dict[str, asyncio.Future[None]] = {}
+        self._confirmations = Confirmations(client, refused=BusError, disconnected=Disconnected)
         self._disconnected: list[Callable[[], None]] = []
         self._reconnected: list[Callable[[], Awaitable[None]]] = []
         self._closing = False
@@ -123,8 +104,7 @@ class NatsBus:
         )
         self._client.options["max_reconnect_attempts"] = -1
         self._client.options["reconnect_time_wait"] = options.reconnect_wait_s
-        self._acks = self._client.new_inbox() + "."
-        await self._client.listen(f"{self._acks}*", self._on_ack)
+        await self._confirmations.open()
 
     def send(
         self, subject: str, body: bytes, *, reply: str = "", headers: Mapping[str, str] | None = None
@@ -132,20 +112,15 @@ class NatsBus:
         try:
             self._client.send(subject, body, reply=reply, headers=headers)
         except (nats.errors.Error, ValueError) as error:
-            self._not_sent(subject, reply, error)
+            self._confirmations.not_sent(subject, reply, error)
 
     def publish(
         self, subject: str, body: bytes, headers: Mapping[str, str] | None = None
-    ) -> asyncio.Future[None]:
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        if not self._client.is_connected:
-            future.set_exception(Disconnected("not connected"))
-            return future
-        self._next += 1
-        token = str(self._next)
-        self._awaited[token] = future
-        self.send(subject, body, reply=self._acks + token, headers=headers)
-        return future
+    ) -> asyncio.Future[int]:
+        reply, confirmed = self._confirmations.expect()
+        if reply:
+            self.send(subject, body, reply=reply, headers=headers)
+        return confirmed
 
     def settle(self, reply: str, settlement: Settlement) -> None:
         self.send(reply, settlement.value)
@@ -206,34 +181,7 @@ class NatsBus:
         # Without a server, nats-py still writes what is pending: uvloop's closed transport answers RuntimeError.
         with suppress(nats.errors.Error, OSError, TimeoutError, RuntimeError):
             await self._client.close()
-        self._fail_awaited()
-
-    def _not_sent(self, subject: str, reply: str, error: Exception) -> None:
-        future = self._awaited.pop(reply.removeprefix(self._acks), None)
-        if future is None:
-            log.debug("not sent to %s: %s", subject, error)
-        elif not future.done():
-            future.set_exception(Disconnected(str(error) or type(error).__name__))
-
-    def _on_ack(self, subject: str, _: str, headers: Mapping[str, str] | None, body: bytes) -> None:
-        future = self._awaited.pop(subject[len(self._acks) :], None)
-        if future is None or future.done():
-            return
-        if headers is not None and "Status" in headers:
-            future.set_exception(BusError(f"no stream takes this subject ({headers['Status']})"))
-            return
-        answer = _decode_ack(body)
-        if answer.error is None:
-            future.set_result(None)
-        else:
-            future.set_exception(BusError(f"{answer.error.description} ({answer.error.code})"))
-
-    def _fail_awaited(self) -> None:
-        awaited, self._awaited = self._awaited, {}
-        for future in awaited.values():
-            if not future.done():
-                future.set_exception(Disconnected("the connection went away"))
-                future.exception()  # whoever awaits it hears of it; nobody is warned when nobody does
+        self._confirmations.lose()
 
     async def _on_error(self, error: Exception) -> None:
         self._last_error = error
@@ -244,7 +192,7 @@ class NatsBus:
             log.warning("the connection to NATS is lost; reconnecting to %s", self._options.shown)
         for callback in self._disconnected:
             callback()
-        self._fail_awaited()
+        self._confirmations.lose()
 
     async def _on_reconnect(self) -> None:
         log.warning("connected to NATS again")

@@ -109,8 +109,8 @@ class Bus(Protocol):
         """Fire and forget (core NATS)."""
         ...
 
-    def publish(self, subject: str, body: bytes, headers: Mapping[str, str] | None = None) -> Future[None]:
-        """Into a stream; resolves when the stream has it, or raises BusError."""
+    def publish(self, subject: str, body: bytes, headers: Mapping[str, str] | None = None) -> Future[int]:
+        """Into a stream; resolves to its sequence there when the stream has it, or raises BusError."""
         ...
 
     def settle(self, reply: str, settlement: Settlement) -> None:

@@ -108,7 +108,7 @@ class OutcomeSender:
         loop = asyncio.get_running_loop()
         late = loop.call_later(ACK_TIMEOUT_S, future.cancel)
 
-        def acknowledged(done: asyncio.Future[None]) -> None:
+        def acknowledged(done: asyncio.Future[int]) -> None:
             late.cancel()
             if not done.cancelled() and done.exception() is None:
                 self._settle(batch)

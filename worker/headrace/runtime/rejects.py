@@ -47,7 +47,7 @@ class Rejects:
         future = self._bus.publish(subject, body, headers.make())
         late = loop.call_later(ACK_TIMEOUT_S, future.cancel)
 
-        def done(future: asyncio.Future[None]) -> None:
+        def done(future: asyncio.Future[int]) -> None:
             late.cancel()
             if not future.cancelled() and future.exception() is None:
                 self._leases.settle(reply, Settlement.TERM)

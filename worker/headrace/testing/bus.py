@@ -76,9 +76,8 @@ class WorkerBus:
 
     def publish(
         self, subject: str, body: bytes, headers: Mapping[str, str] | None = None
-    ) -> asyncio.Future[None]:
-        # Nobody looks at the sequence that this one resolves to.
-        return self._connection.publish(subject, body, headers)  # type: ignore[return-value]
+    ) -> asyncio.Future[int]:
+        return self._connection.publish(subject, body, headers)
 
     def settle(self, reply: str, settlement: Settlement) -> None:
         self._connection.send(reply, settlement.value)
