@@ -28,6 +28,8 @@ from headrace_protocol import codec
 from headrace_protocol.definition import WorkflowDefinition
 
 ROOT = Path(__file__).parent.parent.parent
+ENDS_S = 30.0
+"""Within this a coordinator ends in order."""
 ACK_WAIT_S = 2.0
 """Short, so that the task of a killed worker is given to another one soon."""
 
@@ -158,7 +160,12 @@ class Cluster:
         """End it in order."""
         assert self.coordinator is not None
         self.coordinator.terminate()
-        await asyncio.to_thread(self.coordinator.wait)
+        try:
+            await asyncio.to_thread(self.coordinator.wait, ENDS_S)
+        except subprocess.TimeoutExpired:
+            self.coordinator.send_signal(signal.SIGUSR1)
+            await asyncio.sleep(1)
+            raise AssertionError(f"the coordinator does not end: {self.coordinator_log()[-8000:]}") from None
 
     async def stop_workers(self) -> None:
         """End all workers in order."""

@@ -20,6 +20,7 @@ from nats.aio.subscription import Subscription
 from headrace_coordinator.bus.port import BusError, Handler, Incoming
 from headrace_coordinator.bus.streams import ensure_consumer
 from headrace_protocol.nats import Connection
+from headrace_protocol.tasks import end
 from headrace_protocol.topology import ConsumerSpec
 
 log = logging.getLogger("headrace.bus")
@@ -62,10 +63,7 @@ class Pull:
 
     async def stop(self) -> None:
         self._running = False
-        if self._keeper is not None:
-            self._keeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._keeper
+        await end(self._keeper)
         subscription, self._subscription = self._subscription, None
         if subscription is not None:
             with contextlib.suppress(nats.errors.Error, OSError):

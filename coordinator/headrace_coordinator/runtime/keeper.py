@@ -14,6 +14,7 @@ from headrace_coordinator.store.records import Transaction
 from headrace_protocol.codec import decode
 from headrace_protocol.errors import Unavailable
 from headrace_protocol.messages import LogBatch, SpanBatch
+from headrace_protocol.tasks import end
 from headrace_protocol.topology import Topology
 
 log = logging.getLogger("headrace.keeper")
@@ -49,9 +50,7 @@ class Keeper:
         """What has not been stored stays on the bus."""
         if self._subscription is not None:
             await self._subscription.stop()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await end(self._task)
 
     def _receive(self, message: Incoming) -> None:
         self._waiting.append(message)

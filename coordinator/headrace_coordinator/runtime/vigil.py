@@ -33,6 +33,7 @@ from headrace_protocol.definition import Priority
 from headrace_protocol.errors import HeadraceError
 from headrace_protocol.ids import attempt_key, shard_of
 from headrace_protocol.messages import CancelAttempts, CommandReply, HeldAttempt
+from headrace_protocol.tasks import end
 
 log = logging.getLogger("headrace.vigil")
 
@@ -91,9 +92,7 @@ class Vigil:
         self._task = asyncio.create_task(self._sweep_for_ever(), name="vigil")
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await end(self._task)
 
     async def reconnected(self) -> None:
         """To be called after every reconnect, before consumers ask again: it waits for a store that cannot."""

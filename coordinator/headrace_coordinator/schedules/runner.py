@@ -26,6 +26,7 @@ from headrace_protocol.definition import CronTrigger, EveryTrigger, WorkflowDefi
 from headrace_protocol.errors import HeadraceError
 from headrace_protocol.ids import shard_of
 from headrace_protocol.messages import CommandReply, StartRun
+from headrace_protocol.tasks import end
 
 log = logging.getLogger("headrace.schedules")
 
@@ -105,9 +106,7 @@ class ScheduleRunner:
         self._task = asyncio.create_task(self._run(), name="schedules")
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await end(self._task)
 
     def next_fires(self) -> dict[tuple[str, str], int]:
         """When each (workflow, trigger) fires next."""

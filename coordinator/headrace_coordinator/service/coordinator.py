@@ -39,6 +39,7 @@ from headrace_protocol.errors import Conflict, NotFound, Unavailable
 from headrace_protocol.headers import MESSAGE_ID
 from headrace_protocol.ids import shard_of
 from headrace_protocol.messages import CancelRun, CommandReply, Deploy, HeldAttempt, LifecycleBatch, StartRun
+from headrace_protocol.tasks import end
 
 log = logging.getLogger("headrace.coordinator")
 
@@ -121,8 +122,7 @@ class RunningCoordinator:
     async def close(self) -> None:
         """Stop in the opposite order: first what makes inputs, then the loops."""
         self._ready = False
-        for task in self._background:
-            task.cancel()
+        await end(*self._background)
         await self._schedules.stop()
         await self._events.stop()
         await self._vigil.stop()

@@ -21,6 +21,7 @@ from headrace_coordinator.store.records import ShardFence
 from headrace_coordinator.timers import Wheel
 from headrace_protocol.errors import HeadraceError, Unavailable
 from headrace_protocol.messages import CommandReply, Deploy
+from headrace_protocol.tasks import end
 
 log = logging.getLogger("headrace.shards")
 
@@ -216,9 +217,7 @@ class ShardSet:
 
     async def stop(self) -> None:
         """Stop reading, finish the turns in hand, give the leases back."""
-        for task in (self._keeper, *self._background):
-            if task is not None:
-                task.cancel()
+        await end(self._keeper, *self._background)
         fences: list[ShardFence] = []
         for owned in tuple(self._owned.values()):  # a last turn that cannot commit loses its shard
             await owned.abandon()

@@ -27,6 +27,7 @@ from headrace_protocol.errors import HeadraceError
 from headrace_protocol.messages import LifecycleBatch
 from headrace_protocol.otlp.encode import Origin, encode_span
 from headrace_protocol.otlp.senders import SpanSender
+from headrace_protocol.tasks import end
 
 log = logging.getLogger("headrace.telemetry")
 
@@ -76,10 +77,7 @@ class TraceExporter:
     async def stop(self) -> None:
         """Export what is committed, then end; a backend that does not answer is not waited for."""
         self._changes.follower = None
-        tasks = [task for task in (self._task, self._remembering) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(self._task, self._remembering)
         try:
             await asyncio.wait_for(self._catch_up(), STOP_S)
         except (TimeoutError, HeadraceError):

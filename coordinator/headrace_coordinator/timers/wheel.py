@@ -13,6 +13,7 @@ from headrace_coordinator.runtime.shard import Shard
 from headrace_coordinator.store.port import Reader
 from headrace_coordinator.store.records import Timer
 from headrace_protocol.errors import HeadraceError
+from headrace_protocol.tasks import end
 
 log = logging.getLogger("headrace.timers")
 
@@ -38,9 +39,7 @@ class Wheel:
         self._task = asyncio.create_task(self._turn(), name=f"timers {self._shard.fence.shard}")
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await end(self._task)
 
     def set(self, due_us: int) -> None:
         """A timer has been committed."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 import pytest
 
@@ -14,6 +16,7 @@ from headrace_coordinator.runtime.registry import Registry
 from headrace_coordinator.runtime.vigil import Vigil, is_lost
 from headrace_coordinator.store.memory import MemoryStore
 from headrace_coordinator.store.records import DefinitionRow, NodeRow, StreamIdentity, Transaction
+from headrace_protocol import tasks
 from headrace_protocol.codec import decode
 from headrace_protocol.errors import Unavailable
 from headrace_protocol.messages import CancelAttempts, CommandReply, HeldAttempt
@@ -258,3 +261,24 @@ async def test_looking_at_a_run_does_not_keep_it() -> None:
     assert actors.cached("r") is None
     actors.keep(driver.run, driver.plan)
     assert (await actors.look(["r"]))["r"][0] is driver.run
+
+
+async def test_it_ends_also_in_the_moment_of_an_answer(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By `wait_for`, as nats-py waits, the cancellation is lost then."""
+    monkeypatch.setattr(tasks, "AGAIN_S", 0.05)
+    await setting.vigil.start()
+    asked: asyncio.Queue[asyncio.Future[None]] = asyncio.Queue()
+
+    async def ensure(_: Topology) -> list[StreamState]:
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        asked.put_nowait(answer)
+        await asyncio.wait_for(answer, 60)
+        return setting.bus.streams
+
+    monkeypatch.setattr(setting.bus, "ensure", ensure)
+    answer = await asked.get()
+    answer.set_result(None)
+    async with asyncio.timeout(5):
+        await setting.vigil.stop()

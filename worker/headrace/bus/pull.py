@@ -259,7 +259,10 @@ class Pull:
         attempt = 0
         while self._running:
             try:
-                self._found(consumer, await self._bus.ensure_consumer(consumer.spec))
+                found = await self._bus.ensure_consumer(consumer.spec)
+                if consumer.revival is not asyncio.current_task():
+                    return  # the connection is another one: so is who brings it up
+                self._found(consumer, found)
                 await self._new_inbox(consumer)
             except StreamMissing:
                 if attempt == 0:
