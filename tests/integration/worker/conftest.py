@@ -213,6 +213,12 @@ def settings(server: Server, topology: Topology) -> WorkerSettings:
     )
 
 
+async def heard(worker: Worker) -> None:
+    """The server has what the worker has sent, and the worker has heard what the server had sent it before."""
+    assert worker._parts is not None
+    await worker._parts._bus.flush()
+
+
 @asynccontextmanager
 async def running(worker: Worker) -> AsyncIterator[Worker]:
     """The worker in this process, drained at the end."""
@@ -221,7 +227,7 @@ async def running(worker: Worker) -> AsyncIterator[Worker]:
     await asyncio.wait([task, ready], return_when=asyncio.FIRST_COMPLETED)
     ready.cancel()
     if worker._parts is not None:
-        await worker._parts._bus.flush()  # the server knows what it listens to
+        await heard(worker)
     try:
         yield worker
     finally:

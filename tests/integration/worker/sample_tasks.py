@@ -1,6 +1,7 @@
 """Tasks that the tests run."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import sys
@@ -159,6 +160,17 @@ async def stubborn(mark: str) -> None:
             await asyncio.sleep(0.05)
         except asyncio.CancelledError:
             continue
+
+
+@task
+async def inattentive(mark: str) -> None:
+    """Loses its first cancel, as `wait_for` may, and says when it ends."""
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.sleep(60)
+    try:
+        await asyncio.sleep(60)
+    finally:
+        Path(mark).write_text("ended")
 
 
 @task

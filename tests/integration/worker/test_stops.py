@@ -27,6 +27,7 @@ from tests.integration.worker.conftest import (
     Fleet,
     Server,
     WorkerProcess,
+    heard,
     running,
     task_message,
     until,
@@ -145,6 +146,15 @@ async def test_an_async_task_that_will_not_stop_is_abandoned(
     outcome = await fleet.run(message)
     assert code_of(outcome) == ErrorCode.TASK_TIMEOUT
     mark.write_text("stop")
+
+
+async def test_an_async_task_that_loses_a_cancellation_is_cancelled_again(
+    fleet: Fleet, worker: Worker, mark: Path
+) -> None:
+    message = task_message("inattentive", {"mark": str(mark)}, timeout_s=0.1)
+    outcome = await fleet.run(message)
+    assert code_of(outcome) == ErrorCode.TASK_TIMEOUT
+    await has(mark, "ended")
 
 
 async def test_a_waiting_attempt_is_cancelled(fleet: Fleet, settings: WorkerSettings, mark: Path) -> None:
@@ -331,19 +341,20 @@ async def test_high_priority_goes_first(fleet: Fleet, settings: WorkerSettings, 
     one_slot = WorkerSettings(
         targets=settings.targets, bus=settings.bus, namespace=settings.namespace, slots=1, ack_wait_s=1.0
     )
-    async with running(Worker(one_slot)):
+    async with running(Worker(one_slot)) as worker:
         await fleet.publish(task_message("waits_for", {"mark": str(mark)}))
         await has(mark, "started")
         for priority in (Priority.LOW, Priority.NORMAL, Priority.HIGH):
             for _ in range(5):
                 await fleet.publish(task_message("add", {"a": 1}, node=priority.value), priority)
 
-        async def handed_back() -> bool:
-            """The worker has heard of the high ones, and has no room for them yet."""
+        async def told() -> bool:
+            """The worker is told of the high ones, and has no room for them yet."""
             spec = fleet.topology.task_consumer("default", Priority.HIGH)
             return (await fleet.jetstream.consumer_info(spec.stream, spec.durable)).num_waiting == 0
 
-        await until(handed_back)
+        await until(told)
+        await heard(worker)
         mark.write_text("go on")
         await fleet.outcome()
         order = [(await fleet.outcome()).node for _ in range(15)]

@@ -118,9 +118,14 @@ class Runner:
         attempt.runner.cancel()
         if attempt.timer is not None:
             attempt.timer.cancel()
-        attempt.timer = self._loop.call_later(
-            self._settings.cancel_grace_s, self._finish, attempt, why_stopped(attempt)
-        )
+        attempt.timer = self._loop.call_later(self._settings.cancel_grace_s, self._abandon, attempt)
+
+    def _abandon(self, attempt: Attempt) -> None:
+        """Tell its end, whatever it still does. A coroutine is cancelled once more: it may have lost the first time
+        (see `headrace_protocol.tasks`)."""
+        if attempt.runner is not None and attempt.message.isolation is Isolation.ASYNC:
+            attempt.runner.cancel()
+        self._finish(attempt, why_stopped(attempt))
 
     def return_unstarted(self) -> None:
         for attempt in list(self._held.values()):
