@@ -102,6 +102,25 @@ async def test_a_page_whose_code_does_not_come_says_so_and_comes_when_it_can(
         assert await page.get_by_role("alert").count() == 0
 
 
+async def test_a_file_that_stays_missing_does_not_have_the_page_reload_itself_for_ever(
+    browser: Browser, cluster: Cluster
+) -> None:
+    broken = rf"{BROKEN}|could not be loaded"
+    async with Proxy(port_of(cluster)) as proxy, tab(browser, proxy.url, expected=broken) as opened:
+        page = await opened.open("/runs")
+        proxy.missing = b"/assets/SettingsPage"
+        async with page.expect_event("load"):
+            await page.get_by_role("link", name="Settings").click()
+        again: list[str] = []
+        page.on("load", lambda page: again.append(page.url))
+        await page.get_by_role("alert").get_by_text("A part of this page could not be loaded.").wait_for()
+        await asyncio.sleep(3)
+        assert again == []
+        proxy.missing = b""
+        await page.get_by_role("heading", level=1).get_by_text("Settings").wait_for()
+        assert len(again) == 1
+
+
 async def test_a_page_without_the_shared_stream_has_its_own(
     browser: Browser, cluster: Cluster, tmp_path: Path
 ) -> None:

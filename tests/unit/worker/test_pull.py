@@ -277,6 +277,31 @@ async def test_a_reconnect_asks_for_everything_again() -> None:
     assert sorted(await fleet.asked()) == sorted(PARKED)
 
 
+async def test_two_reconnects_in_a_row_bring_consumers_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the first one's answers come in the moment of the second: `wait_for` loses the cancellation then."""
+    fleet = Fleet(2)
+    await fleet.asked()
+    answers: list[asyncio.Future[None]] = []
+
+    async def ensure_consumer(spec: ConsumerSpec) -> ConsumerFound:
+        answers.append(asyncio.get_running_loop().create_future())
+        await asyncio.wait_for(answers[-1], 60)
+        return ConsumerFound(5.0, "first")
+
+    monkeypatch.setattr(fleet.bus, "ensure_consumer", ensure_consumer)
+    assert fleet.bus.reconnect is not None
+    await fleet.bus.reconnect()
+    await asyncio.sleep(0)
+    first = [*answers]
+    for answer in first:
+        answer.set_result(None)
+    await fleet.bus.reconnect()
+    await asyncio.sleep(0)
+    for answer in answers[len(first) :]:
+        answer.set_result(None)
+    assert sorted(await fleet.asked()) == sorted(PARKED)
+
+
 async def test_a_consumer_that_was_made_anew_is_told_from_the_one_before() -> None:
     fleet = Fleet(2)
     found: list[tuple[str, bool]] = []
