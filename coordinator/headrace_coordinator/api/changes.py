@@ -26,6 +26,7 @@ from headrace_coordinator.api.services import Given, Services
 from headrace_coordinator.api.sse import RETRY, EventStream
 from headrace_protocol.errors import RequestError
 from headrace_protocol.messages import LifecycleBatch
+from headrace_protocol.tasks import end
 
 PAGE = 500
 
@@ -132,8 +133,7 @@ class Follower:
             return window.overflowed
         finally:
             self._window = None
-            filling.cancel()
-            await asyncio.gather(filling, return_exceptions=True)
+            await end(filling)
 
     async def _wait(self, window: Window) -> None:
         try:

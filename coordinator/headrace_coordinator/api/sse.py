@@ -11,6 +11,7 @@ from litestar.response.base import ASGIResponse
 from litestar.types import Receive, Send
 
 from headrace_coordinator.api.services import Services
+from headrace_protocol.tasks import end
 
 RETRY = b"retry: 1000\n\n"
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -69,8 +70,7 @@ class _Streaming(ASGIResponse):
             return
         finally:
             services.streams.discard(follower)
-            watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
+            await end(watching)
 
 
 async def _watch(follower: Follower, receive: Receive) -> None:

@@ -22,7 +22,8 @@ export class ApiError extends Error {
   }
 }
 
-const UNREACHABLE: Problem = {
+/** Nobody answers. */
+export const UNREACHABLE: Problem = {
   type: "/errors/unavailable",
   title: "The coordinator does not answer.",
   status: 0,

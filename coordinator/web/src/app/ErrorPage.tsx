@@ -1,7 +1,7 @@
 import { useRouter } from "@tanstack/react-router";
 import { useEffect } from "react";
 
-import { ApiError } from "~/api/client";
+import { ApiError, UNREACHABLE } from "~/api/client";
 import { Failure } from "~/ui/Feedback";
 import { Page } from "~/ui/Page";
 import { PartMissing, reloadWhenAnswered } from "~/ui/parts";
@@ -29,16 +29,11 @@ function MissingPage({ error }: { error: PartMissing }) {
       <Failure
         error={
           new ApiError({
-            type: "/errors/unavailable",
+            ...UNREACHABLE,
             title: "Not loaded",
-            status: 0,
             detail: error.message,
-            code: "unavailable",
-            where: "",
             found: error.cause instanceof Error ? error.cause.message : String(error.cause),
-            expected: "",
             fix: "It is loaded as soon as the coordinator answers. Check that it runs (`headrace dev`, or `headrace coordinator`).",
-            errors: [],
           })
         }
       />
