@@ -90,6 +90,7 @@ def check_options(options: TaskOptions, where: str) -> None:
         ("backoff", retry.backoff_s >= 0, retry.backoff_s, ">= 0 s"),
         ("factor", retry.factor >= 1, retry.factor, ">= 1"),
         ("cap", retry.cap_s >= 0, retry.cap_s, ">= 0 s"),
+        ("max_lost", options.max_lost >= 1, options.max_lost, ">= 1"),
     )
     for name, fits, found, expected in ranges:
         if not fits:

@@ -65,6 +65,10 @@ class TaskOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     retry: RetryPolicy = RetryPolicy()
     timeout_s: float | None = None
     isolation: Isolation = Isolation.THREAD
+    max_lost: int = 3
+    """Attempts that may be lost with their workers; that many fail the node or item."""
+    pin_code: bool = False
+    """Only workers whose code is that of the definition (`TaskDefinition.code`) get the task."""
 
 
 class TaskDefinition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -76,6 +80,8 @@ class TaskDefinition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     returns: JsonSchema = {}
     options: TaskOptions = TaskOptions()
     doc: str = ""
+    code: str = ""
+    """Hash of the task's code, with `pin_code`: other code is then another version."""
 
 
 class Literal(msgspec.Struct, frozen=True, tag="literal", tag_field="bind"):

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 import msgspec
 
-from headrace_protocol.definition import Binding, Isolation, Path, WorkflowDefinition
+from headrace_protocol.definition import Binding, Isolation, Path, Priority, WorkflowDefinition
 from headrace_protocol.errors import ErrorInfo
 from headrace_protocol.headers import TraceContext
 
@@ -75,6 +75,13 @@ class TaskMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     """The span of the task; the attempt's span is its child."""
     retries: int = 0
     """How often an operator has retried the run: a cancel of it stops only what was queued before the next time."""
+    dispatch: int = 0
+    """How often this attempt had been returned when the message was published; `Outcome.dispatch` tells it back."""
+    alone: bool = False
+    """An attempt before this one was lost with its worker: run it in a process of its own, or in a worker that holds
+    nothing else."""
+    code: str = ""
+    """The sixth token of the subject: only workers with that code read it. Empty: any worker of the queue."""
 
 
 class OutcomeState(StrEnum):
@@ -82,6 +89,19 @@ class OutcomeState(StrEnum):
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    RETURNED = "returned"
+    """It did not end: the worker gives it back. It is dispatched again under the same number; nothing is charged."""
+
+
+class ReturnReason(StrEnum):
+    """Why a worker gives an attempt back."""
+
+    DRAIN = "drain"
+    """The worker stops."""
+    UNKNOWN_TASK = "unknown_task"
+    """The worker does not have the task."""
+    NO_ROOM = "no_room"
+    """More arrived than the worker has slots for."""
 
 
 class RetryAdvice(StrEnum):
@@ -117,6 +137,12 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     retry_after_s: float | None = None
     lost_input: str = ""
     """With code `task.input_lost`: the node whose stored result is gone."""
+    reason: ReturnReason | None = None
+    """With state `returned`."""
+    dispatch: int = 0
+    """`TaskMessage.dispatch`, told back: a return that comes twice is carried out once."""
+    code: str = ""
+    """Hash of the code that ran, where the worker knows it."""
 
 
 class OutcomeBatch(msgspec.Struct, frozen=True):
@@ -286,9 +312,15 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     slots: int
     tasks: tuple[str, ...] = ()
     held: tuple[HeldAttempt, ...] = ()
+    """Attempts that are being worked on."""
     draining: bool = False
     stopped: bool = False
     """The last one."""
+    pending: tuple[str, ...] = ()
+    """Keys (`run/node[/item]/attempt`) of attempts that are held and not worked on: not started yet, or ended with an
+    outcome that the bus has not confirmed."""
+    every_s: float = 5.0
+    """Seconds between two of them: who is not heard of for longer than twice that is silent."""
 
 
 class Started(msgspec.Struct, frozen=True):
@@ -296,6 +328,48 @@ class Started(msgspec.Struct, frozen=True):
 
     worker: str
     held: tuple[HeldAttempt, ...]
+
+
+class Redelivered(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A worker got a task message that the bus had delivered before. It does not start it, holds it, and repeats this
+    until it is answered: whether the earlier delivery is lost is for the coordinator to decide."""
+
+    worker: str
+    run_id: str
+    node: str
+    attempt: int
+    queue: str
+    queued_at_us: int
+    delivery: int
+    """How often the bus has delivered the message."""
+    item: int | None = None
+    reply_to: str = ""
+    """Subject on which the worker listens for `Redundant`."""
+
+
+class Redundant(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The answer: settle the message without starting it. Its attempt is held by another worker, has ended, or is
+    dispatched anew."""
+
+    key: str
+    """`run/node[/item]/attempt`."""
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """Broadcast: a task waits for a worker that has it, on a subject that only such workers read."""
+
+    queue: str
+    priority: Priority
+    code: str
+    """The sixth token of the subject: a task's code hash, or the hash of its name (`ids.task_code`)."""
+
+
+class Needed(msgspec.Struct, frozen=True):
+    """To a worker that drains: tasks that unfinished runs may still call and that no other live worker of its queues
+    has. While there are any, it goes on reading the subjects of its own code."""
+
+    worker: str
+    tasks: tuple[str, ...]
 
 
 class CancelAttempts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -1,12 +1,14 @@
 """The grammar of subjects: every subject that Headrace uses is built and parsed here.
 
     hr.<ns>.task.<queue>.<priority>         a task message                     HR_TASKS
+    hr.<ns>.task.<queue>.<priority>.<code>  … for workers with that code       HR_TASKS
     hr.<ns>.in.<shard>.<kind>.<source>      an input of a shard                HR_INPUTS
     hr.<ns>.event.<type>                    a CloudEvent                       HR_EVENTS
     hr.<ns>.life.<workflow>.<what>          what happened to a run             HR_LIFECYCLE
     hr.<ns>.log.<queue>                     log lines in batches               HR_LOGS
     hr.<ns>.span.<queue>                    spans in batches                   HR_LOGS
     hr.<ns>.live.heartbeat|started|cancel   core NATS, lossy by design
+    hr.<ns>.live.rollcall|wanted|needed     core NATS, lossy by design
 
 A run id is never part of a task's subject: filtered consumers slow down with the number of subjects.
 """
@@ -85,11 +87,13 @@ class Subjects(msgspec.Struct, frozen=True):
     def root(self) -> str:
         return f"{ROOT}.{self.namespace}"
 
-    def task(self, queue: str, priority: Priority) -> str:
-        return f"{self.root}.task.{queue}.{priority}"
+    def task(self, queue: str, priority: Priority, code: str = "") -> str:
+        """`code` restricts it to workers with that code; a filter without it does not match."""
+        subject = f"{self.root}.task.{queue}.{priority}"
+        return f"{subject}.{code}" if code else subject
 
     def input(self, shard: int, kind: str, source: str) -> str:
-        """`kind` is `outcome`, `command` or `rejected`; `source` the queue or sender."""
+        """`kind` is `outcome`, `command`, `redelivered` or `rejected`; `source` the queue or sender."""
         return f"{self.root}.in.{shard}.{kind}.{source}"
 
     def inputs_of(self, shard: int) -> str:
@@ -119,6 +123,18 @@ class Subjects(msgspec.Struct, frozen=True):
     @property
     def cancel(self) -> str:
         return f"{self.root}.live.cancel"
+
+    @property
+    def rollcall(self) -> str:
+        return f"{self.root}.live.rollcall"
+
+    @property
+    def wanted(self) -> str:
+        return f"{self.root}.live.wanted"
+
+    @property
+    def needed(self) -> str:
+        return f"{self.root}.live.needed"
 
     def parse_input(self, subject: str) -> InputSubject:
         """The parts of an input's subject; raises ProtocolError when it is not one of this namespace."""

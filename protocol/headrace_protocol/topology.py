@@ -55,6 +55,12 @@ class ConsumerSpec(msgspec.Struct, frozen=True, kw_only=True):
     max_ack_pending: int = 10_000
     """For the whole fleet: it bounds the tasks being worked on in one queue and priority."""
     max_waiting: int = 4_096
+    inactive_s: float = 0.0
+    """The server deletes the consumer when nobody has asked it for so long; 0: never. What it had delivered then counts
+    as never delivered, so this is longer than any outage of a worker that we wait for."""
+
+
+CODE_CONSUMER_INACTIVE_S = 900.0
 
 
 class Topology(msgspec.Struct, frozen=True):
@@ -118,13 +124,15 @@ class Topology(msgspec.Struct, frozen=True):
             ),
         )
 
-    def task_consumer(self, queue: str, priority: Priority) -> ConsumerSpec:
+    def task_consumer(self, queue: str, priority: Priority, code: str = "") -> ConsumerSpec:
+        """Of a queue and priority; with `code` of what only workers with that code are given."""
         return ConsumerSpec(
             stream=self.stream("TASKS"),
-            durable=f"{queue}_{priority}",
-            filter_subject=self.subjects.task(queue, priority),
+            durable=f"{queue}_{priority}_{code}" if code else f"{queue}_{priority}",
+            filter_subject=self.subjects.task(queue, priority, code),
             ack_wait_s=self.ack_wait_s,
             max_ack_pending=self.max_ack_pending,
+            inactive_s=CODE_CONSUMER_INACTIVE_S if code else 0.0,
         )
 
     def input_consumer(self, shard: int) -> ConsumerSpec:

@@ -6,7 +6,7 @@ second run, loaded from what has been stored so far: it must decide the same.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 
 import msgspec
 
@@ -22,6 +22,7 @@ from headrace_coordinator.engine.effects import (
     TimerKey,
 )
 from headrace_coordinator.engine.inputs import (
+    AttemptLost,
     Collected,
     OutcomeReceived,
     Redispatch,
@@ -63,6 +64,19 @@ def look(value: object, path: Path) -> object:
     return value
 
 
+def _is_again(received: RunInput) -> bool:
+    """Whether what is dispatched is an attempt that was dispatched before."""
+    match received:
+        case Redispatch():
+            return True
+        case AttemptLost(charged=charged):
+            return not charged
+        case OutcomeReceived(outcome=outcome):
+            return outcome.state is OutcomeState.RETURNED
+        case _:
+            return False
+
+
 class Books:
     """One run, and what is known of it from outside."""
 
@@ -80,6 +94,8 @@ class Books:
         self.live: set[Attempt] = set()
         self.highest: Counter[Place] = Counter()
         self.failures: Counter[Place] = Counter()
+        self.losses: dict[Place, set[int]] = defaultdict(set)
+        """Attempts that were lost with their workers, and not heard of since."""
         self.applied: Counter[Attempt] = Counter()
         self.won: dict[Place, Result] = {}
         self.timers: dict[TimerKey, int] = {}
@@ -138,7 +154,7 @@ class Books:
         for effect in decision.effects:
             match effect:
                 case Dispatch(message=message):
-                    self._dispatched(message, again=isinstance(received, Redispatch))
+                    self._dispatched(message, again=_is_again(received))
                 case StartTimer(key=key, due_us=due_us):
                     self.timers[key] = due_us
                     if key.kind == "retry":
@@ -176,6 +192,9 @@ class Books:
         for place in list(self.failures):
             if place[0] in retried.data["nodes"]:
                 self.failures[place] = 0
+        for place in list(self.losses):
+            if place[0] in retried.data["nodes"]:
+                self.losses[place].clear()
         self.retry_us.clear()
 
     def _may_live(self, key: Attempt) -> bool:
@@ -189,8 +208,10 @@ class Books:
             for record in decision.attempts:
                 key = (record.node, record.item, record.attempt)
                 assert key in self.live
-                assert record.state == "failed"
-                self._ended(key, failed=True)
+                assert record.state == ("lost" if isinstance(received, AttemptLost) else "failed")
+                self._ended(key, failed=record.state == "failed")
+                if record.state == "lost":
+                    self.losses[key[:2]].add(record.attempt)
             return set()
         outcome = received.outcome
         key = (outcome.node, outcome.item, outcome.attempt)
@@ -198,7 +219,16 @@ class Books:
         if key not in self.live:
             assert states in ([], ["ignored"]), f"a fenced outcome was applied: {states}"
             assert not decision.effects
-            assert not decision.touched
+            lived_on = self._unfinished(key[:2]) and outcome.attempt in self.losses[key[:2]] and states != []
+            assert list(decision.touched) == ([outcome.node] if lived_on else [])
+            if lived_on:
+                self.losses[key[:2]].discard(outcome.attempt)
+            return set()
+        if outcome.state is OutcomeState.RETURNED:
+            sent = [e.message for e in decision.effects if isinstance(e, Dispatch)]
+            stale = outcome.dispatch != self.sent[key].dispatch
+            assert not states
+            assert len(sent) == (not stale), "what is returned is dispatched again, once"
             return set()
         assert states == [outcome.state.value], states
         lost = outcome.error is not None and outcome.error.code == ErrorCode.TASK_INPUT_LOST
@@ -208,6 +238,12 @@ class Books:
             if outcome.item is None:
                 assert self.run.nodes[outcome.node].state is NodeState.SUCCEEDED
         return {key}
+
+    def _unfinished(self, place: Place) -> bool:
+        node = self.run.nodes[place[0]]
+        if place[1] is not None:
+            return node.map is not None and place[1] in node.map.items
+        return node.state not in NODE_FINISHED
 
     def _ended(self, key: Attempt, *, failed: bool) -> None:
         self.live.discard(key)
@@ -221,11 +257,15 @@ class Books:
         planned = self.plan.nodes[name]
         if again:
             assert key in self.live, f"{key} is published again and not live"
+            assert message.dispatch >= self.sent[key].dispatch
         else:
             assert key not in self.sent, f"{key} is dispatched twice"
             assert message.attempt > self.highest[name, item], f"{key} is no new attempt"
             assert all(self.run.nodes[s].state is NodeState.SUCCEEDED for s in planned.upstream), (
                 f"{key} is dispatched too early"
+            )
+            assert len(self.losses[name, item]) < planned.definition.options.max_lost, (
+                f"{key} is lost too often"
             )
             assert self.failures[name, item] < planned.definition.options.retry.max_attempts, (
                 f"{key} is one attempt too many"
@@ -238,6 +278,8 @@ class Books:
             self.highest[name, item] = message.attempt
             self.live.add(key)
         self.sent[key] = message
+        assert message.alone is bool(self.losses[name, item]), "a suspect runs alone, and nothing else does"
+        assert message.code == self.run.nodes[name].code
         assert message.inputs == {source: self.won[source, None] for source in planned.reads}
         assert (bytes(message.params) == bytes(self.command.params)) is planned.reads_params
         if item is not None:

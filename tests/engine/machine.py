@@ -17,7 +17,7 @@ from headrace_coordinator.engine.plan import Plan
 from headrace_coordinator.engine.state import RunState
 from headrace_protocol.definition import Output
 from headrace_protocol.errors import ErrorCode
-from headrace_protocol.messages import CancelRun, RetryAdvice, TaskMessage
+from headrace_protocol.messages import CancelRun, OutcomeState, RetryAdvice, ReturnReason, TaskMessage
 from tests.engine.building import node, plan_of
 from tests.engine.strategies import ERROR_KINDS, plans
 from tests.engine.world import World
@@ -223,6 +223,28 @@ class Adversary(RuleBasedStateMachine):
     def teardown(self) -> None:
         if hasattr(self, "world") and self.world.sound:
             self.world.finish_fairly()
+
+
+class Mortal(Adversary):
+    """The same with workers that die, live on, and give back what they have."""
+
+    @precondition(Adversary.is_live)
+    @rule(pick=picks, charged=st.booleans())
+    def attempt_is_lost(self, pick: int, charged: bool) -> None:
+        name, item, attempt = sorted(self.world.live, key=str)[pick % len(self.world.live)]
+        self.world.lose(name, item, attempt, charged=charged)
+
+    @precondition(lambda self: self.world.sent)
+    @rule(pick=picks)
+    def loss_is_told_late(self, pick: int) -> None:
+        message = self.any_sent(pick)
+        self.world.lose(message.node, message.item, message.attempt)
+
+    @precondition(Adversary.is_live)
+    @rule(pick=picks, reason=st.sampled_from(ReturnReason))
+    def worker_returns(self, pick: int, reason: ReturnReason) -> None:
+        message = self.live(pick)
+        self.world.report(message, OutcomeState.RETURNED, reason=reason, dispatch=message.dispatch)
 
 
 class Wiper(RuleBasedStateMachine):

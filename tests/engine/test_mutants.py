@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
+from headrace_coordinator.engine.inputs import AttemptLost
+from headrace_coordinator.engine.plan import PlanNode
 from headrace_coordinator.engine.state import ItemState, MapState, NodeState, Run
 from headrace_coordinator.engine.transition import Transition
 from headrace_coordinator.engine.transitions import (
+    dispatch,
+    loss,
     mapping,
     outcome,
     recover,
@@ -22,9 +27,18 @@ from headrace_coordinator.engine.transitions import (
 )
 from headrace_protocol.messages import Outcome, OutcomeState
 from tests.engine import books
-from tests.engine.machine import Adversary, Loser, Wiper
+from tests.engine.machine import Adversary, Loser, Mortal, Wiper
 
 Patch = pytest.MonkeyPatch
+
+
+class MorePatient(Transition):
+    """Sees some nodes with other options."""
+
+    others: dict[str, PlanNode] = msgspec.field(default_factory=dict)
+
+    def planned(self, name: str) -> PlanNode:
+        return self.others.get(name) or super().planned(name)
 
 
 def no_fence(patch: Patch) -> None:
@@ -183,6 +197,63 @@ def retry_forgets_items(patch: Patch) -> None:
     patch.setattr(retry_run, "_reset", broken)
 
 
+def losses_are_not_counted(patch: Patch) -> None:
+    again = loss._dispatch_again
+    patch.setattr(
+        loss,
+        "lost",
+        lambda t, lost: (
+            again(t, lost.node, lost.item)
+            if loss.holds_fence(t, lost.node, lost.item, lost.attempt)
+            else None
+        ),
+    )
+
+
+def one_loss_too_many(patch: Patch) -> None:
+    lost = loss.lost
+
+    def broken(t: Transition, told: AttemptLost) -> None:
+        options = t.planned(told.node).definition.options
+        more = msgspec.structs.replace(options, max_lost=options.max_lost + 1)
+        definition = msgspec.structs.replace(t.planned(told.node).definition, options=more)
+        planned = msgspec.structs.replace(t.planned(told.node), definition=definition)
+        lost(MorePatient(t.plan, t.run, t.now_us, t.decision, {told.node: planned}), told)
+
+    patch.setattr("headrace_coordinator.engine.decide.loss.lost", broken)
+
+
+def suspect_runs_beside_others(patch: Patch) -> None:
+    publish = dispatch.TaskMessage
+    patch.setattr(dispatch, "TaskMessage", lambda **given: publish(**{**given, "alone": False}))
+
+
+def return_is_charged(patch: Patch) -> None:
+    def broken(t: Transition, told: Outcome) -> None:
+        loss.holder_of(t.touch(told.node), told.item).failures += 1
+        outcome._failed(t, told)
+
+    patch.setattr(loss, "returned", broken)
+
+
+def return_is_carried_out_twice(patch: Patch) -> None:
+    returned = loss.returned
+
+    def broken(t: Transition, told: Outcome) -> None:
+        holder = loss.holder_of(t.node(told.node), told.item)
+        returned(t, msgspec.structs.replace(told, dispatch=holder.dispatch))
+
+    patch.setattr(loss, "returned", broken)
+
+
+def charge_is_not_withdrawn(patch: Patch) -> None:
+    patch.setattr(loss, "lived_on", lambda t, told: None)
+
+
+def lost_attempt_is_told_of_twice(patch: Patch) -> None:
+    patch.setattr(loss, "holds_fence", lambda t, name, item, attempt: True)
+
+
 MUTANTS: tuple[Callable[[Patch], None], ...] = (
     no_fence,
     retry_numbers_from_one,
@@ -207,6 +278,13 @@ MUTANTS: tuple[Callable[[Patch], None], ...] = (
     collecting_is_not_started_again,
     reload_forgets_the_order,
     collected_too_early,
+    losses_are_not_counted,
+    one_loss_too_many,
+    suspect_runs_beside_others,
+    return_is_charged,
+    return_is_carried_out_twice,
+    charge_is_not_withdrawn,
+    lost_attempt_is_told_of_twice,
 )
 EXAMPLES = 100  # Hypothesis' own default
 
@@ -236,6 +314,5 @@ def caught_by(machine: type[RuleBasedStateMachine]) -> Exception | None:
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
 def test_the_adversary_catches(mutant: Callable[[Patch], None], monkeypatch: Patch) -> None:
     mutant(monkeypatch)
-    assert caught_by(Adversary) or caught_by(Loser) or caught_by(Wiper), (
-        f"{EXAMPLES} examples did not catch it"
-    )
+    machines = (Adversary, Loser, Wiper, Mortal)
+    assert any(caught_by(machine) for machine in machines), f"{EXAMPLES} examples did not catch it"

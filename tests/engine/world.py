@@ -11,7 +11,7 @@ from headrace_coordinator.engine.effects import (
     Collect,
     TimerKey,
 )
-from headrace_coordinator.engine.inputs import Collected, OutcomeReceived, TimerFired
+from headrace_coordinator.engine.inputs import AttemptLost, Collected, OutcomeReceived, TimerFired
 from headrace_coordinator.engine.state import RunState
 from headrace_protocol.codec import raw
 from headrace_protocol.definition import Output, Path
@@ -85,6 +85,14 @@ class World(Books):
             retry_after_s=after_s,
             error_kinds=kinds,
             lost_input=lost_input,
+        )
+
+    def lose(self, node: str, item: int | None, attempt: int, *, charged: bool = True) -> None:
+        """The worker of an attempt is not heard of any more."""
+        self.step(
+            AttemptLost(
+                run_id="r", node=node, item=item, attempt=attempt, worker="w", silent_s=19.0, charged=charged
+            )
         )
 
     def report(self, message: TaskMessage, state: OutcomeState, **what: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from headrace_coordinator.engine.effects import Decision
 from headrace_coordinator.engine.inputs import (
+    AttemptLost,
     AttemptOverdue,
     Collected,
     OutcomeReceived,
@@ -17,6 +18,7 @@ from headrace_coordinator.engine.plan import Plan
 from headrace_coordinator.engine.state import Run, RunState
 from headrace_coordinator.engine.transition import Transition
 from headrace_coordinator.engine.transitions import (
+    loss,
     outcome,
     recover,
     redispatch,
@@ -55,6 +57,8 @@ def decide(plan: Plan, run: Run, received: RunInput, now_us: int) -> Decision:
                 redispatch.redispatch(t, received)
         case AttemptOverdue():
             outcome.overdue(t, received)
+        case AttemptLost():
+            loss.lost(t, received)
     settle(t)
     wait = wait_of(run)
     if wait != run.head.wait:

@@ -75,7 +75,7 @@ class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     node: str
     attempt: int
     state: str
-    """`succeeded`, `failed`, `cancelled`, or `ignored` when it no longer held the fence."""
+    """`succeeded`, `failed`, `cancelled`, `lost` with its worker, or `ignored` when it no longer held the fence."""
     item: int | None = None
     queued_at_us: int = 0
     started_at_us: int = 0
@@ -84,6 +84,8 @@ class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     delivery: int = 1
     error: ErrorInfo | None = None
     result: Result | None = None
+    code: str = ""
+    """Hash of the code that ran."""
 
 
 class Decision(msgspec.Struct, gc=False):

@@ -53,6 +53,22 @@ class AttemptOverdue(msgspec.Struct, frozen=True):
     worker: str
 
 
+class AttemptLost(msgspec.Struct, frozen=True, kw_only=True):
+    """The delivery of an attempt is lost: no live worker has it any more."""
+
+    run_id: str
+    node: str
+    item: int | None
+    attempt: int
+    worker: str = ""
+    """Who had it, where that is known."""
+    silent_s: float = 0.0
+    """For how long nothing had been heard of that worker."""
+    started_at_us: int = 0
+    charged: bool = True
+    """False: no worker can have died with it. It is dispatched again under the same number."""
+
+
 class RetryRun(msgspec.Struct, frozen=True):
     """An operator gives a run that failed or was cancelled another chance."""
 
@@ -62,5 +78,13 @@ class RetryRun(msgspec.Struct, frozen=True):
 
 
 RunInput = (
-    StartRun | CancelRun | RetryRun | OutcomeReceived | TimerFired | Collected | Redispatch | AttemptOverdue
+    StartRun
+    | CancelRun
+    | RetryRun
+    | OutcomeReceived
+    | TimerFired
+    | Collected
+    | Redispatch
+    | AttemptOverdue
+    | AttemptLost
 )

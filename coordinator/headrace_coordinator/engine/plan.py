@@ -29,6 +29,8 @@ class PlanNode(msgspec.Struct, frozen=True):
     reads_params: bool
     counts: tuple[Path, ...]
     """Places in this node's result over which downstream nodes map."""
+    code: str = ""
+    """The code that workers must have, when the task pins it."""
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -58,6 +60,7 @@ def compile_plan(definition: WorkflowDefinition, version: str) -> Plan:
             reads=_travelling(node),
             reads_params=any(_reads_params(binding) for binding in node.bindings.values()),
             counts=tuple(counts[node.id]),
+            code=definition.tasks[node.task].code if node.options.pin_code else "",
         )
         for node in definition.nodes
     }

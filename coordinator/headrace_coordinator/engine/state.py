@@ -9,6 +9,7 @@ been touched is waiting and has no row.
                      retrying   failed          waiting → upstream_failed
            mapping → collecting → succeeded     anything not finished → cancelled
            succeeded → dispatched, collecting or waiting, when a result is lost and made again
+           dispatched → dispatched, when its attempt is lost with its worker, or returned
     run:   running → succeeded | failed | cancelled
            failed, cancelled → running, when an operator retries the run (its nodes that have not succeeded begin anew)
 """
@@ -58,6 +59,8 @@ class WaitKind(StrEnum):
 
     WORKER = "worker"
     """An outcome: `on` names node and queue."""
+    WORKER_WITH_TASK = "worker_with_task"
+    """A worker that has the task: one that does not have it returned it."""
     TIMER = "timer"
     """A retry: `wake_at_us` says when."""
     COLLECT = "collect"
@@ -82,6 +85,10 @@ class ItemState(msgspec.Struct, omit_defaults=True, gc=False):
     parked: bool = False
     """The item waits for a lost input, or has failed for good; no attempt is live then."""
     generation: int = 0
+    """As that of a node."""
+    losses: tuple[int, ...] = ()
+    """As those of a node."""
+    dispatch: int = 0
     """As that of a node."""
 
     @property
@@ -131,6 +138,12 @@ class Node(msgspec.Struct, array_like=True, gc=False):
     """Lengths at the plan's count paths of this node."""
     error: ErrorInfo | None = None
     map: MapState | None = None
+    losses: tuple[int, ...] = ()
+    """Attempts that were lost with their workers and count against `max_lost`."""
+    dispatch: int = 0
+    """How often its latest attempt was returned and dispatched again."""
+    code: str = ""
+    """Set once a worker without the task has returned it: from then on only workers with that code get it."""
 
 
 class RunHead(msgspec.Struct, kw_only=True, array_like=True, gc=False):

@@ -18,6 +18,8 @@ def wait_of(run: Run) -> Wait | None:
             return Wait(WaitKind.TIMER, name, wake_at_us)
         case NodeState.COLLECTING:
             return Wait(WaitKind.COLLECT, name, run.head.deadline_us)
+        case _ if node.code:
+            return Wait(WaitKind.WORKER_WITH_TASK, name, run.head.deadline_us)
         case _:
             return Wait(WaitKind.WORKER, name, run.head.deadline_us)
 

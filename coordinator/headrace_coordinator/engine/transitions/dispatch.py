@@ -6,7 +6,7 @@ import msgspec
 
 from headrace_coordinator.engine.effects import Dispatch
 from headrace_coordinator.engine.plan import PlanNode
-from headrace_coordinator.engine.state import NodeState
+from headrace_coordinator.engine.state import ItemState, Node, NodeState
 from headrace_coordinator.engine.transition import Transition
 from headrace_coordinator.engine.values import items_at
 from headrace_protocol.codec import raw
@@ -21,6 +21,7 @@ def dispatch(t: Transition, name: str) -> None:
     """Start the next attempt of a plain node."""
     node = t.move(name, NodeState.DISPATCHED)
     node.attempt += 1
+    node.dispatch = 0
     node.generation = generation(t, name)
     options = t.planned(name).definition.options
     t.tell("node.dispatched", name, attempt=node.attempt, queue=options.queue)
@@ -38,9 +39,16 @@ def generation(t: Transition, name: str) -> int:
     return sum([nodes[source].recoveries for source in t.planned(name).upstream])
 
 
+def holder_of(node: Node, item: int | None) -> Node | ItemState:
+    """What holds the fence and the counters of an attempt: the node, or the item of its map."""
+    return node if item is None or node.map is None else node.map.items[item]
+
+
 def publish(t: Transition, name: str, item: int | None, attempt: int) -> None:
     """Have an attempt's task message published; also when the bus has lost it."""
-    t.touch(name).queued_at_us = t.now_us
+    node = t.touch(name)
+    node.queued_at_us = t.now_us
+    holder = holder_of(node, item)
     planned = t.planned(name)
     options = planned.definition.options
     head = t.run.head
@@ -69,6 +77,9 @@ def publish(t: Transition, name: str, item: int | None, attempt: int) -> None:
         deadline_us=head.deadline_us,
         trace=trace,
         retries=head.retries,
+        dispatch=holder.dispatch,
+        alone=bool(holder.losses),
+        code=node.code or planned.code,
     )
     t.effect(Dispatch(message, options.priority))
 

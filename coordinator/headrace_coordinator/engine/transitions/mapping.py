@@ -109,6 +109,7 @@ def again(t: Transition, name: str, index: int) -> None:
     if item.parked:
         return
     item.attempt += 1
+    item.dispatch = 0
     item.generation = generation(t, name)
     state.last_attempt = max(state.last_attempt, item.attempt)
     publish(t, name, index, item.attempt)

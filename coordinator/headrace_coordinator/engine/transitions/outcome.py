@@ -9,7 +9,9 @@ from headrace_coordinator.engine.inputs import AttemptOverdue
 from headrace_coordinator.engine.retry import delay_us, matches, may_retry
 from headrace_coordinator.engine.state import Node, NodeState
 from headrace_coordinator.engine.transition import Transition
-from headrace_coordinator.engine.transitions import mapping, recover, stop, unlock
+from headrace_coordinator.engine.transitions import loss, mapping, recover, stop, unlock
+from headrace_coordinator.engine.transitions.dispatch import holder_of
+from headrace_coordinator.engine.transitions.fence import holds_fence
 from headrace_protocol.codec import NOTHING
 from headrace_protocol.errors import ErrorCode, ErrorInfo
 from headrace_protocol.messages import (
@@ -27,9 +29,9 @@ UNEXPLAINED = ErrorInfo(code=ErrorCode.TASK_FAILED, message="the worker gave no 
 def apply(t: Transition, outcome: Outcome) -> None:
     """Take an outcome in, or record that it came too late."""
     if not holds_fence(t, outcome.node, outcome.item, outcome.attempt):
-        if not _repeated(t, outcome):
-            _record(t, outcome, "ignored")
-            t.tell("outcome.ignored", outcome.node, outcome.item, outcome.attempt, worker=outcome.worker)
+        _too_late(t, outcome)
+    elif outcome.state is OutcomeState.RETURNED:
+        loss.returned(t, outcome)
     elif outcome.state is OutcomeState.SUCCEEDED:
         _succeeded(t, outcome)
     elif outcome.error is not None and outcome.error.code == ErrorCode.TASK_INPUT_LOST:
@@ -42,24 +44,19 @@ def apply(t: Transition, outcome: Outcome) -> None:
         _failed(t, outcome)
 
 
+def _too_late(t: Transition, outcome: Outcome) -> None:
+    if outcome.state is OutcomeState.RETURNED or _repeated(t, outcome):
+        return
+    _record(t, outcome, "ignored")
+    t.tell("outcome.ignored", outcome.node, outcome.item, outcome.attempt, worker=outcome.worker)
+    loss.lived_on(t, outcome)
+
+
 def _says_deadline(t: Transition, outcome: Outcome) -> bool:
     """Whether a worker was quicker than the timer to notice that the run's time is up."""
     due_us = t.run.head.deadline_us
     late = outcome.error is not None and outcome.error.code == ErrorCode.RUN_DEADLINE
     return late and due_us is not None and due_us <= t.now_us
-
-
-def holds_fence(t: Transition, name: str, item: int | None, attempt: int) -> bool:
-    """Whether an attempt is live and the latest one."""
-    node = t.run.nodes.get(name)
-    if node is None:
-        return False
-    if item is None:
-        return node.state is NodeState.DISPATCHED and node.attempt == attempt
-    if node.state is not NodeState.MAPPING or node.map is None:
-        return False
-    state = node.map.items.get(item)
-    return state is not None and state.attempt == attempt and state.live
 
 
 def _repeated(t: Transition, outcome: Outcome) -> bool:
@@ -91,6 +88,7 @@ def _record(t: Transition, outcome: Outcome, state: str, result: Result | None =
             delivery=outcome.delivery,
             error=outcome.error,
             result=result,
+            code=outcome.code,
         )
     )
 
@@ -131,7 +129,7 @@ def _failed(t: Transition, outcome: Outcome) -> None:
     _record(t, outcome, "failed")
     node = t.touch(name)
     policy = t.planned(name).definition.options.retry
-    holder = node if outcome.item is None or node.map is None else node.map.items[outcome.item]
+    holder = holder_of(node, outcome.item)
     holder.failures += 1
     if not may_retry(policy, outcome, holder.failures):
         unlock.give_up(t, outcome, _explained(error, outcome))

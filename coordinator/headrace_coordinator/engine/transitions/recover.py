@@ -15,7 +15,7 @@ from headrace_coordinator.engine.inputs import Collected
 from headrace_coordinator.engine.state import NodeState
 from headrace_coordinator.engine.transition import Transition
 from headrace_coordinator.engine.transitions import mapping, unlock
-from headrace_coordinator.engine.transitions.dispatch import generation
+from headrace_coordinator.engine.transitions.dispatch import generation, holder_of
 from headrace_protocol.errors import ErrorCode, ErrorInfo
 from headrace_protocol.messages import Outcome
 
@@ -68,18 +68,14 @@ def _is_copy(t: Transition, outcome: Outcome) -> bool:
 
 
 def _failures(t: Transition, outcome: Outcome) -> int:
-    node = t.node(outcome.node)
-    if outcome.item is None or node.map is None:
-        return node.failures
-    return node.map.items[outcome.item].failures
+    """Attempts that ended for another reason."""
+    holder = holder_of(t.node(outcome.node), outcome.item)
+    return holder.failures + len(holder.losses)
 
 
 def _generation(t: Transition, outcome: Outcome) -> int:
     """Of the inputs that the attempt read."""
-    node = t.node(outcome.node)
-    if outcome.item is None or node.map is None:
-        return node.generation
-    return node.map.items[outcome.item].generation
+    return holder_of(t.node(outcome.node), outcome.item).generation
 
 
 def _hopeless(producer: str, where: str) -> ErrorInfo:

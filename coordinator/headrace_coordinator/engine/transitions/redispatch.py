@@ -7,7 +7,7 @@ from headrace_coordinator.engine.inputs import Redispatch
 from headrace_coordinator.engine.state import NodeState, Run
 from headrace_coordinator.engine.transition import Transition
 from headrace_coordinator.engine.transitions.dispatch import publish
-from headrace_coordinator.engine.transitions.outcome import holds_fence
+from headrace_coordinator.engine.transitions.fence import holds_fence
 
 
 def redispatch(t: Transition, lost: Redispatch) -> None:

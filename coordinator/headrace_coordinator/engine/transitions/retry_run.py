@@ -50,11 +50,14 @@ def _reset(t: Transition, name: str) -> None:
     node = t.move(name, NodeState.WAITING if progress is None else NodeState.MAPPING)
     node.error = None
     node.failures = 0
+    node.losses = ()
+    node.code = ""
     node.ready_at_us = 0
     if progress is None:
         return
     for item in progress.items.values():
         item.failures = 0
+        item.losses = ()
         item.retry_at_us = None
         item.parked = True
 
