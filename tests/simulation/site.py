@@ -59,6 +59,7 @@ class SimulatedClock:
 
     def __init__(self, site: Site) -> None:
         self.now_us = site.now_us
+        self.monotonic = site.loop.time
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
