@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from headrace.runtime.attempt import RunnableTask
 from headrace_protocol.definition import Priority
-from headrace_protocol.ids import task_code
+from headrace_protocol.ids import name_hash
 from headrace_protocol.messages import Wanted
 from headrace_protocol.topology import ConsumerSpec, Topology
 
@@ -23,7 +23,7 @@ class CodeConsumers:
     ) -> None:
         self._topology = topology
         self._queues = queues
-        self._codes = {task_code(name) for name in tasks}
+        self._codes = {name_hash(name) for name in tasks}
 
     def all(self) -> list[Ranked]:
         """What is asked all the time."""
