@@ -31,6 +31,7 @@ from headrace_coordinator.store.port import RetentionPolicy
 from headrace_coordinator.store.records import DeadLetter, OutboxBatch, OutboxMessage, Transaction
 from headrace_coordinator.triggers.consumer import EventConsumer
 from headrace_coordinator.triggers.events import Matcher
+from headrace_coordinator.triggers.params import schedule_params
 from headrace_protocol import headers
 from headrace_protocol.cloudevent import CloudEvent, encode_binary
 from headrace_protocol.codec import encode
@@ -81,7 +82,7 @@ class RunningCoordinator:
         )
         self._matcher = Matcher(topology.namespace, clock.now_us)
         self._events = EventConsumer(topology, bus, self._matcher, self._shards, clock)
-        self._schedules = ScheduleRunner(topology.namespace, store, self._shards, clock)
+        self._schedules = ScheduleRunner(topology.namespace, store, self._shards, clock, schedule_params)
         self._deployment = Deployment(parts, self._matcher, self._schedules, self._shards)
         self._vigil = Vigil(parts, self._fleet, self._shards, sweep_s=options.sweep_s)
         self._keeper = Keeper(topology, bus, store, clock, parts.arrivals, spans=options.keep_spans)

@@ -51,6 +51,32 @@ async def test_start_twice_with_a_key_starts_once(http: httpx.AsyncClient) -> No
     assert not again.json()["created"]
 
 
+async def test_start_for_a_time(http: httpx.AsyncClient) -> None:
+    interval = {"start": "2026-01-01T00:00:00+01:00", "end": "2026-01-02T00:00:00+01:00"}
+    body = {"scheduled_at": "2026-01-02T06:00:00Z", "interval": interval}
+    answer = await http.post("/api/v1/workflows/flights/runs", json=body)
+    assert answer.status_code == 201
+    shown = (await http.get(answer.headers["location"])).json()
+    assert shown["scheduled_at_us"] == 1_767_333_600_000_000
+    assert shown["interval"] == {"start_us": 1_767_222_000_000_000, "end_us": 1_767_308_400_000_000}
+    plain = await http.post("/api/v1/workflows/flights/runs")
+    assert (await http.get(plain.headers["location"])).json()["interval"] is None
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"interval": {"start": "2026-01-02T00:00:00Z", "end": "2026-01-02T00:00:00Z"}}, 400),
+        ({"interval": {"start": "2026-01-02T00:00:00", "end": "2026-01-03T00:00:00Z"}}, 400),
+        ({"interval": {"start": "2026-01-02T00:00:00Z"}}, 400),
+        ({"scheduled_at": "tomorrow"}, 400),
+    ],
+)
+async def test_start_for_no_time(http: httpx.AsyncClient, body: dict[str, object], status: int) -> None:
+    answer = await http.post("/api/v1/workflows/flights/runs", json=body)
+    assert answer.status_code == status, answer.text
+
+
 async def test_start_without_a_body(http: httpx.AsyncClient) -> None:
     assert (await http.post("/api/v1/workflows/flights/runs")).status_code == 201
 

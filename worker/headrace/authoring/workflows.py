@@ -23,6 +23,7 @@ from headrace.authoring.signatures import Signature, signature_of
 from headrace.authoring.tasks import Task, task_from
 from headrace.authoring.tracing import Trace, current_trace, inline, tracing
 from headrace.authoring.triggers import place_triggers
+from headrace.times import time_of
 from headrace_protocol.checks import check_definition
 from headrace_protocol.definition import Param, Trigger, WorkflowDefinition
 from headrace_protocol.errors import DefinitionError, HandleUsedAsValue
@@ -129,6 +130,7 @@ def _define(
         deadline_s=None if options.deadline is None else seconds(options.deadline, f"{where}, deadline"),
         doc=inspect.getdoc(function) or "",
         source=_source(function),
+        times=_times(signature),
     )
     check_definition(definition)
     return definition, {spec.name: task_from(spec) for spec in trace.tasks.values()}
@@ -157,6 +159,11 @@ def _handles(signature: Signature, trace: Trace) -> dict[str, object]:
         name: Handle(Reference(Param(name), parameter.type, trace))
         for name, parameter in signature.parameters.items()
     }
+
+
+def _times(signature: Signature) -> dict[str, str]:
+    found = {name: time_of(parameter.type) for name, parameter in signature.parameters.items()}
+    return {name: source for name, source in found.items() if source}
 
 
 def _defaults(signature: Signature, where: str) -> dict[str, object]:

@@ -69,6 +69,8 @@ def publish(t: Transition, name: str, item: int | None, attempt: int) -> None:
         deadline_us=head.deadline_us,
         trace=trace,
         retries=head.retries,
+        scheduled_at_us=head.scheduled_at_us,
+        interval=head.interval,
     )
     t.effect(Dispatch(message, options.priority))
 

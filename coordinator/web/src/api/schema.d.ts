@@ -859,6 +859,10 @@ export interface components {
             params?: {
                 [key: string]: unknown;
             };
+            /** @default {} */
+            expressions?: {
+                [key: string]: string;
+            };
         };
         /** DeadLetterPage */
         DeadLetterPage: {
@@ -954,8 +958,8 @@ export interface components {
          * EventTrigger
          * @description Starts a run for each CloudEvent of a type for which `where` (CEL) holds.
          *
-         *         `params` maps a param's name to a CEL expression over `event`; when empty, the fields of the event's data
-         *         that have a param's name are taken.
+         *         `params` maps a param's name to a CEL expression over `event` and `trigger`; when empty, the fields of the
+         *         event's data that have a param's name are taken.
          */
         EventTrigger: {
             /** @enum {unknown} */
@@ -996,6 +1000,10 @@ export interface components {
             /** @default {} */
             params?: {
                 [key: string]: unknown;
+            };
+            /** @default {} */
+            expressions?: {
+                [key: string]: string;
             };
         };
         /** Explanation */
@@ -1076,6 +1084,11 @@ export interface components {
             now_us: number;
             started_at_us: number;
             jaeger_url_template: string;
+        };
+        /** Interval */
+        Interval: {
+            start_us: number;
+            end_us: number;
         };
         /**
          * Isolation
@@ -1530,6 +1543,7 @@ export interface components {
             };
             created_at_us: number;
             scheduled_at_us: number | null;
+            interval: components["schemas"]["Interval"] | null;
             finished_at_us: number | null;
             deadline_us: number | null;
             duration_s: number;
@@ -1586,6 +1600,7 @@ export interface components {
             };
             created_at_us: number;
             scheduled_at_us: number | null;
+            interval: components["schemas"]["Interval"] | null;
             finished_at_us: number | null;
             deadline_us: number | null;
             duration_s: number;
@@ -1819,6 +1834,10 @@ export interface components {
             doc?: string;
             /** @default  */
             source?: string;
+            /** @default {} */
+            times?: {
+                [key: string]: string;
+            };
         };
         /** WorkflowDetail */
         WorkflowDetail: {
@@ -1872,6 +1891,20 @@ export interface components {
             };
             /** @default  */
             idempotency_key?: string;
+            /** @default null */
+            scheduled_at?: string | null;
+            /** @default null */
+            interval?: components["schemas"]["IntervalRequest"] | null;
+        };
+        /**
+         * IntervalRequest
+         * @description The data that the run covers: from `start` on, before `end`.
+         */
+        IntervalRequest: {
+            /** Format: date-time */
+            start: string;
+            /** Format: date-time */
+            end: string;
         };
         /**
          * RunsCommand
