@@ -8,6 +8,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from hashlib import blake2b
 
 import msgspec
 
@@ -39,7 +40,15 @@ from headrace_protocol.definition import Priority, WorkflowDefinition
 from headrace_protocol.errors import Conflict, NotFound, Unavailable
 from headrace_protocol.headers import MESSAGE_ID
 from headrace_protocol.ids import shard_of
-from headrace_protocol.messages import CancelRun, CommandReply, Deploy, HeldAttempt, LifecycleBatch, StartRun
+from headrace_protocol.messages import (
+    CancelRun,
+    CommandReply,
+    Deploy,
+    HeldAttempt,
+    LifecycleBatch,
+    StartRun,
+    Stored,
+)
 from headrace_protocol.tasks import end
 
 log = logging.getLogger("headrace.coordinator")
@@ -294,6 +303,27 @@ class RunningCoordinator:
 
     def held(self, run_id: str) -> tuple[tuple[str, HeldAttempt], ...]:
         return self._fleet.held(run_id)
+
+    async def fetch(self, stored: Stored) -> msgspec.Raw:
+        try:
+            body = await self.parts.results.get(stored.uri)
+        except BusError as error:
+            raise Unavailable(
+                "a stored value cannot be read now",
+                where=stored.uri,
+                found=str(error),
+                expected="an answer of the result store",
+                fix="Ask again when the result store answers.",
+            ) from error
+        if body is None or blake2b(body, digest_size=16).hexdigest() != stored.digest:
+            raise NotFound(
+                "a stored value is gone" if body is None else "a stored value is not what was stored",
+                where=stored.uri,
+                found="nothing" if body is None else f"{len(body)} bytes of another digest",
+                expected=f"{stored.size_bytes} bytes",
+                fix="Retry the run: what made the value runs again.",
+            )
+        return msgspec.Raw(body)
 
     def arrivals(self, listener: Callable[[Arrival], None]) -> AbstractContextManager[None]:
         return self.parts.arrivals.listen(listener)

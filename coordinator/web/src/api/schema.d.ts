@@ -406,6 +406,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{run_id}/nodes/{node}/input": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a node's task is given
+         * @description The value of each parameter, stored ones too, as an attempt gets them; of a map, `item` says which. With `format=msgpack` the exact bytes of each value, as in a task message.
+         */
+        get: operations["nodeInput"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs/{run_id}/cancel": {
         parameters: {
             query?: never;
@@ -1085,6 +1105,13 @@ export interface components {
             started_at_us: number;
             jaeger_url_template: string;
         };
+        /**
+         * InputFormat
+         * @description How an input is written.
+         * @default json
+         * @enum {string}
+         */
+        InputFormat: "json" | "msgpack";
         /** Interval */
         Interval: {
             start_us: number;
@@ -1291,6 +1318,23 @@ export interface components {
             map?: components["schemas"]["MapOver"] | null;
             /** @default {} */
             options?: components["schemas"]["TaskOptions"];
+        };
+        /** NodeInputView */
+        NodeInputView: {
+            run_id: string;
+            workflow: string;
+            version: string;
+            node: string;
+            item: number | null;
+            task: string;
+            queue: string;
+            attempt: number;
+            scheduled_at_us: number | null;
+            interval: components["schemas"]["Interval"] | null;
+            trace_id: string;
+            values: {
+                [key: string]: unknown;
+            };
         };
         /**
          * NodeState
@@ -3205,6 +3249,69 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    nodeInput: {
+        parameters: {
+            query?: {
+                item?: number | null;
+                /** @description How an input is written. */
+                format?: components["schemas"]["InputFormat"];
+            };
+            header?: never;
+            path: {
+                run_id: string;
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NodeInputView"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
