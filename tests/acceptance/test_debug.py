@@ -32,3 +32,15 @@ def test_an_item_of_a_map(shared: Dev) -> None:
     wrong = shell.run("debug", run_id, "greet", flow)
     assert wrong.returncode == 2, wrong.stderr
     assert "an item from 0 to 2" in wrong.stderr
+
+
+def test_a_run_by_hand_for_a_time(shared: Dev) -> None:
+    shell = shared.shell
+    times = ("--scheduled-at", "2026-01-02T06:00", "--interval", "2026-01-01", "2026-01-02")
+    run_id = started(shell("run", "hello", *times))
+    shown = shell("runs", "show", run_id)
+    assert "covers   2026-01-01" in shown
+    assert "when it was scheduled" in shown
+    wrong = shell.run("run", "hello", "--interval", "2026-01-02", "2026-01-01")
+    assert wrong.returncode == 2
+    assert "the interval holds nothing" in wrong.stderr

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +22,7 @@ from headrace import (
     cron,
     event,
     every,
+    load,
     task,
     workflow,
 )
@@ -165,3 +169,18 @@ def test_outside_a_worker_the_test_gives_them() -> None:
         assert context().interval is None
         given.interval = DataInterval(START, START + HOUR)
         assert context().interval is given.interval
+
+
+def test_the_documentations_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[3] / "docs/authoring.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (block,) = [block for block in blocks if "def nightly" in block]
+    file = tmp_path / "nightly_of_the_docs.py"
+    file.write_text(block)
+    monkeypatch.setattr("sys.path", list(sys.path))
+    nightly = load(str(file)).workflows["nightly"]
+    with Environment(nightly, start=datetime(2024, 1, 9, tzinfo=UTC)) as env:
+        env.advance("1d")
+        (run,) = env.runs(nightly)
+        assert run.output == 1
+        assert run.params["day"] == "2024-01-08"

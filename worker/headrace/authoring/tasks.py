@@ -168,6 +168,7 @@ def _spec(function: Callable[..., object], name: str | None, options: dict[str, 
             where=caller_place(),
             found=repr(function),
             expected="def or async def",
+            fix="Write @task above a `def`: not above a class, another decorator's object, or a workflow.",
         )
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise DefinitionError(

@@ -79,11 +79,19 @@ def every(interval: Duration, *, params: Mapping[str, object] | None = None, id:
         every_s = seconds(interval, where)
     except DefinitionError as error:
         raise ScheduleError(
-            "not an interval", where=where, found=error.found, expected=error.expected, fix="Correct it."
+            "not an interval",
+            where=where,
+            found=error.found,
+            expected=error.expected,
+            fix='Write for example every("10m").',
         ) from error
     if every_s <= 0:
         raise ScheduleError(
-            "an interval is longer than nothing", where=where, found=f"{every_s} s", expected="> 0 s"
+            "an interval is longer than nothing",
+            where=where,
+            found=f"{every_s} s",
+            expected="> 0 s",
+            fix='Write for example every("10m").',
         )
     values, expressions = _split(params)
     return EveryTrigger(id=id, every_s=every_s, params=values, expressions=expressions)
@@ -107,6 +115,7 @@ def place_triggers(triggers: Iterable[Trigger], workflow: str, signature: Signat
                 where=f"workflow {workflow}",
                 found=repr(trigger),
                 expected="event(...), cron(...) or every(...)",
+                fix='Write for example triggers=[cron("0 6 * * *")].',
             )
         counts[kind] = counts.get(kind, 0) + 1
         named = msgspec.structs.replace(trigger, id=trigger.id or f"{kind}-{counts[kind]}")
