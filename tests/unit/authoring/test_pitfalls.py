@@ -158,6 +158,7 @@ FINE: dict[str, str] = {
     "a name that is a value again": "x = clean(1)\nx = 3\nif x is None:\n    clean(2)",
     "a loop that may not run": "x = None\nfor n in KEPT:\n    x = clean(n)\nif x is not None: pass\nclean(1)",
     "the one before": "last = None\nfor n in range(3):\n    n = n if last is None else last\n    last = clean(n)",
+    "a loop that is left": "x = clean(1)\nfor n in range(3):\n    x = None\n    break\nif x is None: pass",
     "while": "n, x = 0, None\nwhile n < 3:\n    n += 1\n    x = clean(n) if x is None else clean(x)",
     "constants": "if LIMITS is None or isinstance(DEBUG, int):\n    clean(1)\nif type(LIMITS) is dict: clean(2)",
     "try without tasks": "try:\n    import re as t\nexcept ImportError:\n    t = None\nif t is None: pass\nclean(1)",
