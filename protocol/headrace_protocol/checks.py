@@ -30,6 +30,7 @@ from headrace_protocol.definition import (
     upstream,
 )
 from headrace_protocol.errors import DefinitionError, ErrorCode, ScheduleError
+from headrace_protocol.interval import TIMES
 from headrace_protocol.subjects import EVENT_TYPE, TOKEN
 
 TASK_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
@@ -98,6 +99,8 @@ def check_options(options: TaskOptions, where: str) -> None:
 
 
 def _check_params(definition: WorkflowDefinition, place: str) -> None:
+    _known(definition.times, definition.params, "param", f"{place}, times")
+    _known(definition.times.values(), TIMES, "time", f"{place}, times")
     _known(definition.required, definition.params, "required param", place)
     _known(definition.defaults, definition.params, "default's param", place)
 
@@ -219,11 +222,15 @@ def _check_triggers(definition: WorkflowDefinition, place: str) -> None:
                 "two triggers have one id", where=place, found=trigger.id, fix="Rename one."
             )
         seen.add(trigger.id)
-        _known(trigger.params, definition.params, "param", where)
-        _check_trigger(trigger, definition, where)
+        expressions = {} if isinstance(trigger, EventTrigger) else trigger.expressions
+        given = {**trigger.params, **expressions}
+        _known(given, definition.params, "param", where)
+        _check_trigger(trigger, definition, given, where)
 
 
-def _check_trigger(trigger: Trigger, definition: WorkflowDefinition, where: str) -> None:
+def _check_trigger(
+    trigger: Trigger, definition: WorkflowDefinition, given: Collection[str], where: str
+) -> None:
     match trigger:
         case EventTrigger(type=kind, params=params):
             if EVENT_TYPE.fullmatch(kind) is None:
@@ -232,18 +239,18 @@ def _check_trigger(trigger: Trigger, definition: WorkflowDefinition, where: str)
                 )
             if params:
                 _check_complete(params, definition, where)
-        case CronTrigger(expression=expression, params=params):
+        case CronTrigger(expression=expression):
             if not expression.strip():
                 raise ScheduleError(
                     "the cron expression is empty", where=where, fix='Write one: "0 6 * * *".'
                 )
-            _check_complete(params, definition, where)
-        case EveryTrigger(every_s=every_s, params=params):
+            _check_complete({*given, *definition.times}, definition, where)
+        case EveryTrigger(every_s=every_s):
             if not every_s > 0:
                 raise ScheduleError(
                     "an interval is longer than nothing", where=where, found=f"{every_s} s", expected="> 0 s"
                 )
-            _check_complete(params, definition, where)
+            _check_complete({*given, *definition.times}, definition, where)
 
 
 def _check_complete(given: Collection[str], definition: WorkflowDefinition, where: str) -> None:

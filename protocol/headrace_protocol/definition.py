@@ -146,8 +146,8 @@ class EventTrigger(
 ):
     """Starts a run for each CloudEvent of a type for which `where` (CEL) holds.
 
-    `params` maps a param's name to a CEL expression over `event`; when empty, the fields of the event's data
-    that have a param's name are taken.
+    `params` maps a param's name to a CEL expression over `event` and `trigger`; when empty, the fields of the
+    event's data that have a param's name are taken.
     """
 
     id: str
@@ -163,6 +163,8 @@ class CronTrigger(msgspec.Struct, frozen=True, kw_only=True, tag="cron", tag_fie
     expression: str
     tz: str = "UTC"
     params: dict[str, object] = {}
+    expressions: dict[str, str] = {}
+    """Params that are computed for each run: CEL over `trigger`."""
 
 
 class EveryTrigger(
@@ -173,6 +175,8 @@ class EveryTrigger(
     id: str
     every_s: float
     params: dict[str, object] = {}
+    expressions: dict[str, str] = {}
+    """As those of a cron trigger."""
 
 
 Trigger = EventTrigger | CronTrigger | EveryTrigger
@@ -195,6 +199,9 @@ class WorkflowDefinition(msgspec.Struct, frozen=True, kw_only=True, omit_default
     doc: str = ""
     source: str = ""
     """The source text of the workflow function, for people to read. Changing it alone makes no new version."""
+    times: dict[str, str] = {}
+    """Params that the run's own time fills where nobody gives them: `interval` (an object of `start` and `end`) or
+    `scheduled_at`, both RFC 3339."""
 
     def version(self) -> str:
         """Content hash (128 bit, hex): the same definition has the same version, wherever it was made.

@@ -13,6 +13,7 @@ import msgspec
 from headrace_protocol.definition import Binding, Isolation, Path, Priority, WorkflowDefinition
 from headrace_protocol.errors import ErrorInfo
 from headrace_protocol.headers import TraceContext
+from headrace_protocol.interval import Interval
 
 ABSENT = msgspec.Raw()
 """No value in the message."""
@@ -82,6 +83,10 @@ class TaskMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     nothing else."""
     code: str = ""
     """The sixth token of the subject: only workers with that code read it. Empty: any worker of the queue."""
+    scheduled_at_us: int | None = None
+    """The fire time of the schedule that started the run, or what was said when it was started by hand."""
+    interval: Interval | None = None
+    """The data that the run covers. The same for every attempt."""
 
 
 class OutcomeState(StrEnum):
@@ -170,6 +175,8 @@ class StartRun(msgspec.Struct, frozen=True, kw_only=True, tag="start_run", omit_
     trace: TraceContext | None = None
     received_at_us: int = 0
     """When the coordinator first saw what started this run."""
+    interval: Interval | None = None
+    """The data that the run covers: of a schedule, from the fire time before to this one."""
 
 
 class CancelRun(msgspec.Struct, frozen=True, kw_only=True, tag="cancel_run", omit_defaults=True):

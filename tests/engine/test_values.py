@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace_coordinator.engine.state import RunState
-from headrace_coordinator.engine.values import items_at, length_at, value_at
+from headrace_coordinator.engine.values import described, items_at, length_at, value_at
 from headrace_protocol.codec import raw
 from headrace_protocol.definition import Binding, ListOf, Literal, ObjectOf, Output, Param, Path
 from headrace_protocol.messages import ABSENT, Result
@@ -48,6 +48,24 @@ def test_lists_are_cut_into_items() -> None:
     assert length_at(raw("text"), ()) == -1
     assert length_at(raw(b"bytes"), ()) == -1
     assert length_at(raw([]), ()) == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ({"a": 1, "b": 2}, "an object with the keys a, b"),
+        ({}, "an object without keys"),
+        ("abc", "the text 'abc'"),
+        ("x" * 500, "the text '" + "x" * 79),
+        (None, "null"),
+        (True, "true"),
+        (2.5, "the number 2.5"),
+        (b"abc", "3 bytes"),
+        ([1], "a list"),
+    ],
+)
+def test_a_value_is_named(value: object, text: str) -> None:
+    assert described(raw(value)) == text
 
 
 def test_absent_values_hold_nothing() -> None:
@@ -105,3 +123,21 @@ def test_a_success_without_a_result_is_nothing(result: Result | None) -> None:
     assert d.sent[-1].inputs == {"a": Result(raw(None))}
     d.done("b")
     assert d.run.head.output == Result(raw(None))
+
+
+@pytest.mark.parametrize(
+    ("result", "found"),
+    [
+        (Result(raw({"rows": {"a": 1}})), "an object with the keys a, at the result of a['rows']"),
+        (Result(raw({"no": 1})), "nothing, at the result of a['rows']"),
+        (stored("nats://r/1"), "a large value that is no list, at the result of a['rows']"),
+    ],
+)
+def test_a_map_over_no_list_says_what_it_found(result: Result, found: str) -> None:
+    d = Driver(plan_of(node("a"), node("m", over=Output("a", ("rows",)))))
+    d.outcome("a", result=result, counts=(-1,))
+    error = d.run.nodes["m"].error
+    assert d.run.head.state is RunState.FAILED
+    assert error is not None
+    assert (error.where, error.found, error.expected) == ("node m", found, "a list")
+    assert error.message == "a map needs a list, and the result of a['rows'] is not one"

@@ -85,6 +85,8 @@ async def test_every_second(cluster: Cluster) -> None:
         assert run["trigger"] == "every:tick"
         assert run["scheduled_at_us"] % SECOND_US == 0
         assert run["created_at_us"] >= run["scheduled_at_us"]
+        fire_us = run["scheduled_at_us"]
+        assert run["interval"] == {"start_us": fire_us - SECOND_US, "end_us": fire_us}
 
 
 async def test_missed_times_are_made_up_for_once(cluster: Cluster) -> None:

@@ -30,6 +30,11 @@ def report(values: Sequence[float], title: str) -> str:
     return title
 
 
+@task
+def pair() -> tuple[str, list[float]]:
+    return "", []
+
+
 @workflow
 def flights(month: int) -> str:
     landed = validate("march")  # error: arg-type
@@ -43,6 +48,10 @@ def flights(month: int) -> str:
     statistics.map(landed.carriers)  # error: call-arg
     validate(landed.moth)  # error: attr-defined
     report(statistics.map(landed.carriers, landed), title=fetch)  # error: arg-type
+    title, values = pair()
+    report(title, "x")  # error: arg-type
+    report(values, title)
+    _one, _two, _three = pair()  # error: misc
     return landed  # error: return-value
 
 

@@ -1,6 +1,7 @@
 """A README-sized file: accepted by mypy strict, and by the definition check when it is imported."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from headrace import (
     AsyncTask,
@@ -84,6 +85,29 @@ def flights_month(month: int, path: str = "flights.csv") -> str:
 @workflow
 def two_months() -> dict[str, Landed]:
     return {"first": validate(1), "second": validate.options(priority="low", id="february")(2)}
+
+
+@task
+def extremes(landed: Landed) -> tuple[str, int]:
+    return landed.carriers[0], landed.month
+
+
+class Range(NamedTuple):
+    first: int
+    last: int
+
+
+@task
+def months(until: int) -> Range:
+    return Range(1, until)
+
+
+@workflow
+def unpacked() -> Landed:
+    carrier, month = extremes(validate(1))
+    first, last = months(month)
+    validate(first, path=carrier)
+    return validate(last)
 
 
 def plain_calls() -> str:

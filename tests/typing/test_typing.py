@@ -60,14 +60,16 @@ def test_mypy_accepts_good_tests_and_rejects_each_wrong_call(tmp_path: Path) -> 
 
 def test_the_good_file_passes_the_definition_check_too() -> None:
     definitions = load(str(HERE / "good.py"))
-    assert set(definitions.workflows) == {"flights_month", "two_months"}
-    assert set(definitions.tasks) == {"validate", "carrier_statistics", "weather", "report.write", "tidy"}
+    assert set(definitions.workflows) == {"flights_month", "two_months", "unpacked"}
+    named = {"validate", "carrier_statistics", "weather", "report.write", "tidy", "extremes", "months"}
+    assert set(definitions.tasks) == named
 
 
 def test_the_exports_are_these() -> None:
     """A name added here is promised to users; one removed breaks them."""
     assert headrace.__all__ == [
         "AsyncTask",
+        "DataInterval",
         "DefinitionError",
         "Definitions",
         "Fail",
@@ -76,10 +78,12 @@ def test_the_exports_are_these() -> None:
         "Retries",
         "Retry",
         "ScheduleError",
+        "ScheduledAt",
         "Task",
         "TaskContext",
         "TypeMismatch",
         "Workflow",
+        "cel",
         "context",
         "cron",
         "event",

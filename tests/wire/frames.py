@@ -13,6 +13,7 @@ from headrace_protocol import definition as d
 from headrace_protocol import messages as m
 from headrace_protocol.errors import ErrorInfo
 from headrace_protocol.headers import TraceContext
+from headrace_protocol.interval import Interval
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -83,12 +84,21 @@ DEFINITION = d.WorkflowDefinition(
         d.EventTrigger(
             id="landed", type="month.landed", where="event.data.ok", params={"month": "event.data.month"}
         ),
-        d.CronTrigger(id="daily", expression="0 6 * * *", tz="Europe/Berlin", params={"month": 2}),
-        d.EveryTrigger(id="often", every_s=600.0, params={"month": 3}),
+        d.CronTrigger(
+            id="daily",
+            expression="0 6 * * *",
+            tz="Europe/Berlin",
+            params={"month": 2},
+            expressions={"month": "trigger.scheduled_at.getMonth()"},
+        ),
+        d.EveryTrigger(
+            id="often", every_s=600.0, params={"month": 3}, expressions={"month": "size(trigger.name)"}
+        ),
     ),
     deadline_s=3600.0,
     doc="Flights.",
     source="def flights(): ...",
+    times={"month": "interval"},
 )
 TASK = m.TaskMessage(
     run_id=RUN,
@@ -114,6 +124,8 @@ TASK = m.TaskMessage(
     dispatch=2,
     alone=True,
     code="c0ffee",
+    scheduled_at_us=NOW_US,
+    interval=Interval(NOW_US - 3_600_000_000, NOW_US),
 )
 OUTCOMES = m.OutcomeBatch(
     (
@@ -171,6 +183,7 @@ START = m.StartRun(
     labels={"team": "air"},
     trace=TRACE,
     received_at_us=NOW_US,
+    interval=Interval(NOW_US - 3_600_000_000, NOW_US),
 )
 LIFECYCLE = m.LifecycleMessage(
     batches=(

@@ -8,9 +8,10 @@ Importing this package loads neither NATS nor OpenTelemetry: what needs them is 
 from headrace.authoring.loader import Definitions, load, load_all
 from headrace.authoring.retries import Fail, Retries, Retry
 from headrace.authoring.tasks import AsyncTask, Task, task
-from headrace.authoring.triggers import cron, event, every
+from headrace.authoring.triggers import cel, cron, event, every
 from headrace.authoring.workflows import Workflow, workflow
 from headrace.context import TaskContext, context
+from headrace.times import DataInterval, ScheduledAt
 from headrace_protocol.errors import (
     DefinitionError,
     HandleUsedAsValue,
@@ -21,6 +22,7 @@ from headrace_protocol.errors import (
 
 __all__ = [
     "AsyncTask",
+    "DataInterval",
     "DefinitionError",
     "Definitions",
     "Fail",
@@ -29,10 +31,12 @@ __all__ = [
     "Retries",
     "Retry",
     "ScheduleError",
+    "ScheduledAt",
     "Task",
     "TaskContext",
     "TypeMismatch",
     "Workflow",
+    "cel",
     "context",
     "cron",
     "event",

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import datetime
 
+from headrace.times import DataInterval
 from headrace_protocol.errors import Conflict
 
 
@@ -25,6 +27,11 @@ class TaskContext:
     trace_id: str = ""
     deadline_us: int | None = None
     """When the attempt is stopped, by its timeout or the run's deadline, in microseconds since the epoch."""
+    scheduled_at: datetime | None = None
+    """The fire time of the schedule that started the run, in UTC; None when none did and nobody said one. It is the
+    same for every attempt."""
+    interval: DataInterval | None = None
+    """The data that the run covers: of a schedule, from the fire time before to this one."""
     cancelled: bool = False
     """Whether the work is not wanted any more. A task in a thread cannot be stopped: long loops look here."""
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("headrace.task"))

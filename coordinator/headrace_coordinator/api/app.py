@@ -60,6 +60,7 @@ VERSIONED: list[HTTPRouteHandler] = [
     runs.runs_trace,
     runs.runs_events,
     runs.runs_result,
+    runs.runs_input,
     runs.runs_cancel,
     runs.runs_retry,
     events.events_publish,

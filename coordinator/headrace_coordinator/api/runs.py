@@ -18,6 +18,7 @@ from headrace_coordinator.engine.inputs import RetryRun
 from headrace_coordinator.engine.state import RunState
 from headrace_coordinator.queries.events import EventList, events_of_run
 from headrace_coordinator.queries.explain import Explanation, explain
+from headrace_coordinator.queries.inputs import NodeInputView, input_view, node_input
 from headrace_coordinator.queries.jaeger import jaeger_json
 from headrace_coordinator.queries.lists import (
     AttemptPage,
@@ -39,6 +40,8 @@ from headrace_coordinator.queries.statistics import RunCounts, RunHistogram, cou
 from headrace_coordinator.queries.trace import ROWS_SHOWN, TraceView, trace_view
 from headrace_coordinator.queries.views import RunDetail
 from headrace_coordinator.store.port import RunFilter
+from headrace_protocol.codec import encode
+from headrace_protocol.headers import Encoding
 from headrace_protocol.messages import CancelRun
 
 POSITION_MAX = 2**62
@@ -52,6 +55,13 @@ class TraceFormat(StrEnum):
 
     JSON = "json"
     JAEGER = "jaeger"
+
+
+class InputFormat(StrEnum):
+    """How an input is written."""
+
+    JSON = "json"
+    MSGPACK = "msgpack"
 
 
 class RunRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -249,6 +259,28 @@ async def runs_result(
     limit: Limit = 100,
 ) -> ResultView:
     return await node_result(services.store, run_id, node, item, first, limit)
+
+
+@get(
+    "/runs/{run_id:str}/nodes/{node:str}/input",
+    operation_id="nodeInput",
+    summary="What a node's task is given",
+    description="The value of each parameter, stored ones too, as an attempt gets them; of a map, `item` says which. "
+    "With `format=msgpack` the exact bytes of each value, as in a task message.",
+    tags=["runs"],
+    responses=problems(400, 404, 409, 503),
+)
+async def runs_input(
+    services: Given,
+    run_id: FromPath[str],
+    node: FromPath[str],
+    item: Annotated[int | None, QueryParameter(ge=0, le=POSITION_MAX)] = None,
+    input_format: Annotated[InputFormat, QueryParameter(name="format")] = InputFormat.JSON,
+) -> Response[NodeInputView]:
+    found = await node_input(services.store, services.coordinator.fetch, run_id, node, item)
+    if input_format is InputFormat.MSGPACK:
+        return Response(encode(found), media_type=Encoding.MSGPACK)  # type: ignore[arg-type]
+    return Response(input_view(found))
 
 
 @post(

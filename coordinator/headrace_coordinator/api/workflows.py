@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
@@ -26,6 +27,7 @@ from headrace_protocol.definition import WorkflowDefinition
 from headrace_protocol.errors import RequestError
 from headrace_protocol.headers import TRACEPARENT, TRACESTATE, TraceContext, parse_traceparent
 from headrace_protocol.ids import derived_run_id, derived_trace_id, new_run_id
+from headrace_protocol.interval import Interval, microseconds
 from headrace_protocol.messages import StartRun
 
 MANUAL = "manual"
@@ -50,6 +52,16 @@ class StartRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     labels: dict[str, str] = {}
     idempotency_key: str = ""
     """The same key starts the same run, however often it is sent; a header `Idempotency-Key` says it too."""
+    scheduled_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    """What the run's tasks take for its fire time."""
+    interval: IntervalRequest | None = None
+
+
+class IntervalRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """The data that the run covers: from `start` on, before `end`."""
+
+    start: Annotated[datetime, msgspec.Meta(tz=True)]
+    end: Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class StartReply(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,6 +173,8 @@ async def runs_start(services: Given, request: Incoming, name: FromPath[str]) ->
             labels=wanted.labels,
             trace=trace,
             received_at_us=services.now_us(),
+            scheduled_at_us=None if wanted.scheduled_at is None else microseconds(wanted.scheduled_at),
+            interval=interval_of(wanted.interval),
         )
     )
     answer = StartReply(
@@ -175,6 +189,21 @@ async def runs_start(services: Given, request: Incoming, name: FromPath[str]) ->
         status_code=201 if reply.created else 200,
         headers={"Location": f"/api/v1/runs/{answer.run_id}"},
     )
+
+
+def interval_of(wanted: IntervalRequest | None) -> Interval | None:
+    """Raises RequestError for an interval that holds nothing."""
+    if wanted is None:
+        return None
+    if wanted.start >= wanted.end:
+        raise RequestError(
+            "the interval holds nothing",
+            where="interval",
+            found=f"{wanted.start.isoformat()} to {wanted.end.isoformat()}",
+            expected="a start before the end, which does not belong to the interval itself",
+            fix="Exchange the two times, or give a later end.",
+        )
+    return Interval(microseconds(wanted.start), microseconds(wanted.end))
 
 
 def caller_trace(request: Incoming) -> TraceContext | None:

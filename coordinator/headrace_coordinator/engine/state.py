@@ -22,6 +22,7 @@ import msgspec
 
 from headrace_protocol.errors import ErrorInfo
 from headrace_protocol.headers import TraceContext
+from headrace_protocol.interval import Interval
 from headrace_protocol.messages import ABSENT, Result
 
 
@@ -179,6 +180,8 @@ class RunHead(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     """How often a node has been set in motion."""
     retries: int = 0
     """How often an operator has retried the run."""
+    interval: Interval | None = None
+    """The data that the run covers."""
 
 
 class Run(msgspec.Struct, gc=False):

@@ -10,16 +10,18 @@ import msgspec
 
 from headrace_protocol.headers import TraceContext
 from headrace_protocol.ids import derived_run_id
+from headrace_protocol.interval import Interval
 from headrace_protocol.messages import StartRun
 
 
 def caused_run_id(namespace: str, command: StartRun) -> str | None:
-    """The id that the run of an event or a fire time must have; None for runs started by hand."""
-    trigger = command.trigger.partition(":")[2]
+    """The id that the run of an event or a fire time must have; None for runs started by hand, which may say for
+    which time they are."""
+    kind, _, trigger = command.trigger.partition(":")
     if command.event_id:
         key = f"{command.event_source}\0{command.event_id}"
         return derived_run_id(namespace, command.workflow, trigger, key)
-    if command.scheduled_at_us is not None:
+    if command.scheduled_at_us is not None and kind not in {"", "manual"}:
         return derived_run_id(namespace, command.workflow, trigger, str(command.scheduled_at_us))
     return None
 
@@ -49,7 +51,15 @@ def by_event(
 
 
 def by_schedule(
-    namespace: str, workflow: str, trigger: str, kind: str, params: msgspec.Raw, fire_us: int, now_us: int
+    namespace: str,
+    workflow: str,
+    trigger: str,
+    *,
+    kind: str,
+    params: msgspec.Raw,
+    fire_us: int,
+    interval: Interval,
+    now_us: int,
 ) -> StartRun:
     """The run that one fire time of a schedule starts."""
     return StartRun(
@@ -58,5 +68,6 @@ def by_schedule(
         params=params,
         trigger=f"{kind}:{trigger}",
         scheduled_at_us=fire_us,
+        interval=interval,
         received_at_us=now_us,
     )

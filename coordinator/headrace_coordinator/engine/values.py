@@ -34,6 +34,30 @@ def items_at(value: msgspec.Raw, path: Path) -> list[msgspec.Raw] | None:
         return None
 
 
+def described(value: msgspec.Raw) -> str:
+    """An encoded value as a person would name it: `an object with the keys a, b`, `the text 'abc'`."""
+    try:
+        found = msgspec.msgpack.decode(value)
+    except (msgspec.DecodeError, ValueError):  # a time beyond what Python has
+        return "a value that cannot be read"
+    match found:
+        case dict():
+            keys = ", ".join(map(str, found))
+            return f"an object with the keys {keys:.80}" if found else "an object without keys"
+        case str():
+            return f"the text {found!r:.80}"
+        case None:
+            return "null"
+        case bool():
+            return str(found).lower()
+        case int() | float():
+            return f"the number {found}"
+        case bytes():
+            return f"{len(found)} bytes"
+        case _:
+            return f"a {type(found).__name__}"
+
+
 def length_at(value: msgspec.Raw, path: Path) -> int:
     """Length of the list at a place, -1 when there is none."""
     items = items_at(value, path)

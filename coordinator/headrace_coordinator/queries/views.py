@@ -10,6 +10,7 @@ from headrace_coordinator.queries.values import ValueView, as_json, view_of
 from headrace_coordinator.store.port import StoredRun
 from headrace_protocol.definition import NodeDefinition, WorkflowDefinition, upstream
 from headrace_protocol.errors import ErrorInfo
+from headrace_protocol.interval import Interval
 
 
 class WaitView(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +34,8 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     labels: dict[str, str]
     created_at_us: int
     scheduled_at_us: int | None
+    interval: Interval | None
+    """The data that the run covers."""
     finished_at_us: int | None
     deadline_us: int | None
     duration_s: float
@@ -122,6 +125,7 @@ def summary_of(head: RunHead, now_us: int) -> RunSummary:
         labels=head.labels,
         created_at_us=head.created_at_us,
         scheduled_at_us=head.scheduled_at_us,
+        interval=head.interval,
         finished_at_us=head.finished_at_us,
         deadline_us=head.deadline_us,
         duration_s=_seconds(head.created_at_us, head.finished_at_us or now_us),

@@ -126,7 +126,7 @@ class Applier:
         if run_id in turn.pruned or self._actors.cached(run_id) is not None:
             return CommandReply(run_id=run_id, created=False)
         entry = await self._registry.entry(command.workflow, command.version)
-        params = entry.complete(command.params)
+        params = entry.complete(command)
         run = new_run(entry.plan, command, self._shard, turn.now_us)
         run.head.params = params
         decision = decide(entry.plan, run, command, turn.now_us)

@@ -35,6 +35,7 @@ class Parts:
         self.clock = clock
         self.sampled = sampled
         self.registry = Registry(store)
+        self.results = results
         self.collector = Collector(store, results, clock)
         self.offloader = Offloader(results, clock)
         self.changes = Changes()

@@ -12,7 +12,7 @@ from headrace_coordinator.engine.inputs import RetryRun
 from headrace_coordinator.runtime.arrivals import Arrival
 from headrace_protocol.cloudevent import CloudEvent
 from headrace_protocol.definition import WorkflowDefinition
-from headrace_protocol.messages import CancelRun, CommandReply, HeldAttempt, LifecycleBatch, StartRun
+from headrace_protocol.messages import CancelRun, CommandReply, HeldAttempt, LifecycleBatch, StartRun, Stored
 
 
 class WorkerView(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,6 +105,10 @@ class Live(Protocol):
 
     def held(self, run_id: str) -> tuple[tuple[str, HeldAttempt], ...]:
         """(worker, attempt) pairs: attempts of the run that a worker is working on now."""
+        ...
+
+    async def fetch(self, stored: Stored) -> msgspec.Raw:
+        """A stored value. Raises NotFound where it is gone, Unavailable where the bus cannot say."""
         ...
 
     def arrivals(self, listener: Callable[[Arrival], None]) -> AbstractContextManager[None]:

@@ -6,6 +6,7 @@ A run is pinned to the version it started with; a deploy only changes what new r
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 
 import jsonschema_rs
 import msgspec
@@ -16,6 +17,8 @@ from headrace_coordinator.store.records import DefinitionRow
 from headrace_protocol.codec import raw
 from headrace_protocol.definition import WorkflowDefinition, params_schema
 from headrace_protocol.errors import DefinitionError, NotFound, ParamsError
+from headrace_protocol.interval import SCHEDULED_AT, time_params
+from headrace_protocol.messages import StartRun
 
 PLANS_KEPT = 1_000
 """Compiled versions kept in memory; older ones are compiled again when a run needs them."""
@@ -32,9 +35,10 @@ class Entry:
         self.plan: Plan = compile_plan(row.definition, row.version)
         self._validator: jsonschema_rs.Draft202012Validator | None = None
 
-    def complete(self, params: msgspec.Raw) -> msgspec.Raw:
-        """The params with defaults filled in; raises ParamsError when they do not fit the schema."""
-        definition = self.definition
+    def complete(self, command: StartRun) -> msgspec.Raw:
+        """The params of a run, with its times and the defaults filled in; raises ParamsError when they do not fit the
+        schema."""
+        definition, params = self.definition, command.params
         where = f"params of {definition.name}"
         try:
             given = msgspec.msgpack.decode(params) if params else {}
@@ -44,7 +48,9 @@ class Entry:
             raise ParamsError(
                 "params must be an object", where=where, found=type(given).__name__, expected="an object"
             )
-        completed = {**definition.defaults, **given}
+        times = time_params(definition.times, command.scheduled_at_us, command.interval)
+        completed = {**definition.defaults, **times, **given}
+        _check_times(definition, completed, where)
         try:
             checker = self._checker()
             problem = None if checker.is_valid(completed) else next(checker.iter_errors(completed), None)
@@ -81,6 +87,24 @@ def _short(text: object) -> str:
     """The checker quotes the value that does not fit, which may be a megabyte."""
     whole = str(text)
     return whole if len(whole) <= SHOWN else f"{whole[: SHOWN // 2]} … {whole[-SHOWN // 2 :]}"
+
+
+def _check_times(definition: WorkflowDefinition, given: Mapping[str, object], where: str) -> None:
+    for name, source in definition.times.items():
+        if name not in given and name in definition.required:
+            what, flag = (
+                ("scheduled time", "--scheduled-at TIME")
+                if source == SCHEDULED_AT
+                else ("data interval", "--interval FROM TO")
+            )
+            raise ParamsError(
+                f"the param {name!r} is the run's {what}, and this run has none: no schedule started it",
+                where=f"{where}, {name}",
+                found=f"no {what}",
+                expected=f"a {what}, or the param itself",
+                fix=f"Start it with `headrace run {definition.name} {flag}`, give the param, or let the trigger give "
+                "it in its params.",
+            )
 
 
 def _signature(definition: WorkflowDefinition) -> list[str]:

@@ -27,5 +27,14 @@ day fields restrict, either one matches; where one begins with `*`, both must, a
 
 from headrace_coordinator.schedules.cron import check_cron, describe_cron, next_cron_fire_us
 from headrace_coordinator.schedules.every import check_every, next_every_fire_us
+from headrace_coordinator.schedules.intervals import interval_of, previous_cron_fire_us
 
-__all__ = ["check_cron", "check_every", "describe_cron", "next_cron_fire_us", "next_every_fire_us"]
+__all__ = [
+    "check_cron",
+    "check_every",
+    "describe_cron",
+    "interval_of",
+    "next_cron_fire_us",
+    "next_every_fire_us",
+    "previous_cron_fire_us",
+]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 import msgspec
@@ -19,18 +19,22 @@ from headrace_coordinator.runtime.clock import Clock
 from headrace_coordinator.runtime.envelope import Envelope
 from headrace_coordinator.schedules.cron import check_cron, next_cron_fire_us
 from headrace_coordinator.schedules.every import check_every, next_every_fire_us
+from headrace_coordinator.schedules.intervals import interval_of
 from headrace_coordinator.store.port import Reader
 from headrace_coordinator.store.records import ScheduleState, Transaction
-from headrace_protocol.codec import encode, raw
+from headrace_protocol.codec import encode
 from headrace_protocol.definition import CronTrigger, EveryTrigger, WorkflowDefinition
-from headrace_protocol.errors import HeadraceError
+from headrace_protocol.errors import ExpressionError, HeadraceError
 from headrace_protocol.ids import shard_of
+from headrace_protocol.interval import Interval
 from headrace_protocol.messages import CommandReply, StartRun
 from headrace_protocol.tasks import end
 
 log = logging.getLogger("headrace.schedules")
 
 Schedule = CronTrigger | EveryTrigger
+Params = Callable[[str, Schedule, int, Interval], msgspec.Raw]
+"""From the workflow, the schedule, the fire time and its interval to the params of the run; raises ExpressionError."""
 LONGEST_SLEEP_S = 30.0
 RETRY_S = 1.0
 
@@ -84,8 +88,9 @@ def _fingerprint(schedule: Schedule) -> str:
 class ScheduleRunner:
     """All schedules of a namespace; one coordinator runs them, the owner of shard 0."""
 
-    def __init__(self, namespace: str, store: Reader, shards: Shards, clock: Clock) -> None:
+    def __init__(self, namespace: str, store: Reader, shards: Shards, clock: Clock, params: Params) -> None:
         self._namespace = namespace
+        self._params = params
         self._store = store
         self._shards = shards
         self._clock = clock
@@ -188,7 +193,13 @@ class ScheduleRunner:
         def write(transaction: Transaction) -> None:
             transaction.schedules.append(moved)
 
-        command = self._command(key[0], schedule, fire_us, now_us)
+        try:
+            command = self._command(key[0], schedule, fire_us, now_us)
+        except ExpressionError as error:  # it would fail again at the same time
+            log.error("the schedule %s/%s cannot start its run: %s", *key, error)
+            await self._shards.ask(0, Envelope(write=write))
+            self._states[key] = moved
+            return
         shard = shard_of(command.run_id, self._shards.count)
         replies = await self._shards.ask(shard, Envelope(inputs=(command,), write=write))
         self._states[key] = moved
@@ -197,6 +208,14 @@ class ScheduleRunner:
 
     def _command(self, workflow: str, schedule: Schedule, fire_us: int, now_us: int) -> StartRun:
         kind = "cron" if isinstance(schedule, CronTrigger) else "every"
+        interval = interval_of(schedule, fire_us)
         return by_schedule(
-            self._namespace, workflow, schedule.id, kind, raw(schedule.params), fire_us, now_us
+            self._namespace,
+            workflow,
+            schedule.id,
+            kind=kind,
+            params=self._params(workflow, schedule, fire_us, interval),
+            fire_us=fire_us,
+            interval=interval,
+            now_us=now_us,
         )

@@ -8,6 +8,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from hashlib import blake2b
 
 import msgspec
 
@@ -33,6 +34,7 @@ from headrace_coordinator.store.port import RetentionPolicy
 from headrace_coordinator.store.records import DeadLetter, OutboxBatch, OutboxMessage, Transaction
 from headrace_coordinator.triggers.consumer import EventConsumer
 from headrace_coordinator.triggers.events import Matcher
+from headrace_coordinator.triggers.params import schedule_params
 from headrace_protocol import headers
 from headrace_protocol.cloudevent import CloudEvent, encode_binary
 from headrace_protocol.codec import encode
@@ -48,6 +50,7 @@ from headrace_protocol.messages import (
     LifecycleBatch,
     Redelivered,
     StartRun,
+    Stored,
 )
 from headrace_protocol.tasks import end
 
@@ -100,7 +103,7 @@ class RunningCoordinator:
         self._fleet.on_draining = self._old_code.draining
         self._matcher = Matcher(topology.namespace, clock.now_us)
         self._events = EventConsumer(topology, bus, self._matcher, self._shards, clock)
-        self._schedules = ScheduleRunner(topology.namespace, store, self._shards, clock)
+        self._schedules = ScheduleRunner(topology.namespace, store, self._shards, clock, schedule_params)
         self._deployment = Deployment(parts, self._matcher, self._schedules, self._shards)
         self._vigil = Vigil(parts, self._fleet, self._shards, sweep_s=options.sweep_s)
         self._keeper = Keeper(topology, bus, store, clock, parts.arrivals, spans=options.keep_spans)
@@ -317,6 +320,27 @@ class RunningCoordinator:
 
     def held(self, run_id: str) -> tuple[tuple[str, HeldAttempt], ...]:
         return self._fleet.held(run_id)
+
+    async def fetch(self, stored: Stored) -> msgspec.Raw:
+        try:
+            body = await self.parts.results.get(stored.uri)
+        except BusError as error:
+            raise Unavailable(
+                "a stored value cannot be read now",
+                where=stored.uri,
+                found=str(error),
+                expected="an answer of the result store",
+                fix="Ask again when the result store answers.",
+            ) from error
+        if body is None or blake2b(body, digest_size=16).hexdigest() != stored.digest:
+            raise NotFound(
+                "a stored value is gone" if body is None else "a stored value is not what was stored",
+                where=stored.uri,
+                found="nothing" if body is None else f"{len(body)} bytes of another digest",
+                expected=f"{stored.size_bytes} bytes",
+                fix="Retry the run: what made the value runs again.",
+            )
+        return msgspec.Raw(body)
 
     def arrivals(self, listener: Callable[[Arrival], None]) -> AbstractContextManager[None]:
         return self.parts.arrivals.listen(listener)

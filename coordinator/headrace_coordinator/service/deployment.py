@@ -21,6 +21,7 @@ from headrace_coordinator.service.failures import raised
 from headrace_coordinator.service.shards import ShardSet
 from headrace_coordinator.store.records import DefinitionRow, Transaction
 from headrace_coordinator.triggers.events import Matcher, check_event_triggers
+from headrace_coordinator.triggers.params import check_schedule_params
 from headrace_protocol.checks import check_definition
 from headrace_protocol.definition import WorkflowDefinition
 from headrace_protocol.messages import CommandReply
@@ -48,6 +49,7 @@ class Deployment:
         check_definition(definition)
         check_event_triggers(definition)
         check_schedules(definition)
+        check_schedule_params(definition)
         async with self._schedules.changing:
             place = await self._place(definition.name)
             if message is None:

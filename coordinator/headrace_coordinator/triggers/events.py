@@ -6,15 +6,21 @@ The index of triggers is rebuilt at each deploy; an event looks only at triggers
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from headrace_coordinator.engine.trigger import by_event
+from headrace_coordinator.triggers.params import (
+    TRIGGER,
+    mentions_trigger,
+    params_of_run,
+    trigger_variables,
+)
 from headrace_protocol.cloudevent import CloudEvent, as_json, as_variables
-from headrace_protocol.codec import raw
 from headrace_protocol.definition import EventTrigger, WorkflowDefinition
-from headrace_protocol.errors import ErrorCode, ExpressionError, HeadraceError
+from headrace_protocol.errors import HeadraceError
 from headrace_protocol.messages import StartRun
 
 if TYPE_CHECKING:
@@ -38,6 +44,8 @@ class _Compiled:
         self.trigger = trigger
         self.names = tuple(definition.params)
         self.where = _expression(trigger.where, f"{place}, where") if trigger.where else None
+        sources = (trigger.where, *trigger.params.values())
+        self.reads_trigger = any(mentions_trigger(source) for source in sources)
         self.params = {
             name: _expression(source, f"{place}, param {name}") for name, source in trigger.params.items()
         }
@@ -57,7 +65,7 @@ def _expression(source: str, where: str) -> Expression:
     """CEL takes a while to import, and most coordinators start without any."""
     from headrace_coordinator.triggers.expressions import compile_expression
 
-    return compile_expression(source, where=where)
+    return compile_expression(source, where=where, variables=("event", TRIGGER))
 
 
 class _Asked:
@@ -69,10 +77,20 @@ class _Asked:
 
     def __call__(self) -> Variables:
         if self._made is None:
-            from headrace_coordinator.triggers.expressions import Variables
-
-            self._made = Variables({"event": as_variables(self._event)})
+            self._made = self._with({})
         return self._made
+
+    def beside(self, compiled: _Compiled) -> Callable[[], Variables]:
+        """The variables of one trigger's expressions: their own only where they say which trigger it is."""
+        if not compiled.reads_trigger:
+            return self
+        trigger = trigger_variables(compiled.workflow, compiled.trigger)
+        return cache(lambda: self._with({TRIGGER: trigger}))
+
+    def _with(self, more: dict[str, object]) -> Variables:
+        from headrace_coordinator.triggers.expressions import Variables
+
+        return Variables({"event": as_variables(self._event), **more})
 
 
 def check_event_triggers(definition: WorkflowDefinition) -> None:
@@ -107,8 +125,9 @@ class Matcher:
         received_at_us = self._now_us()
         starts: list[StartRun] = []
         failures: list[tuple[str, HeadraceError]] = []
-        variables = _Asked(event)
+        asked = _Asked(event)
         for compiled in triggers:
+            variables = asked.beside(compiled)
             try:
                 if compiled.matches(variables):
                     params = compiled.evaluate(event, variables)
@@ -120,14 +139,7 @@ class Matcher:
     def _start(
         self, compiled: _Compiled, event: CloudEvent, params: dict[str, object], received_at_us: int
     ) -> StartRun:
-        try:
-            encoded = raw(params)
-        except (TypeError, OverflowError) as error:
-            raise ExpressionError(
-                f"the params cannot be encoded: {error}",
-                where=f"workflow {compiled.workflow}, trigger {compiled.trigger.id}",
-                code=ErrorCode.EXPRESSION_FAILED,
-            ) from error
+        encoded = params_of_run(params, f"workflow {compiled.workflow}, trigger {compiled.trigger.id}")
         return by_event(
             self._namespace,
             compiled.workflow,

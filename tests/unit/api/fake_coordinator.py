@@ -36,6 +36,7 @@ from headrace_protocol.messages import (
     LifecycleEvent,
     Outcome,
     StartRun,
+    Stored,
 )
 
 NAMESPACE = "test"
@@ -56,6 +57,7 @@ class FakeCoordinator:
         self.queue_views: tuple[QueueView, ...] = ()
         self.ready = ReadinessView(ready=True, store=True, bus=True, shards=(0,))
         self.failure: Exception | None = None
+        self.stored: dict[str, msgspec.Raw] = {}
         self.pause: Callable[[], Awaitable[None]] = _at_once
         """Awaited before and after a listener is added: others may run there."""
 
@@ -160,6 +162,11 @@ class FakeCoordinator:
         if self.failure is not None:
             raise self.failure
         return self.queue_views
+
+    async def fetch(self, stored: Stored) -> msgspec.Raw:
+        if stored.uri not in self.stored:
+            raise NotFound("a stored value is gone", where=stored.uri)
+        return self.stored[stored.uri]
 
     def held(self, run_id: str) -> tuple[tuple[str, HeldAttempt], ...]:
         return self.held_attempts.get(run_id, ())

@@ -9,8 +9,9 @@ import pytest
 from headrace_coordinator.runtime.port import WorkerView
 from headrace_coordinator.store.memory import MemoryStore
 from headrace_coordinator.store.records import Transaction
+from headrace_protocol.codec import raw
 from headrace_protocol.ids import derived_span_id
-from headrace_protocol.messages import HeldAttempt, LogLine, Span
+from headrace_protocol.messages import HeldAttempt, LogLine, Result, Span, Stored
 from tests.unit.api.fake_coordinator import FakeCoordinator
 from tests.unit.api.samples import failed, succeeded
 
@@ -49,6 +50,32 @@ async def test_start_twice_with_a_key_starts_once(http: httpx.AsyncClient) -> No
     assert (first.status_code, again.status_code) == (201, 200)
     assert first.json()["run_id"] == again.json()["run_id"]
     assert not again.json()["created"]
+
+
+async def test_start_for_a_time(http: httpx.AsyncClient) -> None:
+    interval = {"start": "2026-01-01T00:00:00+01:00", "end": "2026-01-02T00:00:00+01:00"}
+    body = {"scheduled_at": "2026-01-02T06:00:00Z", "interval": interval}
+    answer = await http.post("/api/v1/workflows/flights/runs", json=body)
+    assert answer.status_code == 201
+    shown = (await http.get(answer.headers["location"])).json()
+    assert shown["scheduled_at_us"] == 1_767_333_600_000_000
+    assert shown["interval"] == {"start_us": 1_767_222_000_000_000, "end_us": 1_767_308_400_000_000}
+    plain = await http.post("/api/v1/workflows/flights/runs")
+    assert (await http.get(plain.headers["location"])).json()["interval"] is None
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"interval": {"start": "2026-01-02T00:00:00Z", "end": "2026-01-02T00:00:00Z"}}, 400),
+        ({"interval": {"start": "2026-01-02T00:00:00", "end": "2026-01-03T00:00:00Z"}}, 400),
+        ({"interval": {"start": "2026-01-02T00:00:00Z"}}, 400),
+        ({"scheduled_at": "tomorrow"}, 400),
+    ],
+)
+async def test_start_for_no_time(http: httpx.AsyncClient, body: dict[str, object], status: int) -> None:
+    answer = await http.post("/api/v1/workflows/flights/runs", json=body)
+    assert answer.status_code == status, answer.text
 
 
 async def test_start_without_a_body(http: httpx.AsyncClient) -> None:
@@ -144,6 +171,45 @@ async def test_history_in_pages(http: httpx.AsyncClient, coordinator: FakeCoordi
     rest = (await http.get(f"/api/v1/runs/{run_id}/history", params={"after": first["next"]})).json()
     assert [entry["position"] for entry in first["history"] + rest["history"]] == [1, 2, 3, 4]
     assert rest["next"] is None
+
+
+async def test_the_input_of_a_node_and_of_an_item(
+    http: httpx.AsyncClient, coordinator: FakeCoordinator
+) -> None:
+    run_id = await start(http, params={"month": "2013-01"})
+    path = f"/api/v1/runs/{run_id}/nodes"
+    first = (await http.get(f"{path}/load/input")).json()
+    assert first["values"] == {"month": "2013-01"}
+    assert (first["node"], first["item"], first["task"], first["attempt"]) == ("load", None, "load", 1)
+    early = await http.get(f"{path}/carriers/input", params={"item": 0})
+    assert (early.status_code, early.json()["found"]) == (409, "load is dispatched")
+    at_us = coordinator.now_us
+    await coordinator.outcome(
+        succeeded(run_id, "load", ["AA", 2**63, float("nan")], at_us=at_us, counts=(3,))
+    )
+    item = await http.get(f"{path}/carriers/input", params={"item": 1, "format": "msgpack"})
+    assert item.headers["content-type"] == "application/msgpack"
+    given = msgspec.msgpack.decode(item.content)
+    assert (given["task"], given["item"], given["values"]) == ("carrier", 1, {"name": 2**63})
+    for params, status, expected in (({}, 400, "0 to 2"), ({"item": 3}, 400, "0 to 2")):
+        wrong = await http.get(f"{path}/carriers/input", params=params)
+        assert wrong.status_code == status
+        assert expected in wrong.json()["expected"]
+    assert (await http.get(f"{path}/load/input", params={"item": 0})).status_code == 400
+    assert (await http.get(f"{path}/nope/input")).status_code == 404
+
+
+async def test_a_stored_input_is_fetched(http: httpx.AsyncClient, coordinator: FakeCoordinator) -> None:
+    run_id = await start(http)
+    stored = Stored("nats://r/1", 70_000, "d" * 32)
+    kept = msgspec.structs.replace(
+        succeeded(run_id, "load", None, at_us=coordinator.now_us, counts=(2,)), result=Result(stored=stored)
+    )
+    await coordinator.outcome(kept)
+    path = f"/api/v1/runs/{run_id}/nodes/carriers/input"
+    assert (await http.get(path, params={"item": 0})).status_code == 404
+    coordinator.stored[stored.uri] = raw(["AA", "UA"])
+    assert (await http.get(path, params={"item": 1})).json()["values"] == {"name": "UA"}
 
 
 async def test_logs_say_when_they_are_complete(

@@ -132,6 +132,13 @@ def test_imports_are_followed(tmp_path: Path, hash_of: HashOf, touched: str) -> 
     assert (after != before) == (touched != "app/unused.py")
 
 
+def test_the_packages_around_a_module_count(tmp_path: Path, hash_of: HashOf) -> None:
+    own = "from headrace import task\n\n@task\ndef go() -> int:\n    return 1\n"
+    files = {"app/__init__.py": "", "app/shop.py": own}
+    before = hash_of(write(tmp_path / "before", files), "app.shop")
+    assert hash_of(write(tmp_path / "after", files | {"app/__init__.py": "x = 1"}), "app.shop") != before
+
+
 def test_a_file_and_a_module_are_the_same_code(tmp_path: Path, hash_of: HashOf) -> None:
     files = {name: textwrap.dedent(text) for name, text in PACKAGE.items()}
     write(tmp_path, files)
@@ -203,6 +210,25 @@ def test_functions_without_a_file() -> None:
         made("def go():\n    return 1 if 'x' in {'x', 'y', 'z'} else (lambda: 3)()")
     )
     assert code_hash_of(len) == code_hash_of(len) != code_hash_of(max)
+
+
+def test_bytecode_is_hashed_alike_in_every_process() -> None:
+    code = (
+        "from headrace.authoring.code_hash import code_hash_of as h; names = {'__name__': 'typed'}; "
+        'exec(\'def go(x): return x in {"a", "b", "c", "d", "e"}\', names); print(h(names[\'go\']))'
+    )
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(said) == 1
 
 
 def test_bytecode_alone(tmp_path: Path, hash_of: HashOf) -> None:

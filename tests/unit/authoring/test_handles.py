@@ -5,6 +5,7 @@ import math
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple, TypedDict
 
 import msgspec
@@ -172,8 +173,8 @@ def test_use_as_a_value_says_what_where_and_what_instead(operation: Callable[[An
     error = caught.value
     assert "the handle validate was" in error.message
     assert error.where.startswith("test_handles.py:")
-    assert error.found == "list[int], the result of node validate"
-    assert "task" in error.fix or "await" in error.fix
+    assert error.found.endswith("`, where validate is list[int], the result of node validate")
+    assert "task" in error.fix or "Pass validate as it is" in error.fix
 
 
 def test_a_condition_in_a_workflow_names_its_line() -> None:
@@ -191,14 +192,58 @@ def test_a_condition_in_a_workflow_names_its_line() -> None:
 
     assert caught.value.code == "definition.handle_as_value"
     assert "the handle count was used as a condition" in str(caught.value)
-    line = branching_line(caught.value.where)
-    assert line.strip() == "if count():"
+    assert caught.value.found == "`if count():`, where count is int, the result of node count"
+    _, line, column = caught.value.where.split(":")
+    text = Path(__file__).read_text(encoding="utf-8").splitlines()[int(line) - 1]
+    assert text[int(column) - 1 :] == "if count():"
 
 
-def branching_line(where: str) -> str:
-    from pathlib import Path
+@pytest.mark.parametrize("form", [tuple[int, str], Pair])
+def test_a_tuple_of_known_length_is_unpacked(form: object) -> None:
+    left, right = handle(form)
+    assert [reference(part).binding for part in (left, right)] == [
+        Output("validate", (0,)),
+        Output("validate", (1,)),
+    ]
+    assert [reference(part).type for part in (left, right)] == [int, str]
+    first, *rest = handle(form)
+    assert (reference(first).type, [reference(part).type for part in rest]) == (int, [str])
+    assert len(handle(form)) == len([*handle(form)]) == 2
+    assert reference(handle(form)[1]).type is str
 
-    return Path(__file__).read_text(encoding="utf-8").splitlines()[int(where.rpartition(":")[2]) - 1]
+
+@pytest.mark.parametrize("form", [tuple[int, ...], tuple, list[int], tuple[int] | None, Any, int])
+def test_other_handles_are_not(form: object) -> None:
+    with pytest.raises(HandleUsedAsValue, match="iterated over"):
+        _left, _right = handle(form)
+    with pytest.raises(HandleUsedAsValue, match="len"):
+        len(handle(form))
+
+
+def unpack_three(held: Any) -> None:
+    _a, _b, _c = held
+
+
+def unpack_one(held: Any) -> None:
+    (_a,) = held
+
+
+def unpack_three_or_more(held: Any) -> None:
+    _a, _b, *_rest, _c = held
+
+
+@pytest.mark.parametrize(
+    ("unpack", "names", "expected"),
+    [
+        (unpack_three, "3 names", "2 names"),
+        (unpack_one, "1 names", "2 names"),
+        (unpack_three_or_more, "at least 3 names", "at most 2 names"),
+    ],
+)
+def test_as_many_names_as_parts(unpack: Callable[[Any], None], names: str, expected: str) -> None:
+    with pytest.raises(DefinitionError, match=f"into {names}, but it has 2 parts") as caught:
+        unpack(handle(tuple[int, str]))
+    assert caught.value.expected == expected
 
 
 def test_repr_is_safe_and_tells_what_it_is() -> None:

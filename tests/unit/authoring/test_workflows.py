@@ -323,10 +323,11 @@ def test_two_tasks_of_one_name_do_not_fit_into_one_workflow() -> None:
 
 def test_a_handle_does_not_leave_its_workflow() -> None:
     kept: list[Any] = []
+    keep = kept.append
 
     @workflow
     def keeps() -> None:
-        kept.append(number(1))
+        keep(number(1))
 
     with pytest.raises(DefinitionError, match="the handle number belongs to another workflow"):
         workflow(name="wrong")(lambda: number(kept[0]))

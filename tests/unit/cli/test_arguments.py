@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from headrace.cli.arguments import json_value, labels, run_params
-from headrace_protocol.errors import HeadraceError, ParamsError
+from headrace.cli.arguments import json_value, labels, run_params, time_given
+from headrace_protocol.errors import HeadraceError, ParamsError, RequestError
 
 
 def test_pairs_are_json_or_text_and_win_over_params() -> None:
@@ -40,6 +40,25 @@ def test_what_is_not_json_says_so(given: str) -> None:
 def test_wrong_params(params: str | None, pairs: list[str]) -> None:
     with pytest.raises(ParamsError):
         run_params(params, pairs)
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("2026-01-31", "2026-01-31T00:00:00+00:00"),
+        ("2026-01-31T06:00", "2026-01-31T06:00:00+00:00"),
+        ("2026-01-31T06:00:00+01:00", "2026-01-31T06:00:00+01:00"),
+        ("2026-01-31 06:00:00.5Z", "2026-01-31T06:00:00.500000+00:00"),
+    ],
+)
+def test_times(text: str, time: str) -> None:
+    assert time_given(text, "--interval") == time
+
+
+def test_what_is_no_time() -> None:
+    with pytest.raises(RequestError, match="not a time") as caught:
+        time_given("31.1.2026", "--interval")
+    assert caught.value.where == "--interval"
 
 
 def test_labels() -> None:

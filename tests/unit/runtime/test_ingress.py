@@ -9,6 +9,7 @@ from headrace_coordinator.runtime.envelope import Envelope
 from headrace_coordinator.runtime.ingress import Ingress
 from headrace_protocol.codec import encode, raw
 from headrace_protocol.errors import ErrorInfo
+from headrace_protocol.interval import Interval
 from headrace_protocol.messages import (
     CancelRun,
     Deploy,
@@ -142,3 +143,18 @@ def test_a_long_error_is_cut_and_a_short_one_is_not(ingress: Ingress) -> None:
     assert second.outcome.error is not None
     assert len(encode(second.outcome.error)) < 64 * 1024
     assert second.outcome.error.traceback.endswith("end")
+
+
+def test_a_run_by_hand_may_say_for_which_time_it_is(ingress: Ingress) -> None:
+    by_hand = msgspec.structs.replace(START, scheduled_at_us=5, interval=Interval(1, 5))
+    for trigger in ("", "manual"):
+        command = msgspec.structs.replace(by_hand, trigger=trigger)
+        (start,) = envelope(ingress, message("command", encode(command))).inputs
+        assert isinstance(start, StartRun)
+        assert (start.run_id, start.scheduled_at_us, start.interval) == ("r", 5, Interval(1, 5))
+    claimed = msgspec.structs.replace(by_hand, trigger="cron:nightly")
+    made = envelope(ingress, message("command", encode(claimed)))
+    assert made.inputs == ()
+    assert (
+        made.dead[0].error.message == "a run that an event or a schedule starts has an id of its own choice"
+    )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from headrace_coordinator.runtime.envelope import Envelope
 from headrace_coordinator.schedules.runner import ScheduleRunner
 from headrace_coordinator.store.memory import MemoryStore
+from headrace_coordinator.triggers.params import schedule_params
 from headrace_protocol.definition import EveryTrigger, WorkflowDefinition
 from headrace_protocol.messages import CommandReply, StartRun
 from tests.unit.runtime.fakes import ticks
@@ -35,6 +38,8 @@ class Started:
         self.fired_us: list[int] = []
 
     async def ask(self, shard: int, envelope: Envelope) -> list[CommandReply]:
+        if not envelope.inputs:
+            return []
         (command,) = envelope.inputs
         assert isinstance(command, StartRun)
         assert command.scheduled_at_us is not None
@@ -45,7 +50,7 @@ class Started:
 async def test_a_clock_that_was_an_hour_ahead_does_not_silence_a_schedule() -> None:
     clock, shards, store = SetClock(), Started(), MemoryStore()
     await store.open()
-    runner = ScheduleRunner("n", store, shards, clock)
+    runner = ScheduleRunner("n", store, shards, clock, schedule_params)
     trigger = EveryTrigger(id="often", every_s=60.0)
     definition = WorkflowDefinition(name="flow", nodes=(), tasks={}, triggers=(trigger,))
 
@@ -63,3 +68,23 @@ async def test_a_clock_that_was_an_hour_ahead_does_not_silence_a_schedule() -> N
     minutes = [(at_us - START_US) // 60_000_000 for at_us in shards.fired_us]
     assert minutes == [1, 60, 2]
     assert runner.next_fires() == {("flow", "often"): START_US + 180_000_000}
+
+
+async def test_params_that_cannot_be_computed_do_not_hold_the_schedule_up(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock, shards, store = SetClock(), Started(), MemoryStore()
+    await store.open()
+    runner = ScheduleRunner("n", store, shards, clock, schedule_params)
+    failing = EveryTrigger(id="failing", every_s=60.0, expressions={"n": "trigger.none"})
+    often = EveryTrigger(id="often", every_s=60.0)
+    definition = WorkflowDefinition(name="flow", nodes=(), tasks={}, triggers=(failing, often))
+    await runner.start([definition])
+    clock.at_us = START_US + 60_000_000
+    runner.deployed(definition)
+    await ticks()
+    await runner.stop()
+    assert shards.fired_us == [START_US + 60_000_000]
+    assert set(runner.next_fires().values()) == {START_US + 120_000_000}
+    assert "the schedule flow/failing cannot start its run" in caplog.text
+    assert "trigger failing, param n" in caplog.text

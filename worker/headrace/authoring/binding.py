@@ -12,6 +12,7 @@ from headrace.authoring.assignable import assignable, required_keys, typed_dict_
 from headrace.authoring.handles import Handle, Reference, reference
 from headrace.authoring.schemas import literal
 from headrace.authoring.typeforms import (
+    NONE,
     arguments_as,
     both_names,
     class_of,
@@ -46,6 +47,7 @@ def bind(value: object, form: object, edge: Edge) -> wire.Binding:
                 where=edge.where,
                 found=f"{found}, from {held.label()}",
                 expected=f"{expected}, for {edge.takes}",
+                fix=_about_none(held.type, form),
             )
         return held.binding
     if not holds_handle(value):
@@ -65,6 +67,14 @@ def bind(value: object, form: object, edge: Edge) -> wire.Binding:
             if made is not None:
                 return made
     raise mismatch
+
+
+def _about_none(source: object, target: object) -> str:
+    """What to do where only the None of a union does not fit; empty otherwise."""
+    parts = [part for part in members(source) if part is not NONE]
+    if len(parts) == len(members(source)) or not all(assignable(part, target) for part in parts):
+        return ""
+    return "Give the parameter a type with `| None`, and decide inside the task what None means."
 
 
 def own(handle: Handle, edge: Edge) -> Reference:
@@ -101,6 +111,7 @@ def bind_map(items: object, form: object, edge: Edge) -> wire.Param | wire.Outpu
                 where=edge.where,
                 found=held.source(),
                 expected="a list, tuple or set",
+                fix="Map over the field that holds the list, or have the task return a list.",
             )
         if not assignable(part, form):
             found, expected = both_names(part, form)
@@ -117,6 +128,7 @@ def bind_map(items: object, form: object, edge: Edge) -> wire.Param | wire.Outpu
             where=edge.where,
             found=type(items).__name__,
             expected="a handle of a list, or a list",
+            fix="Give a list, or what a task returned that returns one.",
         )
     listed = list(items)
     if holds_handle(listed):

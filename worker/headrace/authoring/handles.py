@@ -1,20 +1,21 @@
 """Handles: what stands for a run's param or a node's result while a workflow is being defined.
 
-A handle can be passed to tasks, and stepped into with `.field`, `["key"]` and `[0]`. Everything that would
-need the value raises HandleUsedAsValue; `repr` alone is safe, for debuggers. Names of the user's fields are
-free: the handle itself has no public name.
+A handle can be passed to tasks, stepped into with `.field`, `["key"]` and `[0]`, and unpacked when it is a tuple of
+known length. Everything that would need the value raises HandleUsedAsValue; `repr` alone is safe, for debuggers. Names
+of the user's fields are free: the handle itself has no public name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NoReturn, cast
+from collections.abc import Callable, Iterator
+from typing import NoReturn, cast, get_args
 
 import msgspec
 
 from headrace.authoring import fields
-from headrace.authoring.places import caller_place
-from headrace.authoring.typeforms import type_name
+from headrace.authoring.advice import IN_A_TASK, Advise, always, check_unpacking, on_condition, on_iteration
+from headrace.authoring.places import caller_place, caller_position
+from headrace.authoring.typeforms import class_of, plain, type_name
 from headrace_protocol.definition import Output, Param, Path, PathStep
 from headrace_protocol.errors import HandleUsedAsValue
 
@@ -62,19 +63,47 @@ class Handle:
 
     def __getitem__(self, key: object) -> Handle:
         held = reference(self)
+        names = getattr(class_of(plain(held.type)), "_fields", ())
+        if isinstance(key, int) and not isinstance(key, bool) and 0 <= key < len(names):  # a NamedTuple
+            return Handle(held.into(*fields.attribute(held.type, names[key], held.label(), caller_place())))
         return Handle(held.into(*fields.element(held.type, key, held.label(), caller_place())))
 
+    def __iter__(self) -> Iterator[Handle]:
+        """The parts of a tuple of known length, so that it can be unpacked."""
+        held = reference(self)
+        length = _tuple_length(held.type)
+        if length is None:
+            refuse(self, "iterated over", on_iteration)
+        check_unpacking(held.label(), type_name(held.type), length)
+        return iter([self[index] for index in range(length)])
+
+    def __len__(self) -> int:
+        length = _tuple_length(reference(self).type)
+        if length is None:
+            refuse(self, "measured with len()", always("Count inside a task: pass {handle} to that task."))
+        return length
+
+    def __length_hint__(self) -> int:
+        return len(self)
+
     __hash__ = object.__hash__
+
+
+def _tuple_length(form: object) -> int | None:
+    """How many elements every value of the type has; None when they differ or the type is no tuple."""
+    form = plain(form)
+    origin, parts = class_of(form), get_args(form)
+    if origin is None or not issubclass(origin, tuple):
+        return None
+    if hasattr(origin, "_fields"):
+        return len(origin._fields)
+    return len(parts) if origin is tuple and parts and Ellipsis not in parts else None
 
 
 def reference(handle: Handle) -> Reference:
     """What a handle stands for."""
     return cast(Reference, object.__getattribute__(handle, "_headrace"))
 
-
-IN_A_TASK = "Do it inside a task, and pass the handle to that task."
-_MAP = "Map a task over it: `some_task.map(handle)`."
-_DECIDE = "Decide inside a task, and pass the handle to that task."
 
 _BINARY = ("add", "sub", "mul", "truediv", "floordiv", "mod", "divmod", "pow", "matmul")
 _BITWISE = ("and", "or", "xor", "lshift", "rshift")
@@ -85,47 +114,58 @@ _ARITHMETIC = " ".join(
     ]
 )
 
-_OPERATIONS: dict[str, tuple[str, str]] = {
-    "used as a condition (if, while, and, or, not)": ("__bool__", _DECIDE),
-    "iterated over": ("__iter__ __next__ __reversed__ __aiter__ __anext__", _MAP),
-    "measured with len()": ("__len__ __length_hint__", _MAP),
-    "searched with `in`": ("__contains__", _DECIDE),
-    "compared": ("__eq__ __ne__ __lt__ __le__ __gt__ __ge__", _DECIDE),
-    "made into text (str, print, an f-string)": ("__str__ __format__ __bytes__ __fspath__", IN_A_TASK),
+_OPERATIONS: dict[str, tuple[str, Advise]] = {
+    "used as a condition (if, while, and, or, not)": ("__bool__", on_condition),
+    "iterated over": ("__next__ __reversed__ __aiter__ __anext__", on_iteration),
+    "searched with `in`": ("__contains__", always("Search inside a task: pass {handle} to that task.")),
+    "compared": (
+        "__eq__ __ne__ __lt__ __le__ __gt__ __ge__",
+        always("Compare inside a task: pass {handle} to that task."),
+    ),
+    "made into text (str, print, an f-string)": (
+        "__str__ __format__ __bytes__ __fspath__",
+        always("Make the text inside a task: pass {handle} to that task. `repr` shows the handle itself."),
+    ),
     "made into a number": (
         "__int__ __float__ __complex__ __index__ __round__ __trunc__ __floor__ __ceil__",
-        IN_A_TASK,
+        always("Pass {handle} to a task, and convert or count with it there."),
     ),
-    "used in arithmetic": (
-        _ARITHMETIC,
-        IN_A_TASK,
+    "used in arithmetic": (_ARITHMETIC, always("Calculate inside a task: pass {handle} to that task.")),
+    "awaited": (
+        "__await__",
+        always(
+            "Drop the `await`: a workflow only says what depends on what, it never waits. Pass {handle} on to a task."
+        ),
     ),
-    "awaited": ("__await__", "Drop the `await`: a workflow only says what depends on what, it never waits."),
-    "called": ("__call__", "Call a task with it, or map a task over it."),
-    "used in a with statement": ("__enter__ __exit__ __aenter__ __aexit__", IN_A_TASK),
-    "changed": ("__setattr__ __delattr__ __setitem__ __delitem__", "Return a changed copy from a task."),
+    "called": ("__call__", always("Pass {handle} to a task, and call it there.")),
+    "used in a with statement": ("__enter__ __exit__ __aenter__ __aexit__", always(IN_A_TASK)),
+    "changed": (
+        "__setattr__ __delattr__ __setitem__ __delitem__",
+        always("Pass {handle} to a task that returns a changed copy."),
+    ),
 }
 
 
-def refuse(handle: Handle, operation: str, instead: str) -> NoReturn:
-    """Raise HandleUsedAsValue for an operation at the user's line."""
+def refuse(handle: Handle, operation: str, advise: Advise) -> NoReturn:
+    """Raise HandleUsedAsValue for an operation at the user's line and column."""
     held = reference(handle)
+    code, place = caller_position()
     raise HandleUsedAsValue(
         f"the handle {held.label()} was {operation}, but its value exists only at run time",
-        where=caller_place(),
-        found=held.source(),
+        where=place.where,
+        found=f"`{place.text}`, where {held.label()} is {held.source()}" if place.text else held.source(),
         expected="a handle passed to a task, or stepped into by field, key or index",
-        fix=instead,
+        fix=advise(code, place, held.label()),
     )
 
 
-def _trap(operation: str, instead: str) -> Callable[..., NoReturn]:
+def _trap(operation: str, advise: Advise) -> Callable[..., NoReturn]:
     def refused(self: Handle, *_args: object) -> NoReturn:
-        refuse(self, operation, instead)
+        refuse(self, operation, advise)
 
     return refused
 
 
-for _operation, (_names, _instead) in _OPERATIONS.items():
+for _operation, (_names, _advise) in _OPERATIONS.items():
     for _name in _names.split():
-        setattr(Handle, _name, _trap(_operation, _instead))
+        setattr(Handle, _name, _trap(_operation, _advise))

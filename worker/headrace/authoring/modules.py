@@ -118,6 +118,7 @@ def _import_module(target: str) -> ModuleType:
             where=target,
             found=repr(target),
             expected="a file such as flights.py, or package.module",
+            fix="Give the path of a file that ends in .py, or a module's name with dots.",
         ) from error
 
 

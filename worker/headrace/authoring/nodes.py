@@ -38,11 +38,19 @@ def placement(base: Placement, after: object, window: object, node_id: str | Non
     listed: object = (after,) if isinstance(after, Handle) else after
     if not isinstance(listed, Iterable):
         raise DefinitionError(
-            "`after` takes handles", where=where, found=repr(after), expected="a list of handles of nodes"
+            "`after` takes handles",
+            where=where,
+            found=repr(after),
+            expected="a list of what tasks returned",
+            fix="Write after=[first], where first = some_task(...).",
         )
     if window is not None and (not isinstance(window, int) or isinstance(window, bool) or window < 1):
         raise DefinitionError(
-            "a map's window holds at least one item", where=where, found=repr(window), expected=">= 1"
+            "a map's window holds at least one item",
+            where=where,
+            found=repr(window),
+            expected=">= 1",
+            fix="Write window=100, or leave it out: then it is 1,000.",
         )
     if node_id is not None:
         check_name(node_id, "node's id", where)
@@ -65,6 +73,7 @@ def record(
             where=where,
             found=f"{spec.name}.options(window=...)(...)",
             expected=f"{spec.name}.options(window=...).map(...)",
+            fix="Map the task, or leave the window out.",
         )
     arguments = match_arguments(spec.signature, args, kwargs, spec.name, where)
     bindings = _bindings(trace, spec, arguments, where)
@@ -90,7 +99,7 @@ def record_map(
             f"{spec.name} has no parameter to give the items to",
             where=where,
             expected="a first parameter, which takes one item",
-            fix="Add one.",
+            fix=f"Give {spec.name} a first parameter: def {spec.name.rpartition('.')[2]}(item).",
         )
     if first in kwargs:
         raise DefinitionError(
@@ -143,7 +152,13 @@ def _node_of(trace: Trace, handle: object) -> str:
         if isinstance(binding, Output):
             return binding.node
     raise DefinitionError(
-        "`after` takes handles of nodes", where=where, found=repr(handle), expected="what a task returned"
+        "`after` takes handles of nodes",
+        where=where,
+        found=repr(handle),
+        expected="what a task returned",
+        fix="Leave it out: a param is there from the start."
+        if isinstance(handle, Handle)
+        else "Give what the task returned: first = some_task(...), then after=[first].",
     )
 
 

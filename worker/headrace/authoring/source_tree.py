@@ -10,7 +10,6 @@ import ast
 from collections.abc import Iterator
 from functools import lru_cache
 from hashlib import blake2b
-from importlib import metadata
 from pathlib import Path
 
 import msgspec
@@ -123,6 +122,8 @@ def source_tree(name: str, file: Path) -> tuple[SourceTree, str]:
 @lru_cache(maxsize=256)
 def _distribution(root: Path, path: str) -> frozenset[str]:
     """The files of the distribution installed below `root` that brought `path`."""
+    from importlib import metadata  # takes longer to import than most programs need to start
+
     for found in metadata.distributions(path=[str(root)]):
         record = f"\n{found.read_text('RECORD') or ''}"
         if f"\n{path}," in record:

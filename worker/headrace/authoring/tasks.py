@@ -10,6 +10,7 @@ from contextvars import copy_context
 from threading import Thread
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar, Unpack, cast, overload
 
+from headrace.authoring.methods import check_no_method
 from headrace.authoring.nodes import Placement, placement, record, record_map
 from headrace.authoring.options import Options, default_options, task_options
 from headrace.authoring.places import caller_place, function_place
@@ -167,6 +168,7 @@ def _spec(function: Callable[..., object], name: str | None, options: dict[str, 
             where=caller_place(),
             found=repr(function),
             expected="def or async def",
+            fix="Write @task above a `def`: not above a class, another decorator's object, or a workflow.",
         )
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise DefinitionError(
@@ -179,6 +181,7 @@ def _spec(function: Callable[..., object], name: str | None, options: dict[str, 
     known = name or function.__name__
     what = f"task {known}"
     where = f"{what} ({function_place(function)})"
+    check_no_method(function, where)
     check_task_name(known, where)
     signature = signature_of(function, what)
     is_async = inspect.iscoroutinefunction(function)

@@ -1,4 +1,9 @@
-"""What starts runs: `event`, `cron` and `every`. Without `id=` a trigger is named by its kind and place."""
+"""What starts runs: `event`, `cron` and `every`. Without `id=` a trigger is named by its kind and place.
+
+A param of a schedule is a value, or an expression that is computed for each run: `params={"day":
+cel("trigger.interval.start")}`. Expressions read `trigger`: its `workflow`, `name`, `kind`, `scheduled_at`,
+`interval.start` and `interval.end`, the last three timestamps.
+"""
 
 from __future__ import annotations
 
@@ -16,15 +21,29 @@ from headrace_protocol.errors import DefinitionError, ScheduleError
 _KINDS: dict[type, str] = {EventTrigger: "event", CronTrigger: "cron", EveryTrigger: "every"}
 
 
+class Cel(msgspec.Struct, frozen=True):
+    """A CEL expression in place of a value."""
+
+    source: str
+
+
+def cel(source: str) -> Cel:
+    """A param that is computed for each run, by a CEL expression over `trigger`, for `cron` and `every`."""
+    return Cel(source)
+
+
 def event(
-    type: str, *, where: str = "", params: Mapping[str, str] | None = None, id: str = ""
+    type: str, *, where: str = "", params: Mapping[str, str | Cel] | None = None, id: str = ""
 ) -> EventTrigger:
     """Start a run for each CloudEvent of the type for which `where` holds.
 
-    `where` and the values of `params` are CEL expressions over `event`. Without `params`, the fields of the
-    event's data that have a param's name are taken.
+    `where` and the values of `params` are CEL expressions over `event` and `trigger`. Without `params`, the fields
+    of the event's data that have a param's name are taken.
     """
-    return EventTrigger(id=id, type=type, where=where, params=dict(params or {}))
+    sources = {
+        name: source.source if isinstance(source, Cel) else source for name, source in (params or {}).items()
+    }
+    return EventTrigger(id=id, type=type, where=where, params=sources)
 
 
 def cron(
@@ -49,7 +68,8 @@ def cron(
             expected='a name of the IANA database, such as "Europe/Berlin"',
             fix="Correct the name.",
         ) from error
-    return CronTrigger(id=id, expression=expression, tz=tz, params=dict(params or {}))
+    values, expressions = _split(params)
+    return CronTrigger(id=id, expression=expression, tz=tz, params=values, expressions=expressions)
 
 
 def every(interval: Duration, *, params: Mapping[str, object] | None = None, id: str = "") -> EveryTrigger:
@@ -59,13 +79,28 @@ def every(interval: Duration, *, params: Mapping[str, object] | None = None, id:
         every_s = seconds(interval, where)
     except DefinitionError as error:
         raise ScheduleError(
-            "not an interval", where=where, found=error.found, expected=error.expected, fix="Correct it."
+            "not an interval",
+            where=where,
+            found=error.found,
+            expected=error.expected,
+            fix='Write for example every("10m").',
         ) from error
     if every_s <= 0:
         raise ScheduleError(
-            "an interval is longer than nothing", where=where, found=f"{every_s} s", expected="> 0 s"
+            "an interval is longer than nothing",
+            where=where,
+            found=f"{every_s} s",
+            expected="> 0 s",
+            fix='Write for example every("10m").',
         )
-    return EveryTrigger(id=id, every_s=every_s, params=dict(params or {}))
+    values, expressions = _split(params)
+    return EveryTrigger(id=id, every_s=every_s, params=values, expressions=expressions)
+
+
+def _split(params: Mapping[str, object] | None) -> tuple[dict[str, object], dict[str, str]]:
+    given = params or {}
+    values = {name: value for name, value in given.items() if not isinstance(value, Cel)}
+    return values, {name: value.source for name, value in given.items() if isinstance(value, Cel)}
 
 
 def place_triggers(triggers: Iterable[Trigger], workflow: str, signature: Signature) -> tuple[Trigger, ...]:
@@ -80,6 +115,7 @@ def place_triggers(triggers: Iterable[Trigger], workflow: str, signature: Signat
                 where=f"workflow {workflow}",
                 found=repr(trigger),
                 expected="event(...), cron(...) or every(...)",
+                fix='Write for example triggers=[cron("0 6 * * *")].',
             )
         counts[kind] = counts.get(kind, 0) + 1
         named = msgspec.structs.replace(trigger, id=trigger.id or f"{kind}-{counts[kind]}")

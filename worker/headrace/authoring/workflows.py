@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import inspect
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from types import FunctionType
 from typing import Generic, ParamSpec, Protocol, TypeVar, overload
 
 import msgspec
@@ -14,15 +16,18 @@ from headrace.authoring.binding import Edge, bind
 from headrace.authoring.code_hash import code_hash_of
 from headrace.authoring.durations import Duration, seconds
 from headrace.authoring.handles import Handle, Reference
-from headrace.authoring.places import caller_place, function_place
+from headrace.authoring.methods import check_no_method
+from headrace.authoring.pitfalls import check_pitfalls
+from headrace.authoring.places import caller_place, function_place, position_of
 from headrace.authoring.schemas import literal, shared_schemas
 from headrace.authoring.signatures import Signature, signature_of
 from headrace.authoring.tasks import Task, task_from
 from headrace.authoring.tracing import TaskSpec, Trace, current_trace, inline, tracing
 from headrace.authoring.triggers import place_triggers
+from headrace.times import time_of
 from headrace_protocol.checks import check_definition
 from headrace_protocol.definition import Param, TaskDefinition, Trigger, WorkflowDefinition
-from headrace_protocol.errors import DefinitionError
+from headrace_protocol.errors import DefinitionError, HandleUsedAsValue
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -99,22 +104,18 @@ def workflow(
 def _define(
     function: Callable[..., object], options: WorkflowOptions
 ) -> tuple[WorkflowDefinition, dict[str, Task[..., object]]]:
-    if not inspect.isfunction(function) or inspect.iscoroutinefunction(function) or _yields(function):
-        raise DefinitionError(
-            "only a plain function can be a workflow",
-            where=caller_place(),
-            found=repr(function),
-            expected="a `def` without yield",
-            fix="Drop `async`: a workflow says what depends on what, its tasks do the waiting.",
-        )
+    if not isinstance(function, FunctionType) or inspect.iscoroutinefunction(function) or _yields(function):
+        raise _not_plain(function)
     name = options.name or function.__name__
     where = f"workflow {name} ({function_place(function)})"
+    check_no_method(function, where)
     signature = signature_of(function, f"workflow {name}")
     schemas, shared = shared_schemas(
         {parameter.name: parameter.type for parameter in signature.parameters.values()}, where
     )
     trace = Trace(name)
-    with tracing(trace):
+    check_pitfalls(function)
+    with tracing(trace), _needed_values():
         returned: object = function(**_handles(signature, trace))
     output = None if returned is None else bind(returned, signature.returns, Edge(trace, where, "the output"))
     definition = WorkflowDefinition(
@@ -130,6 +131,7 @@ def _define(
         deadline_s=None if options.deadline is None else seconds(options.deadline, f"{where}, deadline"),
         doc=inspect.getdoc(function) or "",
         source=_source(function),
+        times=_times(signature),
     )
     check_definition(definition)
     return definition, {spec.name: task_from(spec) for spec in trace.tasks.values()}
@@ -142,11 +144,34 @@ def _definition(spec: TaskSpec, trace: Trace) -> TaskDefinition:
     return spec.definition
 
 
+@contextmanager
+def _needed_values() -> Iterator[None]:
+    """Explain what a library says of a handle that it cannot take: Python's own operations ask the handle."""
+    try:
+        yield
+    except TypeError as error:
+        place = position_of(error)
+        if place is None or "Handle" not in str(error):
+            raise
+        raise HandleUsedAsValue(
+            f"a handle was given to what needs its value, which exists only at run time: {error}",
+            where=place.where,
+            found=f"`{place.text}`",
+            expected="handles passed to tasks",
+            fix="Do this inside a task, and pass the handle to that task.",
+        ) from error
+
+
 def _handles(signature: Signature, trace: Trace) -> dict[str, object]:
     return {
         name: Handle(Reference(Param(name), parameter.type, trace))
         for name, parameter in signature.parameters.items()
     }
+
+
+def _times(signature: Signature) -> dict[str, str]:
+    found = {name: time_of(parameter.type) for name, parameter in signature.parameters.items()}
+    return {name: source for name, source in found.items() if source}
 
 
 def _defaults(signature: Signature, where: str) -> dict[str, object]:
@@ -155,6 +180,25 @@ def _defaults(signature: Signature, where: str) -> dict[str, object]:
         for name, parameter in signature.parameters.items()
         if not parameter.required
     }
+
+
+def _not_plain(function: Callable[..., object]) -> DefinitionError:
+    found, fix = repr(function), "Decorate a function: `@workflow` above a `def`."
+    if isinstance(function, Task):
+        fix = "Decorate a function with one of @task and @workflow: a workflow calls tasks."
+    elif inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        found = f"async def {function.__name__}"
+        fix = "Drop `async` and `await`: a workflow says what depends on what, its tasks do the waiting."
+    elif inspect.isgeneratorfunction(function):
+        found = f"def {function.__name__} with a `yield`"
+        fix = "Return the results in a list or dict."
+    return DefinitionError(
+        "only a plain function can be a workflow",
+        where=caller_place(),
+        found=found,
+        expected="a `def` without `async` and `yield`",
+        fix=fix,
+    )
 
 
 def _yields(function: Callable[..., object]) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from typing import TypeVar
+from typing import Protocol, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
@@ -25,6 +25,12 @@ _SETTING = "--api, HEADRACE_API or `api` in headrace.toml"
 
 Value = str | int | None
 Query = Mapping[str, Value] | Sequence[tuple[str, Value]]
+
+
+class Decode(Protocol):
+    """From an answer's bytes to a view."""
+
+    def __call__(self, body: bytes, /, *, type: type[T]) -> T: ...
 
 
 class _Problem(msgspec.Struct):
@@ -59,6 +65,10 @@ class Api:
     def get_bytes(self, path: str, query: Query | None = None) -> bytes:
         """A resource as the JSON that was sent."""
         return self._exchange("GET", _with_query(path, query))
+
+    def get_msgpack(self, path: str, kind: type[T], query: Query | None = None) -> T:
+        """A resource whose values are exact: the query asks for msgpack."""
+        return self._decoded(self.get_bytes(path, query), kind, msgspec.msgpack.decode)
 
     def post(self, path: str, body: object, kind: type[T], headers: Mapping[str, str] | None = None) -> T:
         """Ask for something to be done."""
@@ -141,9 +151,9 @@ class Api:
         kind = HTTPSConnection if self._parts.scheme == "https" else HTTPConnection
         return kind(self._parts.hostname or "", self._parts.port, timeout=timeout_s)
 
-    def _decoded(self, body: bytes, kind: type[T]) -> T:
+    def _decoded(self, body: bytes, kind: type[T], decode: Decode = msgspec.json.decode) -> T:
         try:
-            return msgspec.json.decode(body, type=kind)
+            return decode(body, type=kind)
         except (msgspec.MsgspecError, ValueError) as error:
             raise HeadraceError(
                 f"an answer of the API cannot be understood: {error}",

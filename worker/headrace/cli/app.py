@@ -13,6 +13,7 @@ import typer
 from headrace.cli import failures, settings
 from headrace.cli.commands import (
     deadletters,
+    debug,
     demo,
     deploy,
     fleet,
@@ -48,6 +49,7 @@ def build() -> typer.Typer:
     app.command("publish")(publish.publish)
     app.command("deploy")(deploy.deploy)
     app.command("worker")(worker.worker)
+    app.command("debug")(debug.debug)
     app.command("demo")(demo.demo)
     for plugin in _plugins():
         app.add_typer(plugin.load())

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
-from headrace_protocol.errors import ErrorCode, HeadraceError, ParamsError
+from headrace_protocol.errors import ErrorCode, HeadraceError, ParamsError, RequestError
 
 STDIN = "-"
 
@@ -64,6 +65,21 @@ def run_params(given: str | None, pairs: Iterable[str]) -> dict[str, object]:
 def labels(pairs: Iterable[str]) -> dict[str, str]:
     """Labels by name."""
     return dict(_split(pair, "--label") for pair in pairs)
+
+
+def time_given(text: str, flag: str) -> str:
+    """A time as RFC 3339, in UTC where no zone is given; `2026-01-31` is its midnight. Raises RequestError."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise RequestError(
+            "not a time",
+            where=flag,
+            found=repr(text),
+            expected="a date or time such as 2026-01-31, 2026-01-31T06:00 or 2026-01-31T06:00:00+01:00",
+            fix="Write it in that form.",
+        ) from None
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).isoformat()
 
 
 def _split(pair: str, flag: str) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from headrace_protocol.errors import ErrorInfo
+from headrace_protocol.interval import Interval
 from headrace_protocol.messages import HeldAttempt, LifecycleBatch, LogLine
 
 RUNNING = "running"
@@ -30,6 +31,8 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     trigger: str = "manual"
     event_id: str = ""
     labels: Labels = {}
+    scheduled_at_us: int | None = None
+    interval: Interval | None = None
     created_at_us: int = 0
     finished_at_us: int | None = None
     duration_s: float = 0.0

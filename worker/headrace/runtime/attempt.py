@@ -13,8 +13,10 @@ from typing import Protocol
 import msgspec
 
 from headrace.context import TaskContext
+from headrace.times import interval_from
 from headrace_protocol import ids
 from headrace_protocol.definition import TaskDefinition
+from headrace_protocol.interval import moment
 from headrace_protocol.messages import HeldAttempt, Stored, TaskMessage
 
 _TASK_LOG = logging.getLogger("headrace.task")
@@ -116,6 +118,8 @@ class Attempt:
             queue=message.queue,
             trace_id=self.trace_id,
             log=_TASK_LOG,
+            scheduled_at=None if message.scheduled_at_us is None else moment(message.scheduled_at_us),
+            interval=interval_from(message.interval),
         )
 
     def begin(self) -> None:

@@ -24,7 +24,7 @@ def attempt(
         with attempt(2):
             assert price("tea") == 4.5
 
-    All of what it gives may be changed meanwhile: `given.cancelled = True`.
+    All of what it gives may be changed meanwhile: `given.cancelled = True`, `given.interval = DataInterval(...)`.
     """
     given = TaskContext(
         run_id=run_id,

@@ -8,7 +8,7 @@ from headrace_coordinator.engine.effects import Dispatch
 from headrace_coordinator.engine.plan import PlanNode
 from headrace_coordinator.engine.state import ItemState, Node, NodeState
 from headrace_coordinator.engine.transition import Transition
-from headrace_coordinator.engine.values import items_at
+from headrace_coordinator.engine.values import items_at, value_at
 from headrace_protocol.codec import raw
 from headrace_protocol.definition import Literal, Output
 from headrace_protocol.errors import InvariantBroken
@@ -80,6 +80,8 @@ def publish(t: Transition, name: str, item: int | None, attempt: int) -> None:
         dispatch=holder.dispatch,
         alone=bool(holder.losses),
         code=node.code or planned.code,
+        scheduled_at_us=head.scheduled_at_us,
+        interval=head.interval,
     )
     t.effect(Dispatch(message, options.priority))
 
@@ -119,20 +121,22 @@ def slices(t: Transition, planned: PlanNode) -> list[msgspec.Raw] | None:
     name = planned.definition.id
     known = t.run.slices.get(name)
     if known is None:
-        known = _cut(t, planned)
+        value = mapped_value(t, planned)
+        known = None if value is None else items_at(value, ())
         if known is not None:
             t.run.slices[name] = known
     return known
 
 
-def _cut(t: Transition, planned: PlanNode) -> list[msgspec.Raw] | None:
+def mapped_value(t: Transition, planned: PlanNode) -> msgspec.Raw | None:
+    """What a node maps over, encoded; None when nothing is at that place, or the value is stored elsewhere."""
     over = planned.definition.map
     if over is None:
         return None
     match over.over:
         case Literal(value=value):
-            return items_at(raw(value), ())
+            return raw(value)
         case Output(node=source, path=path):
-            return items_at(_result(t, source).value, path)
+            return value_at(_result(t, source).value, path)
         case param:
-            return items_at(t.run.head.params, (param.name, *param.path))
+            return value_at(t.run.head.params, (param.name, *param.path))

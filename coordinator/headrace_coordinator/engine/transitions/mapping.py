@@ -11,13 +11,14 @@ from headrace_coordinator.engine.state import ItemState, MapState, NodeState
 from headrace_coordinator.engine.transition import Transition
 from headrace_coordinator.engine.transitions.dispatch import (
     generation,
+    mapped_value,
     missing,
     publish,
     slices,
     stored_list,
 )
-from headrace_coordinator.engine.values import empty_list
-from headrace_protocol.definition import Output
+from headrace_coordinator.engine.values import described, empty_list
+from headrace_protocol.definition import Literal, Output, Param
 from headrace_protocol.errors import ErrorCode, ErrorInfo
 from headrace_protocol.messages import CancelAttempts, HeldAttempt
 
@@ -29,14 +30,7 @@ def begin(t: Transition, name: str) -> ErrorInfo | None:
     """Open the first window. Returns an error when there is no list where the definition says one is."""
     total = _total(t, name)
     if total < 0:
-        return ErrorInfo(
-            code=ErrorCode.TASK_INPUT_INVALID,
-            message="a map needs a list",
-            where=name,
-            found="another value",
-            expected="a list",
-            fix="Have the map read a list: a param, or a result of the task before it.",
-        )
+        return _no_list(t, name)
     node = t.touch(name)
     node.map = MapState(total)
     node.queued_at_us = t.now_us
@@ -51,6 +45,28 @@ def begin(t: Transition, name: str) -> ErrorInfo | None:
         t.move(name, NodeState.MAPPING)
         fill(t, name)
     return None
+
+
+def _no_list(t: Transition, name: str) -> ErrorInfo:
+    planned = t.planned(name)
+    over = planned.definition.map
+    source, found = "its input", "nothing"
+    if over is not None and not isinstance(over.over, Literal):
+        binding = over.over
+        start = f"param {binding.name}" if isinstance(binding, Param) else f"the result of {binding.node}"
+        source = start + "".join(f"[{step!r}]" for step in binding.path)
+    if stored_list(t, planned) is not None:
+        found = "a large value that is no list"
+    elif (value := mapped_value(t, planned)) is not None:
+        found = described(value)
+    return ErrorInfo(
+        code=ErrorCode.TASK_INPUT_INVALID,
+        message=f"a map needs a list, and {source} is not one",
+        where=f"node {name}",
+        found=f"{found}, at {source}",
+        expected="a list",
+        fix="Return a list from the task before the map, or map over the field that holds the list.",
+    )
 
 
 def _total(t: Transition, name: str) -> int:

@@ -53,6 +53,7 @@ def new_run(plan: Plan, command: StartRun, shard: int, now_us: int) -> Run:
         created_at_us=now_us,
         deadline_us=None if deadline_s is None else now_us + whole_us(deadline_s),
         nodes_total=len(plan.nodes),
+        interval=command.interval,
     )
     return Run(
         head=head,

@@ -406,6 +406,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{run_id}/nodes/{node}/input": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a node's task is given
+         * @description The value of each parameter, stored ones too, as an attempt gets them; of a map, `item` says which. With `format=msgpack` the exact bytes of each value, as in a task message.
+         */
+        get: operations["nodeInput"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs/{run_id}/cancel": {
         parameters: {
             query?: never;
@@ -859,6 +879,10 @@ export interface components {
             params?: {
                 [key: string]: unknown;
             };
+            /** @default {} */
+            expressions?: {
+                [key: string]: string;
+            };
         };
         /** DeadLetterPage */
         DeadLetterPage: {
@@ -954,8 +978,8 @@ export interface components {
          * EventTrigger
          * @description Starts a run for each CloudEvent of a type for which `where` (CEL) holds.
          *
-         *         `params` maps a param's name to a CEL expression over `event`; when empty, the fields of the event's data
-         *         that have a param's name are taken.
+         *         `params` maps a param's name to a CEL expression over `event` and `trigger`; when empty, the fields of the
+         *         event's data that have a param's name are taken.
          */
         EventTrigger: {
             /** @enum {unknown} */
@@ -996,6 +1020,10 @@ export interface components {
             /** @default {} */
             params?: {
                 [key: string]: unknown;
+            };
+            /** @default {} */
+            expressions?: {
+                [key: string]: string;
             };
         };
         /** Explanation */
@@ -1076,6 +1104,18 @@ export interface components {
             now_us: number;
             started_at_us: number;
             jaeger_url_template: string;
+        };
+        /**
+         * InputFormat
+         * @description How an input is written.
+         * @default json
+         * @enum {string}
+         */
+        InputFormat: "json" | "msgpack";
+        /** Interval */
+        Interval: {
+            start_us: number;
+            end_us: number;
         };
         /**
          * Isolation
@@ -1278,6 +1318,23 @@ export interface components {
             map?: components["schemas"]["MapOver"] | null;
             /** @default {} */
             options?: components["schemas"]["TaskOptions"];
+        };
+        /** NodeInputView */
+        NodeInputView: {
+            run_id: string;
+            workflow: string;
+            version: string;
+            node: string;
+            item: number | null;
+            task: string;
+            queue: string;
+            attempt: number;
+            scheduled_at_us: number | null;
+            interval: components["schemas"]["Interval"] | null;
+            trace_id: string;
+            values: {
+                [key: string]: unknown;
+            };
         };
         /**
          * NodeState
@@ -1530,6 +1587,7 @@ export interface components {
             };
             created_at_us: number;
             scheduled_at_us: number | null;
+            interval: components["schemas"]["Interval"] | null;
             finished_at_us: number | null;
             deadline_us: number | null;
             duration_s: number;
@@ -1586,6 +1644,7 @@ export interface components {
             };
             created_at_us: number;
             scheduled_at_us: number | null;
+            interval: components["schemas"]["Interval"] | null;
             finished_at_us: number | null;
             deadline_us: number | null;
             duration_s: number;
@@ -1819,6 +1878,10 @@ export interface components {
             doc?: string;
             /** @default  */
             source?: string;
+            /** @default {} */
+            times?: {
+                [key: string]: string;
+            };
         };
         /** WorkflowDetail */
         WorkflowDetail: {
@@ -1872,6 +1935,20 @@ export interface components {
             };
             /** @default  */
             idempotency_key?: string;
+            /** @default null */
+            scheduled_at?: string | null;
+            /** @default null */
+            interval?: components["schemas"]["IntervalRequest"] | null;
+        };
+        /**
+         * IntervalRequest
+         * @description The data that the run covers: from `start` on, before `end`.
+         */
+        IntervalRequest: {
+            /** Format: date-time */
+            start: string;
+            /** Format: date-time */
+            end: string;
         };
         /**
          * RunsCommand
@@ -3172,6 +3249,69 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    nodeInput: {
+        parameters: {
+            query?: {
+                item?: number | null;
+                /** @description How an input is written. */
+                format?: components["schemas"]["InputFormat"];
+            };
+            header?: never;
+            path: {
+                run_id: string;
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NodeInputView"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

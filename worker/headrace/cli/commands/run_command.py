@@ -30,12 +30,22 @@ def run(
         str, typer.Option("--idempotency-key", metavar="TEXT", help="The same key starts the same run, once.")
     ] = "",
     label: Annotated[list[str] | None, typer.Option("--label", "-l", metavar="KEY=VALUE")] = None,
+    scheduled_at: Annotated[
+        str | None,
+        typer.Option(
+            "--scheduled-at", metavar="TIME", help="The fire time that tasks see; a time without zone is UTC."
+        ),
+    ] = None,
+    interval: Annotated[
+        tuple[str, str] | None,
+        typer.Option("--interval", metavar="FROM TO", help="The data that the run covers; TO is excluded."),
+    ] = None,
     api: ApiFlag = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Start a run. With --wait: exit 0 when it succeeded, 1 when not, 5 out of time."""
     from headrace.cli.api import Api, segment
-    from headrace.cli.arguments import labels, run_params
+    from headrace.cli.arguments import labels, run_params, time_given
     from headrace.cli.rendering.units import short
     from headrace.cli.views import RunDetail, Started
 
@@ -43,6 +53,11 @@ def run(
     body: dict[str, object] = {"params": run_params(params, param or []), "labels": labels(label or [])}
     if idempotency_key:
         body["idempotency_key"] = idempotency_key
+    if scheduled_at is not None:
+        body["scheduled_at"] = time_given(scheduled_at, "--scheduled-at")
+    if interval is not None:
+        start, end = (time_given(text, "--interval") for text in interval)
+        body["interval"] = {"start": start, "end": end}
     started = client.post(f"/workflows/{segment(workflow)}/runs", body, Started)
     if as_json and not wait:
         output.say(output.as_json(started))

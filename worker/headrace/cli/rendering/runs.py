@@ -57,6 +57,12 @@ def run_lines(run: RunDetail) -> list[str]:
         f"  trace    {run.trace_id or '-'}",
         f"  params   {clip(output.as_json(run.params), OUTPUT_CHARACTERS)}",
     ]
+    if run.scheduled_at_us is not None:
+        lines.append(f"  for      {moment(run.scheduled_at_us)}, when it was scheduled")
+    if run.interval is not None:
+        lines.append(
+            f"  covers   {moment(run.interval.start_us)} to {moment(run.interval.end_us)}, the end excluded"
+        )
     if run.labels:
         lines.append("  labels   " + ", ".join(f"{name}={value}" for name, value in run.labels.items()))
     if run.wait:

@@ -95,6 +95,16 @@ export function RunFacts({ run }: { run: RunSummary }) {
       <Fact name="Created">
         <Time us={run.created_at_us} />
       </Fact>
+      {run.scheduled_at_us !== null && (
+        <Fact name="Scheduled for">
+          <Time us={run.scheduled_at_us} />
+        </Fact>
+      )}
+      {run.interval && (
+        <Fact name="Data interval, end excluded">
+          <Time us={run.interval.start_us} /> – <Time us={run.interval.end_us} />
+        </Fact>
+      )}
       {run.wait && <Fact name={WAITS[run.wait.kind]}>{run.wait.on}</Fact>}
       {run.wait?.wake_at_us != null && (
         <Fact name="Next wake">
