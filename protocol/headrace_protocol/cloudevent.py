@@ -135,7 +135,16 @@ def decode_http(headers: Mapping[str, str], body: bytes) -> list[CloudEvent]:
     members = _json(body)
     if not isinstance(members, list):
         raise wrong("body", type(members).__name__, "a JSON array of events", f"Send {STRUCTURED}.")
-    return [_from_object(member, {}) for member in members]
+    return [_member(place, member) for place, member in enumerate(members)]
+
+
+def _member(place: int, member: object) -> CloudEvent:
+    """One event of a batch; what is wrong with it is said with its place."""
+    try:
+        return _from_object(member, {})
+    except ProtocolError as error:
+        error.where = f"events[{place}].{error.where}"
+        raise
 
 
 def encode_binary(event: CloudEvent) -> tuple[dict[str, str], bytes]:

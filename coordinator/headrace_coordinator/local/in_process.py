@@ -24,6 +24,7 @@ from headrace_coordinator.queries.views import RunDetail, detail_of
 from headrace_coordinator.runtime.clock import Clock
 from headrace_coordinator.runtime.parts import Parts
 from headrace_coordinator.service.coordinator import Options, RunningCoordinator
+from headrace_coordinator.service.failures import as_exception
 from headrace_coordinator.store.memory import MemoryStore
 from headrace_coordinator.store.port import RetentionPolicy
 from headrace_coordinator.store.records import Transaction
@@ -159,8 +160,12 @@ class InProcess:
         return await self._ask(lambda running: running.retry(command))
 
     async def event(self, event: CloudEvent) -> tuple[str, ...]:
-        """The runs that it started; raises what a trigger's expression raises."""
-        return await self._ask(lambda running: running.event(event))
+        """The runs that it started; raises what the first broken trigger raises, after the others are done."""
+        (taken,) = await self._ask(lambda running: running.events((event,)))
+        for verdict in taken.verdicts:
+            if verdict.error is not None:
+                raise as_exception(verdict.error)
+        return taken.runs
 
     async def _ask(self, act: Callable[[RunningCoordinator], Awaitable[T]]) -> T:
         """Ask again until it is answered: every command says what it names, so nothing is done twice."""

@@ -8,7 +8,7 @@ from headrace_coordinator.engine.state import RunHead
 from headrace_coordinator.queries.cursors import number_cursor, parse_number_cursor
 from headrace_coordinator.queries.views import RunSummary, summary_of
 from headrace_coordinator.store.port import Reader
-from headrace_coordinator.store.records import EventRecord
+from headrace_coordinator.store.records import EventRecord, Verdict
 from headrace_protocol.errors import NotFound
 
 LOOKED_AT = 20_000
@@ -51,6 +51,8 @@ class EventView(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     received_at_us: int
     runs: tuple[str, ...]
+    verdicts: tuple[Verdict, ...]
+    """What each trigger of its type made of it; empty when no trigger listened to the type."""
     position: int
     event: object
     """The CloudEvent as JSON (structured mode)."""
@@ -129,6 +131,7 @@ def event_view(record: EventRecord) -> EventView:
         subject=record.subject,
         received_at_us=record.received_at_us,
         runs=record.runs,
+        verdicts=record.verdicts,
         position=record.position,
         event=_json(record.data),
     )

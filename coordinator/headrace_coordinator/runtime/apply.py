@@ -75,12 +75,14 @@ class Applier:
                 raise
             except HeadraceError as error:
                 replies.append(CommandReply(run_id=run_of(received), created=False, error=error.info()))
-                if envelope.origin is not None:
+                if envelope.origin is not None and envelope.conclude is None:
                     letter = dead_letter(envelope.origin, error, turn.now_us, also=run_of(received))
                     turn.transaction.dead_letters.append(letter)
         turn.transaction.dead_letters += envelope.dead
         if envelope.write is not None:
             envelope.write(turn.transaction)
+        if envelope.conclude is not None:
+            envelope.conclude(turn, replies)
         return replies
 
     def bury(self, turn: Turn, envelope: Envelope, error: Exception) -> list[CommandReply]:

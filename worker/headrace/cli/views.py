@@ -129,21 +129,6 @@ class Deployed(msgspec.Struct, frozen=True, kw_only=True):
     created: bool
 
 
-class PublishedEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """An event that was taken, and the runs it started."""
-
-    id: str
-    source: str
-    type: str
-    runs: tuple[str, ...] = ()
-
-
-class Published(msgspec.Struct, frozen=True, kw_only=True):
-    """The events of a request."""
-
-    events: tuple[PublishedEvent, ...]
-
-
 class RunState(msgspec.Struct, frozen=True, kw_only=True):
     """What a command did to a run."""
 
