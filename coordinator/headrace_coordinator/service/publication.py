@@ -53,7 +53,7 @@ class Publication:
         """The event as the bus has it; raises ProtocolError for one that it would not take."""
         binary, body = encode_binary(event)
         subject = self._subjects.event(event.type)
-        message = OutboxMessage(subject, {**binary, MESSAGE_ID: f"{event.source}/{event.id}"}, body)
+        message = OutboxMessage(subject, {**binary, MESSAGE_ID: f"{event.source} {event.id}"}, body)
         try:
             check_size(subject, message.headers, body)
         except ProtocolError as error:
