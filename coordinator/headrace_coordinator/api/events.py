@@ -120,4 +120,4 @@ async def events_list(
 async def events_show(
     services: Given, position: Annotated[int, PathParameter(ge=0, le=POSITION_MAX)]
 ) -> EventDetail:
-    return await show_event(services.store, position, services.now_us())
+    return await show_event(services.store, position, services.moment())

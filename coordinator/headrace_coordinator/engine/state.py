@@ -133,6 +133,10 @@ class Node(msgspec.Struct, array_like=True, gc=False):
     map: MapState | None = None
 
 
+UNCOUNTED = -1
+"""Of a run that was stored before its nodes were counted by how they ended."""
+
+
 class RunHead(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     """What is stored of a run besides its nodes, in the order of its fields: further ones are added at the end."""
 
@@ -166,6 +170,10 @@ class RunHead(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     """How often a node has been set in motion."""
     retries: int = 0
     """How often an operator has retried the run."""
+    idle_us: int = 0
+    """How long the run was over before it was retried, all such times together."""
+    nodes_succeeded: int = UNCOUNTED
+    nodes_failed: int = UNCOUNTED
 
 
 class Run(msgspec.Struct, gc=False):

@@ -16,6 +16,7 @@ from headrace_coordinator.bus.port import BusError
 from headrace_coordinator.engine.effects import AttemptRecord
 from headrace_coordinator.engine.inputs import RetryRun
 from headrace_coordinator.engine.state import NODE_FINISHED, NodeState, RunHead, RunState
+from headrace_coordinator.queries.activity import Moment
 from headrace_coordinator.queries.explain import Explanation, explain
 from headrace_coordinator.queries.live import LiveFacts
 from headrace_coordinator.queries.runs import FullRun, find_run, item_attempts, load_run
@@ -216,7 +217,7 @@ class InProcess:
 
     def detail(self, run_id: str) -> RunDetail:
         full = self._full(run_id)
-        return detail_of(full.stored, full.definition, full.attempts, self._clock.now_us())
+        return detail_of(full.stored, full.definition, full.attempts, Moment(self._clock.now_us()))
 
     def attempts(self, run_id: str, node: str | None = None) -> list[AttemptRecord]:
         """Attempts that ended, of a map's items too, in the order in which they ended."""

@@ -12,7 +12,7 @@ from headrace_coordinator.engine.inputs import RetryRun
 from headrace_coordinator.runtime.arrivals import Arrival
 from headrace_coordinator.store.records import Verdict
 from headrace_protocol.cloudevent import CloudEvent
-from headrace_protocol.definition import WorkflowDefinition
+from headrace_protocol.definition import NodeDefinition, WorkflowDefinition
 from headrace_protocol.messages import CancelRun, CommandReply, HeldAttempt, LifecycleBatch, StartRun
 
 
@@ -124,6 +124,10 @@ class Live(Protocol):
 
     def held(self, run_id: str) -> tuple[tuple[str, HeldAttempt], ...]:
         """(worker, attempt) pairs: attempts of the run that a worker is working on now."""
+        ...
+
+    def planned_node(self, workflow: str, version: str, node: str) -> NodeDefinition | None:
+        """A node of a version that is in memory, or of the current one: for lists, which read no definitions."""
         ...
 
     def arrivals(self, listener: Callable[[Arrival], None]) -> AbstractContextManager[None]:

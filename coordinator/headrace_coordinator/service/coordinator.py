@@ -36,7 +36,7 @@ from headrace_coordinator.triggers.intake import Intake
 from headrace_protocol import headers
 from headrace_protocol.cloudevent import CloudEvent
 from headrace_protocol.codec import encode
-from headrace_protocol.definition import Priority, WorkflowDefinition
+from headrace_protocol.definition import NodeDefinition, Priority, WorkflowDefinition
 from headrace_protocol.errors import Conflict, NotFound, Unavailable
 from headrace_protocol.ids import shard_of
 from headrace_protocol.messages import CancelRun, CommandReply, Deploy, HeldAttempt, LifecycleBatch, StartRun
@@ -285,6 +285,9 @@ class RunningCoordinator:
 
     def held(self, run_id: str) -> tuple[tuple[str, HeldAttempt], ...]:
         return self._fleet.held(run_id)
+
+    def planned_node(self, workflow: str, version: str, node: str) -> NodeDefinition | None:
+        return self._registry.planned_node(workflow, version, node)
 
     def arrivals(self, listener: Callable[[Arrival], None]) -> AbstractContextManager[None]:
         return self.parts.arrivals.listen(listener)

@@ -33,7 +33,7 @@ from headrace_coordinator.store.records import (
 from headrace_protocol.checks import check_definition
 from headrace_protocol.cloudevent import CloudEvent, encode_structured
 from headrace_protocol.codec import raw
-from headrace_protocol.definition import EventTrigger, WorkflowDefinition
+from headrace_protocol.definition import EventTrigger, NodeDefinition, WorkflowDefinition
 from headrace_protocol.errors import Conflict, NotFound
 from headrace_protocol.ids import derived_run_id
 from headrace_protocol.messages import (
@@ -63,6 +63,7 @@ class FakeCoordinator:
         self.worker_views: tuple[WorkerView, ...] = ()
         self.queue_views: tuple[QueueView, ...] = ()
         self.ready = ReadinessView(ready=True, store=True, bus=True, shards=(0,))
+        self.planned: dict[str, NodeDefinition] = {}
         self.failure: Exception | None = None
         self.pause: Callable[[], Awaitable[None]] = _at_once
         """Awaited before and after a listener is added: others may run there."""
@@ -161,6 +162,9 @@ class FakeCoordinator:
     async def commit(self, transaction: Transaction) -> None:
         await self.store.commit(transaction)
         self.told.committed(transaction)
+
+    def planned_node(self, workflow: str, version: str, node: str) -> NodeDefinition | None:
+        return self.planned.get(node)
 
     def arrivals(self, listener: Listener) -> AbstractContextManager[None]:
         return self.told.listen(listener)

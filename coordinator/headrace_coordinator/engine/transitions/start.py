@@ -53,6 +53,8 @@ def new_run(plan: Plan, command: StartRun, shard: int, now_us: int) -> Run:
         created_at_us=now_us,
         deadline_us=None if deadline_s is None else now_us + whole_us(deadline_s),
         nodes_total=len(plan.nodes),
+        nodes_succeeded=0,
+        nodes_failed=0,
     )
     return Run(
         head=head,
