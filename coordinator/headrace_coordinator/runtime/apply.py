@@ -115,7 +115,7 @@ class Applier:
                 where=run_id,
                 found=run.head.state,
                 expected="a running run",
-                fix="A finished run stays as it is.",
+                fix="Nothing is needed: a run that has ended does nothing any more.",
             )
         turn.add(run, plan, decide(plan, run, received, turn.now_us))
         return CommandReply(run_id=run_id)

@@ -35,12 +35,32 @@ def fields_of(source: str) -> tuple[Path, ...]:
 
 def why_false(fields: tuple[Path, ...], event: Mapping[str, object]) -> str:
     """Why a condition did not hold, as a sentence without its end: `where was false: event.data.rows = 0`."""
-    seen = ", ".join(_seen(path, event) for path in fields)
-    return f"where was false: {seen}" if seen else "where was false"
+    values = seen(fields, event)
+    return f"where was false: {values}" if values else "where was false"
+
+
+def seen(fields: tuple[Path, ...], event: Mapping[str, object]) -> str:
+    """Fields with their values: `event.data.rows = 0, event.data.name is absent`."""
+    return ", ".join(_seen(path, event) for path in fields)
+
+
+def nothing_in(fields: tuple[Path, ...], event: Mapping[str, object]) -> str:
+    """The first of the fields, or of what holds them, that is null; empty when there is none."""
+    for path in fields:
+        value: object = event
+        for length, step in enumerate(path, 1):
+            value = _inside(value, step)
+            if value is None:
+                return _named(path[:length])
+    return ""
+
+
+def _named(path: Path) -> str:
+    return "event" + "".join(map(_step, path))
 
 
 def _seen(path: Path, event: Mapping[str, object]) -> str:
-    name = "event" + "".join(_step(step) for step in path)
+    name = _named(path)
     value: object = event
     for step in path:
         value = _inside(value, step)

@@ -81,7 +81,7 @@ def _imported(target: str) -> ModuleType:
             f"the import failed: {type(error).__name__}: {error}",
             where=target,
             found="\n" + users_traceback(error),
-            fix="Mend the error in the file; `python FILE` shows it too.",
+            fix="Fix the error in the file; `python FILE` shows it too.",
         ) from error
 
 

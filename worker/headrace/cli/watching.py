@@ -181,7 +181,8 @@ class Watch:
         return TimedOut(
             f"not finished after {timeout_s:g} s",
             where="run " + ", ".join(left),
-            fix=f"It goes on: `headrace runs watch {left[0]}`, or `headrace runs explain {left[0]}`.",
+            fix=f"Follow it further (`headrace runs watch {left[0]}`), or see what it waits for "
+            f"(`headrace runs explain {left[0]}`).",
         )
 
 
