@@ -461,7 +461,7 @@ export interface paths {
         put?: never;
         /**
          * Publish CloudEvents
-         * @description The HTTP binding of CloudEvents 1.0: binary mode (`ce-` headers), structured mode, or a batch. Publishing an event again starts nothing twice.
+         * @description The HTTP binding of CloudEvents 1.0: binary mode (`ce-` headers), structured mode, or a batch. Publishing an event again starts nothing twice. 202 means that every event is stored, whatever its triggers made of it: a trigger that fails on an event is a verdict of that event, and a dead letter. A batch with an event that cannot be read, or that is too large for the bus, is refused whole, and the answer names the event (`events[3]`).
          */
         post: operations["publishEvents"];
         delete?: never;
@@ -809,6 +809,26 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** Activity */
+        Activity: {
+            kind: components["schemas"]["ActivityKind"];
+            text: string;
+            node: string;
+            /** @default  */
+            queue?: string;
+            /** @default  */
+            worker?: string;
+            /** @default 0 */
+            running?: number;
+            since_us?: number | null;
+            wake_at_us?: number | null;
+        };
+        /**
+         * ActivityKind
+         * @description What a run, or a node of it, does.
+         * @enum {string}
+         */
+        ActivityKind: "running" | "queued" | "no_slot" | "no_worker" | "no_task" | "lost" | "retry" | "collect";
         /** Alive */
         Alive: {
             /**
@@ -929,6 +949,7 @@ export interface components {
             subject: string;
             received_at_us: number;
             runs: string[];
+            verdicts: components["schemas"]["Verdict"][];
             position: number;
             event: unknown;
             started: components["schemas"]["RunSummary"][];
@@ -949,6 +970,8 @@ export interface components {
             source: string;
             type: string;
             runs: string[];
+            duplicate: boolean;
+            verdicts: components["schemas"]["Verdict"][];
         };
         /**
          * EventTrigger
@@ -977,6 +1000,7 @@ export interface components {
             subject: string;
             received_at_us: number;
             runs: string[];
+            verdicts: components["schemas"]["Verdict"][];
             position: number;
             event: unknown;
         };
@@ -1014,6 +1038,8 @@ export interface components {
         FieldProblem: {
             where: string;
             message: string;
+            /** @default  */
+            expected?: string;
         };
         /** Graph */
         Graph: {
@@ -1165,6 +1191,7 @@ export interface components {
             now_us?: number | null;
             runs?: components["schemas"]["RunSummary"][] | null;
             changes?: components["schemas"]["LifecycleBatch"][] | null;
+            activity?: components["schemas"]["RunActivity"][] | null;
             run_id?: string | null;
             lines?: components["schemas"]["LogView"][] | null;
             events?: components["schemas"]["EventView"][] | null;
@@ -1260,6 +1287,7 @@ export interface components {
             done: number;
             in_motion: number;
             retrying: number;
+            running: number;
         };
         /**
          * NodeDefinition
@@ -1301,6 +1329,7 @@ export interface components {
             queued_at_us: number | null;
             finished_at_us: number | null;
             retry_at_us: number | null;
+            activity: components["schemas"]["Activity"] | null;
             duration_s: number | null;
             queue_wait_s: number | null;
             map: components["schemas"]["MapView"] | null;
@@ -1394,6 +1423,14 @@ export interface components {
             fix?: string;
             /** @default [] */
             errors?: components["schemas"]["FieldProblem"][];
+        };
+        /** Progress */
+        Progress: {
+            total: number;
+            succeeded: number;
+            failed: number;
+            not_run: number;
+            open: number;
         };
         /** QueueDetail */
         QueueDetail: {
@@ -1505,6 +1542,11 @@ export interface components {
             attempts: number | null;
             error: string;
         };
+        /** RunActivity */
+        RunActivity: {
+            run_id: string;
+            nodes: components["schemas"]["Activity"][];
+        };
         /** RunCount */
         RunCount: {
             count: number;
@@ -1533,10 +1575,13 @@ export interface components {
             finished_at_us: number | null;
             deadline_us: number | null;
             duration_s: number;
+            idle_s: number;
             nodes_done: number;
             nodes_total: number;
+            progress: components["schemas"]["Progress"] | null;
             retries: number;
             trace_id: string;
+            activity: components["schemas"]["Activity"] | null;
             wait: components["schemas"]["WaitView"] | null;
             error: components["schemas"]["ErrorInfo"] | null;
             params: unknown;
@@ -1589,10 +1634,13 @@ export interface components {
             finished_at_us: number | null;
             deadline_us: number | null;
             duration_s: number;
+            idle_s: number;
             nodes_done: number;
             nodes_total: number;
+            progress: components["schemas"]["Progress"] | null;
             retries: number;
             trace_id: string;
+            activity: components["schemas"]["Activity"] | null;
             wait: components["schemas"]["WaitView"] | null;
             error: components["schemas"]["ErrorInfo"] | null;
         };
@@ -1733,6 +1781,25 @@ export interface components {
             /** @default 0 */
             size_bytes?: number;
         };
+        /** Verdict */
+        Verdict: {
+            workflow: string;
+            trigger: string;
+            kind: components["schemas"]["VerdictKind"];
+            /** @default  */
+            run_id?: string;
+            /** @default  */
+            reason?: string;
+            error?: components["schemas"]["ErrorInfo"] | null;
+            /** @default  */
+            letter_id?: string;
+        };
+        /**
+         * VerdictKind
+         * @description What a trigger made of an event.
+         * @enum {string}
+         */
+        VerdictKind: "fired" | "duplicate" | "filtered" | "broken";
         /** VersionList */
         VersionList: {
             workflow: string;
