@@ -31,7 +31,7 @@ from headrace_protocol.definition import (
 )
 from headrace_protocol.errors import DefinitionError, ErrorCode, ScheduleError
 from headrace_protocol.interval import TIMES
-from headrace_protocol.subjects import EVENT_TYPE, TOKEN
+from headrace_protocol.subjects import EVENT_TYPE_RULE, TOKEN, is_event_type
 
 TASK_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 CHOICES_SHOWN = 20
@@ -233,9 +233,9 @@ def _check_trigger(
 ) -> None:
     match trigger:
         case EventTrigger(type=kind, params=params):
-            if EVENT_TYPE.fullmatch(kind) is None:
+            if not is_event_type(kind):
                 raise DefinitionError(
-                    "not an event type", where=where, found=repr(kind), expected=DOTTED_RULE
+                    "not an event type", where=where, found=repr(kind), expected=EVENT_TYPE_RULE
                 )
             if params:
                 _check_complete(params, definition, where)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from codecs import lookup
 from datetime import datetime
 
 from headrace_protocol.errors import ErrorCode, ProtocolError
@@ -11,6 +12,7 @@ ExtensionValue = str | int | bool
 
 ATTRIBUTES = ("specversion", "id", "source", "type", "subject", "time", "datacontenttype", "dataschema")
 _NAME = re.compile(r"[a-z0-9]+")
+_CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\s;\"]+)", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """Characters that a string attribute may not hold (CloudEvents 1.0, "Type System")."""
 _NOT_IN_URI = re.compile(r"[\s<>\"{}|\\^`]")
@@ -96,6 +98,19 @@ def check_extension(name: str, value: object) -> ExtensionValue:
 def media_type(content_type: str) -> str:
     """The type and subtype of a content type, lower-case, without parameters."""
     return content_type.partition(";")[0].strip().lower()
+
+
+def charset_of(content_type: str) -> str:
+    """The charset that a content type names, UTF-8 when it names none; raises ProtocolError for an unknown one."""
+    named = _CHARSET.search(content_type)
+    charset = named[1] if named else "utf-8"
+    try:
+        found = lookup(charset)
+        "".encode(found.name)  # refuses codecs that are not of text
+    except LookupError as error:
+        fix = "Send the text as UTF-8, or name one of Python's encodings."
+        raise wrong("datacontenttype", charset[:80], "a charset", fix) from error
+    return found.name
 
 
 def is_json(kind: str) -> bool:

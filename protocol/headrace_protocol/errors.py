@@ -59,80 +59,153 @@ class ErrorEntry(msgspec.Struct, frozen=True):
 
 ERROR_TABLE: dict[ErrorCode, ErrorEntry] = {
     ErrorCode.DEFINITION_INVALID: ErrorEntry(
-        "A workflow or task is not defined correctly.", "Mend the definition at the place named."
+        "A workflow or task is not defined correctly.",
+        "Correct the definition at the place named.",
     ),
     ErrorCode.DEFINITION_CYCLE: ErrorEntry(
-        "Nodes depend on each other in a circle.", "Remove one of the edges named."
+        "Nodes depend on each other in a circle.",
+        "Remove one of the edges named.",
     ),
     ErrorCode.DEFINITION_UNKNOWN_TASK: ErrorEntry(
-        "A node names a task that the definition does not hold.", "Define the task, or correct its name."
+        "A node names a task that the definition does not hold.",
+        "Define the task, or correct its name.",
     ),
     ErrorCode.DEFINITION_TYPE_MISMATCH: ErrorEntry(
-        "A producer's type does not fit its consumer's parameter.", "Change one of the two types named."
+        "A producer's type does not fit its consumer's parameter.",
+        "Change one of the two types named, or convert the value in a task between them.",
     ),
     ErrorCode.DEFINITION_HANDLE_AS_VALUE: ErrorEntry(
         "A result that exists only at run time was used while the workflow was being defined.",
-        "Pass the handle to a task, or map a task over it.",
+        "Pass the handle to a task and use its value there, or map a task over it.",
     ),
     ErrorCode.SCHEDULE_INVALID: ErrorEntry(
-        "A cron expression, interval or time zone cannot be read.", "Correct it."
+        "A cron expression, interval or time zone cannot be read.",
+        "Correct the part named; `0 6 * * *` is every day at 06:00.",
     ),
-    ErrorCode.SCHEDULE_NEVER_FIRES: ErrorEntry("No date matches the schedule.", "Change day or month."),
-    ErrorCode.EXPRESSION_INVALID: ErrorEntry("A CEL expression does not compile.", "Correct it."),
+    ErrorCode.SCHEDULE_NEVER_FIRES: ErrorEntry(
+        "No date matches the schedule.",
+        "Change the day or the month so that such a date exists.",
+    ),
+    ErrorCode.EXPRESSION_INVALID: ErrorEntry(
+        "A CEL expression does not compile.",
+        "Correct the expression at the place named.",
+    ),
     ErrorCode.EXPRESSION_FAILED: ErrorEntry(
-        "A CEL expression could not be evaluated on the event.", "Guard it with has(...), or mend the event."
+        "A CEL expression could not be evaluated on the event.",
+        "Guard what may be absent with has(...), deploy, and redrive the dead letter; or correct the events.",
     ),
     ErrorCode.PARAMS_INVALID: ErrorEntry(
-        "Params do not fit the workflow's schema.", "See `headrace workflows show NAME` for the schema."
+        "Params do not fit the workflow's schema.",
+        "Change the params to those expected; `headrace workflows show NAME` lists them.",
     ),
     ErrorCode.PROTOCOL_MALFORMED: ErrorEntry(
-        "A message could not be decoded.", "Compare it with `headrace protocol`."
+        "A message could not be decoded.",
+        "Correct the sender of the message: `headrace protocol` prints the schema of each message.",
     ),
     ErrorCode.PROTOCOL_VERSION: ErrorEntry(
-        "A message speaks a newer protocol than the reader.", "Upgrade the reader, then redrive."
+        "A message speaks a newer protocol than the reader.",
+        "Upgrade Headrace where the message is read, then redrive the dead letter.",
     ),
     ErrorCode.PROTOCOL_UNKNOWN_KIND: ErrorEntry(
-        "A message has a kind that the reader does not know.", "Upgrade the reader, then redrive."
+        "A message has a kind that the reader does not know.",
+        "Upgrade Headrace where the message is read, or correct the sender; then redrive the dead letter.",
     ),
     ErrorCode.PROTOCOL_UNROUTABLE: ErrorEntry(
         "A message names a run, workflow or subject that does not exist.",
-        "Deploy what it names, then redrive.",
+        "Correct the name that was found, where the message is sent, and send it again.",
     ),
     ErrorCode.PROTOCOL_TOO_LARGE: ErrorEntry(
-        "A message is larger than the bus allows.", "Pass large data by reference."
+        "A message is larger than the bus allows.",
+        "Put large data into a file or an object store, and pass its address.",
     ),
-    ErrorCode.TASK_FAILED: ErrorEntry("A task raised an exception.", "Read the traceback and logs."),
-    ErrorCode.TASK_GAVE_UP: ErrorEntry("A task raised Fail: no retry can help.", "Mend the cause named."),
-    ErrorCode.TASK_TIMEOUT: ErrorEntry("An attempt took longer than its timeout.", "Raise the timeout."),
-    ErrorCode.TASK_LOST: ErrorEntry("The worker that held the attempt is gone.", "Nothing: it is retried."),
-    ErrorCode.TASK_CANCELLED: ErrorEntry("The attempt was cancelled.", "Nothing."),
+    ErrorCode.TASK_FAILED: ErrorEntry(
+        "A task raised an exception.",
+        "Read the traceback and the logs of the attempt, and correct the task or its input; then retry the run.",
+    ),
+    ErrorCode.TASK_GAVE_UP: ErrorEntry(
+        "A task raised Fail: no retry can help.",
+        "Remove the cause that the task names, then retry the run.",
+    ),
+    ErrorCode.TASK_TIMEOUT: ErrorEntry(
+        "An attempt took longer than its timeout.",
+        "See in the logs what took so long; raise the task's timeout if it needs the time.",
+    ),
+    ErrorCode.TASK_LOST: ErrorEntry(
+        "The worker that held the attempt is gone.",
+        "See why the worker ended (its log; `dmesg` for lack of memory); the task is tried again while it may.",
+    ),
+    ErrorCode.TASK_CANCELLED: ErrorEntry(
+        "The attempt was cancelled.",
+        "Nothing is needed: the attempt was stopped because its run was cancelled or ran out of time.",
+    ),
     ErrorCode.TASK_UNKNOWN: ErrorEntry(
-        "The worker does not have the task it was sent.", "Start the worker with the module that defines it."
+        "The worker does not have the task it was sent.",
+        "Start a worker with the module that defines the task.",
     ),
     ErrorCode.TASK_INPUT_INVALID: ErrorEntry(
-        "A task's input does not fit its parameter's type.", "Deploy matching code on both sides."
+        "A task's input does not fit its parameter's type.",
+        "Compare the value with the parameter's type: correct what sends it, or the type, and deploy.",
     ),
     ErrorCode.TASK_INPUT_LOST: ErrorEntry(
-        "A stored result that the task reads is gone.", "Nothing: its producer runs again."
+        "A stored result that the task reads is gone.",
+        "Nothing is needed: the task that made the result runs again.",
     ),
     ErrorCode.TASK_RESULT_INVALID: ErrorEntry(
-        "A task's result cannot be encoded, or has another type than declared.", "Return what is declared."
+        "A task's result cannot be encoded, or has another type than declared.",
+        "Return what the task declares, or correct its annotation.",
     ),
-    ErrorCode.TASK_CRASHED: ErrorEntry("The process that ran the task ended.", "Look for memory or signals."),
-    ErrorCode.RUN_DEADLINE: ErrorEntry("The run took longer than its deadline.", "Raise the deadline."),
-    ErrorCode.RUN_CANCELLED: ErrorEntry("The run was cancelled by a command.", "Nothing."),
-    ErrorCode.NOT_FOUND: ErrorEntry("What was asked for does not exist.", "Check the name or id."),
-    ErrorCode.CONFLICT: ErrorEntry("The state does not allow the command.", "See the run's state."),
-    ErrorCode.REQUEST_INVALID: ErrorEntry("A request cannot be understood.", "Correct the field named."),
-    ErrorCode.PORT_IN_USE: ErrorEntry("Another process listens on the port.", "Choose another port."),
+    ErrorCode.TASK_CRASHED: ErrorEntry(
+        "The process that ran the task ended.",
+        "See the last lines of its log and the exit code or signal named; SIGKILL is mostly a lack of memory.",
+    ),
+    ErrorCode.RUN_DEADLINE: ErrorEntry(
+        "The run took longer than its deadline.",
+        "See what took so long with `headrace runs explain RUN`; raise the workflow's deadline if it needs more.",
+    ),
+    ErrorCode.RUN_CANCELLED: ErrorEntry(
+        "The run was cancelled by a command.",
+        "Nothing is needed if that was meant; `headrace runs retry RUN` goes on where the run was stopped.",
+    ),
+    ErrorCode.NOT_FOUND: ErrorEntry(
+        "What was asked for does not exist.",
+        "List what there is, and correct the name or id.",
+    ),
+    ErrorCode.CONFLICT: ErrorEntry(
+        "The state does not allow the command.",
+        "Look at the state that was found, and give a command that fits it.",
+    ),
+    ErrorCode.REQUEST_INVALID: ErrorEntry(
+        "A request cannot be understood.",
+        "Correct the field named, and send the request again.",
+    ),
+    ErrorCode.PORT_IN_USE: ErrorEntry(
+        "Another process listens on the port.",
+        "Choose another port, or stop the process that listens there.",
+    ),
     ErrorCode.STORE_LOCKED: ErrorEntry(
-        "Another coordinator uses the same SQLite store.", "Stop it, or use another --data directory."
+        "Another coordinator uses the same SQLite store.",
+        "Stop the other coordinator, or use another --data directory.",
     ),
-    ErrorCode.STORE_SCHEMA: ErrorEntry("The store was made by a newer Headrace.", "Upgrade Headrace."),
-    ErrorCode.CONFIG_INVALID: ErrorEntry("A setting has a wrong value.", "Correct the setting named."),
-    ErrorCode.UNAVAILABLE: ErrorEntry("A server could not be reached.", "Start it, or correct its address."),
-    ErrorCode.INVARIANT_BROKEN: ErrorEntry("Headrace found itself in a wrong state.", "Report it as a bug."),
-    ErrorCode.INTERNAL: ErrorEntry("An unexpected error.", "Report it as a bug."),
+    ErrorCode.STORE_SCHEMA: ErrorEntry(
+        "The store was made by a newer Headrace.",
+        "Upgrade Headrace, or restore the store from the backup made before its upgrade.",
+    ),
+    ErrorCode.CONFIG_INVALID: ErrorEntry(
+        "A setting has a wrong value.",
+        "Correct the setting named.",
+    ),
+    ErrorCode.UNAVAILABLE: ErrorEntry(
+        "A server could not be reached.",
+        "Start the server named, or correct its address; try again when it answers.",
+    ),
+    ErrorCode.INVARIANT_BROKEN: ErrorEntry(
+        "Headrace found itself in a wrong state.",
+        "Report it as a bug, with the lines of the coordinator's log around it.",
+    ),
+    ErrorCode.INTERNAL: ErrorEntry(
+        "An unexpected error.",
+        "Report it as a bug, with the lines of the log around it.",
+    ),
 }
 
 

@@ -3,7 +3,7 @@
     hr.<ns>.task.<queue>.<priority>         a task message                     HR_TASKS
     hr.<ns>.task.<queue>.<priority>.<code>  … for workers with that code       HR_TASKS
     hr.<ns>.in.<shard>.<kind>.<source>      an input of a shard                HR_INPUTS
-    hr.<ns>.event.<type>                    a CloudEvent                       HR_EVENTS
+    hr.<ns>.event.<type>                    a CloudEvent                       HR_EVENTS; ' ' is %20, '%' is %25
     hr.<ns>.life.<workflow>.<what>          what happened to a run             HR_LIFECYCLE
     hr.<ns>.log.<queue>                     log lines in batches               HR_LOGS
     hr.<ns>.span.<queue>                    spans in batches                   HR_LOGS
@@ -16,6 +16,7 @@ A run id is never part of a task's subject: filtered consumers slow down with th
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote
 
 import msgspec
 
@@ -25,7 +26,10 @@ from headrace_protocol.errors import ConfigError, ErrorCode, ProtocolError
 ROOT = "hr"
 TOKEN = re.compile(r"[A-Za-z0-9_-]+")
 SHARD = re.compile(r"[0-9]{1,9}")
-EVENT_TYPE = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+EVENT_TYPE_RULE = "words joined by dots, without '*', '>' and control characters"
+LONGEST_EVENT_TYPE = 3_000
+"""Bytes in a subject: NATS ends the connection of a client whose command line is longer than 4,096."""
+_NO_WORD = re.compile(r"[*>]")
 
 
 def check_token(value: str, what: str) -> str:
@@ -40,17 +44,33 @@ def check_token(value: str, what: str) -> str:
     return value
 
 
+def is_event_type(event_type: str) -> bool:
+    """Whether a subject can carry a CloudEvent's type."""
+    return (
+        all(event_type.split("."))
+        and event_type.isprintable()
+        and _NO_WORD.search(event_type) is None
+        and len(_in_subject(event_type).encode("utf-8", "replace")) <= LONGEST_EVENT_TYPE
+    )
+
+
 def check_event_type(event_type: str) -> str:
     """Return a CloudEvent's type when a subject can carry it; raises ProtocolError."""
-    if EVENT_TYPE.fullmatch(event_type) is None:
+    if not is_event_type(event_type):
         raise ProtocolError(
             "an event's type cannot be part of a NATS subject",
             where="type",
-            found=repr(event_type),
-            expected="words of letters, digits, '-' and '_', joined by dots",
+            found=repr(event_type[:200]),
+            expected=f"{EVENT_TYPE_RULE}, at most {LONGEST_EVENT_TYPE:,} bytes",
+            fix="Publish the event with another type, and listen to that one: event(type).",
             code=ErrorCode.PROTOCOL_UNROUTABLE,
         )
     return event_type
+
+
+def _in_subject(event_type: str) -> str:
+    """A space ends a subject; what stands for it has to be told from itself."""
+    return event_type.replace("%", "%25").replace(" ", "%20")
 
 
 def event_type_of(subject: str) -> str:
@@ -64,7 +84,7 @@ def event_type_of(subject: str) -> str:
             expected=f"{ROOT}.<namespace>.event.<type>",
             code=ErrorCode.PROTOCOL_UNROUTABLE,
         )
-    return parts[3]
+    return unquote(parts[3])
 
 
 class InputSubject(msgspec.Struct, frozen=True):
@@ -101,7 +121,7 @@ class Subjects(msgspec.Struct, frozen=True):
 
     def event(self, event_type: str) -> str:
         """Subject of a CloudEvent; raises ProtocolError for a type that no subject can carry."""
-        return f"{self.root}.event.{check_event_type(event_type)}"
+        return f"{self.root}.event.{_in_subject(check_event_type(event_type))}"
 
     def lifecycle(self, workflow: str, what: str) -> str:
         return f"{self.root}.life.{workflow}.{what}"

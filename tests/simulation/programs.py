@@ -295,7 +295,7 @@ class User(Program):
                     self.client.send(self.site.topology.subjects.event(EVENT), body, headers=sent)
             else:
                 with suppress(HeadraceError):
-                    await self._by_http(lambda running: running.event(event))
+                    await self._by_http(lambda running: running.events((event,)))
 
     async def _garbage(self, action: Action) -> None:
         """What cannot be understood goes to the dead letters, and keeps nothing else from being done."""

@@ -53,7 +53,7 @@ async def test_the_graph_of_a_run_follows_it(browser: Browser, cluster: Cluster,
     async with tab(browser, url_of(cluster)) as opened:
         page = await opened.open(f"/runs/{run_id}/graph")
         await opened.live()
-        await page.locator("[data-id=hold]", has_text="Dispatched").wait_for()
+        await page.locator("[data-id=hold]", has_text="Running").wait_for()
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
         gate.touch()

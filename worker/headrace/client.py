@@ -23,6 +23,7 @@ from uuid import uuid4
 import msgspec
 
 from headrace.bus import Bus, BusError, BusOptions, Message
+from headrace.bus.refusals import check_payload, not_stored
 from headrace_protocol import codec, headers, ids
 from headrace_protocol.cloudevent import CloudEvent, encode_binary
 from headrace_protocol.definition import WorkflowDefinition
@@ -162,7 +163,7 @@ class Client:
                 where=subject,
                 found=f"nothing within {self._timeout_s:g} s",
                 expected="the coordinator's reply",
-                fix="Start a coordinator for this namespace, or check `shards`.",
+                fix="Start a coordinator for this namespace; if one runs, give this client its number of shards.",
             ) from None
         finally:
             await subscription.unsubscribe()
@@ -172,17 +173,13 @@ class Client:
         return reply
 
     async def _store(self, subject: str, body: bytes, sent: Mapping[str, str]) -> None:
+        bus = self._bus
+        check_payload(bus, subject, body, sent)
         try:
             async with asyncio.timeout(self._timeout_s):
-                await self._bus.publish(subject, body, sent)
+                await bus.publish(subject, body, sent)
         except (BusError, TimeoutError) as error:
-            raise Unavailable(
-                f"the message could not be stored: {str(error) or 'no acknowledgement'}",
-                where=subject,
-                found=self._options.shown,
-                expected="a NATS server with the streams of this namespace, and room in them",
-                fix="Start a coordinator: it makes the streams, and reads them. Then publish again with the same id.",
-            ) from error
+            raise not_stored(error, subject, self._options.shown, bus.last_error) from error
 
     @property
     def _bus(self) -> Bus:

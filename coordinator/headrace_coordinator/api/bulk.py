@@ -131,12 +131,13 @@ async def _many(
     for first in range(0, 0 if wanted.preview else len(taken), TOGETHER):
         await asyncio.gather(*map(try_one, taken[first : first + TOGETHER]))
     heads = await services.store.heads(taken[:SHOWN])
+    moment = services.moment()
     return RunsReply(
         preview=wanted.preview,
         count=len(taken),
         more=len(run_ids) > MOST,
         run_ids=taken,
-        runs=tuple(summary_of(head, services.now_us()) for head in heads.values()),
+        runs=tuple(summary_of(head, moment) for head in heads.values()),
         done=tuple(done),
         failed=tuple(failed),
     )

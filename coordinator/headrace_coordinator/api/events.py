@@ -14,16 +14,23 @@ from headrace_coordinator.api.problems import Incoming, problems
 from headrace_coordinator.api.runs import POSITION_MAX, Limit
 from headrace_coordinator.api.services import Given
 from headrace_coordinator.queries.events import EventDetail, EventFilter, EventPage, list_events, show_event
+from headrace_coordinator.runtime.port import EventTaken
+from headrace_coordinator.store.records import Verdict
 from headrace_protocol.cloudevent import CloudEvent, decode_http
 
 
 class EventReply(msgspec.Struct, frozen=True, kw_only=True):
-    """An event that was taken, and the runs it started, now or when it was sent before."""
+    """An event that was taken in, and what became of it."""
 
     id: str
     source: str
     type: str
     runs: tuple[str, ...]
+    """The runs that it started, now or when it was published before."""
+    duplicate: bool
+    """It had been received before, or stands in the batch before."""
+    verdicts: tuple[Verdict, ...]
+    """What each trigger of its type made of it; empty when no trigger listens to the type."""
 
 
 class EventsReply(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +44,10 @@ class EventsReply(msgspec.Struct, frozen=True, kw_only=True):
     operation_id="publishEvents",
     summary="Publish CloudEvents",
     description="The HTTP binding of CloudEvents 1.0: binary mode (`ce-` headers), structured mode, or "
-    "a batch. Publishing an event again starts nothing twice.",
+    "a batch. Publishing an event again starts nothing twice. 202 means that every event is stored, whatever its "
+    "triggers made of it: a trigger that fails on an event is a verdict of that event, and a dead letter. A batch with "
+    "an event that cannot be read, or that is too large for the bus, is refused whole, and the answer names the event "
+    "(`events[3]`).",
     tags=["events"],
     status_code=202,
     opt={"body": CloudEvent},
@@ -45,11 +55,19 @@ class EventsReply(msgspec.Struct, frozen=True, kw_only=True):
 )
 async def events_publish(services: Given, request: Incoming) -> EventsReply:
     events = decode_http(dict(request.headers), await request.body())
-    taken = []
-    for event in events:
-        runs = await services.coordinator.event(event)
-        taken.append(EventReply(id=event.id, source=event.source, type=event.type, runs=runs))
-    return EventsReply(events=tuple(taken))
+    taken = await services.coordinator.events(events)
+    return EventsReply(events=tuple(map(_reply, events, taken)))
+
+
+def _reply(event: CloudEvent, taken: EventTaken) -> EventReply:
+    return EventReply(
+        id=event.id,
+        source=event.source,
+        type=event.type,
+        runs=taken.runs,
+        duplicate=taken.duplicate,
+        verdicts=taken.verdicts,
+    )
 
 
 def event_filter(
@@ -102,4 +120,4 @@ async def events_list(
 async def events_show(
     services: Given, position: Annotated[int, PathParameter(ge=0, le=POSITION_MAX)]
 ) -> EventDetail:
-    return await show_event(services.store, position, services.now_us())
+    return await show_event(services.store, position, services.moment())

@@ -20,6 +20,7 @@ from litestar.types import Send
 from headrace_coordinator.api.problems import Incoming, problems
 from headrace_coordinator.api.services import Given, Services
 from headrace_coordinator.api.sse import RETRY, EventStream
+from headrace_coordinator.queries.activity import RunActivity
 from headrace_coordinator.queries.events import EventView
 from headrace_coordinator.queries.letters import DeadLetterView
 from headrace_coordinator.queries.logs import LogView
@@ -33,6 +34,7 @@ from headrace_coordinator.queries.news import (
     skip,
     write_place,
 )
+from headrace_coordinator.queries.pulse import Beats, Pulse, read_beats
 from headrace_coordinator.queries.views import RunSummary
 from headrace_coordinator.runtime.arrivals import Arrival
 from headrace_coordinator.runtime.port import QueueView, WorkerView
@@ -52,6 +54,8 @@ class LiveData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Each run that changed, as it is now."""
     changes: tuple[LifecycleBatch, ...] | None = None
     """What happened to the runs that `run` names."""
+    activity: tuple[RunActivity, ...] | None = None
+    """What nodes of the runs do that `run` names, when workers have changed it."""
     run_id: str | None = None
     """The run of the lines, when `logs` names only one."""
     lines: tuple[LogView, ...] | None = None
@@ -66,7 +70,8 @@ class LiveFrame(msgspec.Struct, frozen=True, kw_only=True):
     """An event of the stream."""
 
     event: str
-    """`hello`, `reset`, `beat`, `runs`, `changes`, `logs`, `events`, `dead_letters`, `workers` or `queues`."""
+    """`hello`, `reset`, `beat`, `runs`, `changes`, `activity`, `logs`, `events`, `dead_letters`, `workers` or
+    `queues`."""
     data: LiveData
 
 
@@ -140,10 +145,13 @@ async def live(
 async def live_poll(services: Given, wanted: NamedDependency[Interest], after: After = None) -> LivePoll:
     at, reset = await _begin(services, wanted, None if after is None else parse_place(after, "after"))
     now_us = services.now_us()
-    rows = await read_new(services.store, wanted, at, now_us)
+    rows = await read_new(services.store, wanted, at, services.moment())
     place = write_place(rows.at)
     frames = [LiveFrame(event="reset", data=LiveData(id=place))] if reset else []
     frames += _frames(wanted, rows)
+    if wanted.history:
+        _, beats = await read_beats(services.store, wanted, {}, services.moment(), _runs_of(rows))
+        frames += _beat_frames(beats)
     frames += await _snapshots(services, wanted)
     return LivePoll(id=place, now_us=now_us, more=rows.more, frames=tuple(frames))
 
@@ -160,6 +168,7 @@ class LiveFollower:
         self._send = send
         self._stirred = asyncio.Event()
         self._shown: dict[str, bytes] = {}
+        self._pulse: Pulse = {}
         self._kinds = _kinds(wanted)
 
     @property
@@ -198,15 +207,23 @@ class LiveFollower:
 
     async def _tell_rows(self) -> bool:
         """Send what is new. True when there is more at once."""
-        rows = await read_new(self.services.store, self.wanted, self._at, self.services.now_us())
+        rows = await read_new(self.services.store, self.wanted, self._at, self.services.moment())
         body = b""
         for frame in _frames(self.wanted, rows):
             self._at = _reached(self._at, rows.at, frame.event)
             body += _event(self._at, frame)
         self._at = rows.at
+        if self.wanted.history:
+            body += await self._beats(rows)
         if body:
             await self._write(body)
         return rows.more
+
+    async def _beats(self, rows: NewRows) -> bytes:
+        """What workers have started or left since the last time."""
+        store, moment = self.services.store, self.services.moment()
+        self._pulse, beats = await read_beats(store, self.wanted, self._pulse, moment, _runs_of(rows))
+        return b"".join(_event(None, frame) for frame in _beat_frames(beats))
 
     async def _tell_snapshots(self) -> None:
         for frame in await _snapshots(self.services, self.wanted):
@@ -225,7 +242,7 @@ class LiveFollower:
 
     async def _wait(self, longest_s: float) -> None:
         settings = self.services.settings
-        if {Topic.WORKERS, Topic.QUEUES} & self.wanted.topics:
+        if self.wanted.history or {Topic.WORKERS, Topic.QUEUES} & self.wanted.topics:
             longest_s = min(longest_s, settings.snapshot_s)
         try:
             async with asyncio.timeout(max(0.0, longest_s)):
@@ -275,6 +292,17 @@ def _frames(wanted: Interest, rows: NewRows) -> list[LiveFrame]:
         "dead_letters": rows.dead_letters,
     }
     return [LiveFrame(event=name, data=data) for name, data in found.items() if there[name]]
+
+
+def _runs_of(rows: NewRows) -> list[str]:
+    return [batch.run_id for batch in rows.changes]
+
+
+def _beat_frames(beats: Beats) -> list[LiveFrame]:
+    frames = [LiveFrame(event="runs", data=LiveData(runs=beats.runs))] if beats.runs else []
+    if beats.activity:
+        frames.append(LiveFrame(event="activity", data=LiveData(activity=beats.activity)))
+    return frames
 
 
 async def _snapshots(services: Services, wanted: Interest) -> list[LiveFrame]:

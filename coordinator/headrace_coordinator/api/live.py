@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
-from headrace_coordinator.queries.live import LiveFacts, LiveWorker
+from headrace_coordinator.queries.live import LiveFacts, LiveWorker, SilentHolder
 from headrace_coordinator.runtime.port import Coordinator
 from headrace_protocol.errors import Unavailable
 
-SERVING = frozenset({"live", "draining"})
+
+def known_workers(coordinator: Coordinator) -> tuple[LiveWorker, ...]:
+    """Every worker that has not said goodbye."""
+    return tuple(
+        LiveWorker(
+            worker=one.worker,
+            queues=one.queues,
+            slots=one.slots,
+            tasks=one.tasks,
+            busy=len(one.held),
+            draining=one.state == "draining",
+            silent=one.state == "silent",
+            seen_at_us=one.seen_at_us,
+            held=one.held,
+        )
+        for one in coordinator.workers()
+        if one.state != "stopped"
+    )
 
 
 async def live_facts(coordinator: Coordinator, run_id: str) -> LiveFacts:
@@ -17,19 +34,16 @@ async def live_facts(coordinator: Coordinator, run_id: str) -> LiveFacts:
             pending[queue.queue] = pending.get(queue.queue, 0) + queue.pending
     except Unavailable:
         pending = {}
+    workers = known_workers(coordinator)
     return LiveFacts(
-        workers=tuple(
-            LiveWorker(
-                worker=one.worker,
-                queues=one.queues,
-                slots=one.slots,
-                tasks=one.tasks,
-                busy=len(one.held),
-                draining=one.state == "draining",
-            )
-            for one in coordinator.workers()
-            if one.state in SERVING
-        ),
+        workers=tuple(one for one in workers if not one.silent),
         held=coordinator.held(run_id),
+        silent=tuple(
+            SilentHolder(worker=one.worker, seen_at_us=one.seen_at_us, held=held)
+            for one in workers
+            if one.silent
+            for held in one.held
+            if held.run_id == run_id
+        ),
         pending=pending,
     )

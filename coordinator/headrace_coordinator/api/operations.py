@@ -150,7 +150,7 @@ async def overview(
     window: FromQuery[Window] = Window.HOUR,
     workflow: Annotated[str | None, QueryParameter(description="Only runs of this workflow.")] = None,
 ) -> Overview:
-    return await show_overview(services.store, window, workflow, services.now_us())
+    return await show_overview(services.store, window, workflow, services.moment())
 
 
 @get(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from http import HTTPStatus
 
 import msgspec
@@ -11,11 +12,13 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.openapi.datastructures import ResponseSpec
 
+from headrace_coordinator.api.choices import parameter_of
 from headrace_protocol.errors import ERROR_TABLE, ErrorCode, HeadraceError, RequestError
 
 MEDIA_TYPE = "application/problem+json"
 Incoming = Request[object, object, State]
 log = logging.getLogger("headrace.api")
+_NO_CHOICE = re.compile(r"Invalid enum value (.*)")
 LEFT = "client disconnected prematurely"
 """What the framework says of a request whose sender went away before it was whole."""
 
@@ -25,6 +28,8 @@ class FieldProblem(msgspec.Struct, frozen=True, kw_only=True):
 
     where: str
     message: str
+    expected: str = ""
+    """The values that it may have, when they are a choice."""
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -113,7 +118,7 @@ def on_http_error(request: Incoming, error: HTTPException) -> Response[Problem]:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return on_bug(request, error)
     code = _CODE_OF_STATUS.get(status, ErrorCode.REQUEST_INVALID)
-    fields = _fields(error.extra)
+    fields = _fields(request, error.extra)
     problem = Problem(
         type=f"/errors/{code}",
         title=ERROR_TABLE[code].meaning,
@@ -121,6 +126,7 @@ def on_http_error(request: Incoming, error: HTTPException) -> Response[Problem]:
         detail="; ".join(f"{one.where}: {one.message}" for one in fields) or str(error.detail),
         code=code,
         where=fields[0].where if fields else f"{request.method} {request.url.path}",
+        expected=fields[0].expected if fields else "",
         fix=ERROR_TABLE[code].remedy,
         errors=fields,
     )
@@ -154,11 +160,17 @@ def problems(*statuses: int) -> dict[int, ResponseSpec]:
     }
 
 
-def _fields(extra: object) -> tuple[FieldProblem, ...]:
+def _fields(request: Incoming, extra: object) -> tuple[FieldProblem, ...]:
     if not isinstance(extra, list):
         return ()
-    return tuple(
-        FieldProblem(where=str(one.get("key", "")), message=str(one.get("message", "")))
-        for one in extra
-        if isinstance(one, dict)
-    )
+    return tuple(_field(request, one) for one in extra if isinstance(one, dict))
+
+
+def _field(request: Incoming, problem: dict[str, object]) -> FieldProblem:
+    found = parameter_of(request.route_handler, str(problem.get("key", "")))
+    message = str(problem.get("message", ""))
+    wrong = _NO_CHOICE.match(message)
+    if not found.choices or wrong is None:
+        return FieldProblem(where=found.name, message=message)
+    choices = ", ".join(found.choices)
+    return FieldProblem(where=found.name, message=f"{wrong[1]} is not one of {choices}", expected=choices)

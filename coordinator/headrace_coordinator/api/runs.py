@@ -120,7 +120,7 @@ async def runs_list(
     cursor: Annotated[str | None, QueryParameter(description="`next` of the page before.")] = None,
     limit: RunLimit = 50,
 ) -> RunPage:
-    return await list_runs(services.store, where, cursor, limit, services.now_us())
+    return await list_runs(services.store, where, cursor, limit, services.moment())
 
 
 @get(
@@ -160,7 +160,7 @@ async def runs_histogram(
     responses=problems(400, 404),
 )
 async def runs_show(services: Given, run_id: FromPath[str]) -> RunDetail:
-    return await show_run(services.store, run_id, services.now_us())
+    return await show_run(services.store, run_id, services.moment())
 
 
 @get(

@@ -12,8 +12,12 @@ from typing import Protocol
 import msgspec
 from litestar.di import NamedDependency
 
+from headrace_coordinator.api.live import known_workers
+from headrace_coordinator.engine.state import RunHead
+from headrace_coordinator.queries.activity import Fleet, Moment
 from headrace_coordinator.runtime.port import Coordinator, QueueView
 from headrace_coordinator.store.port import Reader
+from headrace_protocol.definition import NodeDefinition
 
 
 class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,7 +36,7 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     live_pace_s: float = 0.05
     """What comes within this time is sent to a browser together."""
     snapshot_s: float = 1.0
-    """How often workers and queues are looked at while somebody watches them."""
+    """How often workers and queues are looked at while somebody watches them, or runs."""
     queues_fresh_s: float = 2.0
     """How old what the bus said of the queues may be: it is asked for each of them."""
     max_body_bytes: int = 10_000_000
@@ -88,6 +92,13 @@ class Services:
         self.queues = FreshQueues(coordinator, settings.queues_fresh_s)
         self.streams: set[Wakeable] = set()
         self.closing = False
+
+    def moment(self) -> Moment:
+        """Now, with what the workers do now."""
+        return Moment(self.now_us(), Fleet(known_workers(self.coordinator)), self._find_node)
+
+    def _find_node(self, head: RunHead, node: str) -> NodeDefinition | None:
+        return self.coordinator.planned_node(head.workflow, head.version, node)
 
     def close_streams(self) -> None:
         """End every open stream: a server that stops waits for its responses."""

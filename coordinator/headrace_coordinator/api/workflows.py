@@ -77,7 +77,7 @@ class StartReply(msgspec.Struct, frozen=True, kw_only=True):
 
 @get("/workflows", operation_id="listWorkflows", summary="List workflows", tags=["workflows"])
 async def workflows_list(services: Given) -> WorkflowList:
-    return await list_workflows(services.store, services.now_us())
+    return await list_workflows(services.store, services.moment())
 
 
 @get(
@@ -94,7 +94,7 @@ async def workflows_show(
         str | None, QueryParameter(description="A content hash; absent: the current one.")
     ] = None,
 ) -> WorkflowDetail:
-    return await show_workflow(services.store, name, version, services.now_us())
+    return await show_workflow(services.store, name, version, services.moment())
 
 
 @get(

@@ -41,6 +41,8 @@ def _check_run(run: Run) -> None:
         raise _broken(run, "an unfinished run has a wait reason (I5)", head.wait)
     if head.nodes_done + run.open != head.nodes_total:
         raise _broken(run, "nodes are done or open", head.nodes_done)
+    if head.nodes_succeeded + head.nodes_failed > head.nodes_done:
+        raise _broken(run, "what succeeded or failed is done", (head.nodes_succeeded, head.nodes_failed))
     if running is not (head.finished_at_us is None):
         raise _broken(run, "finished runs have an end", head.finished_at_us)
 

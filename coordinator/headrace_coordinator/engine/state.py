@@ -147,6 +147,10 @@ class Node(msgspec.Struct, array_like=True, gc=False):
     """Set once a worker without the task has returned it: from then on only workers with that code get it."""
 
 
+UNCOUNTED = -1
+"""Of a run that was stored before its nodes were counted by how they ended."""
+
+
 class RunHead(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     """What is stored of a run besides its nodes, in the order of its fields: further ones are added at the end."""
 
@@ -182,6 +186,10 @@ class RunHead(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     """How often an operator has retried the run."""
     interval: Interval | None = None
     """The data that the run covers."""
+    idle_us: int = 0
+    """How long the run was over before it was retried, all such times together."""
+    nodes_succeeded: int = UNCOUNTED
+    nodes_failed: int = UNCOUNTED
 
 
 class Run(msgspec.Struct, gc=False):

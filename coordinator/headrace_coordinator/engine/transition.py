@@ -6,7 +6,15 @@ import msgspec
 
 from headrace_coordinator.engine.effects import Decision, DropTimer, Effect, StartTimer, TimerKey
 from headrace_coordinator.engine.plan import Plan, PlanNode
-from headrace_coordinator.engine.state import NODE_ACTIVE, NODE_FINISHED, Node, NodeState, Run
+from headrace_coordinator.engine.state import (
+    NODE_ACTIVE,
+    NODE_FINISHED,
+    UNCOUNTED,
+    Node,
+    NodeState,
+    Run,
+    RunHead,
+)
 from headrace_protocol.errors import ErrorInfo
 from headrace_protocol.messages import LifecycleEvent
 
@@ -42,6 +50,8 @@ class Transition(msgspec.Struct, gc=False):
             change = 1 if state in NODE_FINISHED else -1
             run.open -= change
             run.head.nodes_done += change
+        _count(run.head, node.state, -1)
+        _count(run.head, state, 1)
         if state not in NODE_FINISHED:
             node.finished_at_us = 0
         if state is not NodeState.RETRYING:
@@ -77,3 +87,13 @@ class Transition(msgspec.Struct, gc=False):
                 kind=kind, at_us=self.now_us, node=node, item=item, attempt=attempt, error=error, data=data
             )
         )
+
+
+def _count(head: RunHead, state: NodeState, change: int) -> None:
+    """Keep how many nodes have succeeded and failed, for a run that was counted from its beginning."""
+    if head.nodes_succeeded == UNCOUNTED:
+        return
+    if state is NodeState.SUCCEEDED:
+        head.nodes_succeeded += change
+    elif state is NodeState.FAILED:
+        head.nodes_failed += change

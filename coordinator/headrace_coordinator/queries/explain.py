@@ -60,8 +60,7 @@ def _told(stored: StoredRun, definition: WorkflowDefinition, facts: LiveFacts, n
             why = "" if head.error is None else f": {head.error.message}"
             return f"The run was cancelled{why}.", [], []
         case RunState.SUCCEEDED:
-            took_s = ((head.finished_at_us or now_us) - head.created_at_us) / 1e6
-            return f"The run succeeded: {head.nodes_total} nodes in {took_s:.3g} s.", [], []
+            return f"The run succeeded: {head.nodes_total} nodes in {_took(head, now_us)}.", [], []
 
 
 def _running(stored: StoredRun, definition: WorkflowDefinition, facts: LiveFacts, now_us: int) -> Told:
@@ -72,20 +71,27 @@ def _running(stored: StoredRun, definition: WorkflowDefinition, facts: LiveFacts
         node = stored.nodes.get(planned.id)
         if node is not None:
             reasons += moving(planned, node, facts, now_us, advice)
-    in_motion = len({reason.node for reason in reasons})
+    under_way = len({reason.node for reason in reasons})
     reasons += _waiting(stored, definition)
     if head.deadline_us is not None:
         reasons.append(_deadline(head, head.deadline_us, now_us))
-    if not in_motion:
-        advice.append("Report it as a bug: an unfinished run always has something in motion.")
+    if not under_way:
+        advice.append("Report it as a bug: an unfinished run always has something in progress.")
+    succeeded = sum(node.state is NodeState.SUCCEEDED for node in stored.nodes.values())
     summary = (
-        f"The run is not finished: {head.nodes_done} of {head.nodes_total} nodes are done, "
-        f"{in_motion} {'is' if in_motion == 1 else 'are'} in motion."
+        f"The run is not finished: {succeeded} of {head.nodes_total} nodes have succeeded, "
+        f"{under_way} {'is' if under_way == 1 else 'are'} in progress."
     )
     failed = [name for name, node in stored.nodes.items() if node.state is NodeState.FAILED]
     if failed:
         summary += f" It will fail, because {', '.join(failed)} failed."
     return summary, reasons, advice
+
+
+def _took(head: RunHead, now_us: int) -> str:
+    """How long the run took, without the times in which it was over and waited to be retried."""
+    took_s = max(0, (head.finished_at_us or now_us) - head.created_at_us - head.idle_us) / 1e6
+    return f"{took_s:.3g} s" + (f", in {head.retries + 1} goes" if head.retries else "")
 
 
 def _waiting(stored: StoredRun, definition: WorkflowDefinition) -> list[Reason]:

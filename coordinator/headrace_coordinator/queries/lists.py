@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from headrace_coordinator.queries.activity import Moment
 from headrace_coordinator.queries.cursors import (
     parse_run_cursor,
     run_cursor,
@@ -36,14 +37,16 @@ class HistoryPage(msgspec.Struct, frozen=True, kw_only=True):
     next: int | None
 
 
-async def list_runs(store: Reader, where: RunFilter, cursor: str | None, limit: int, now_us: int) -> RunPage:
+async def list_runs(
+    store: Reader, where: RunFilter, cursor: str | None, limit: int, moment: Moment
+) -> RunPage:
     """One page of runs. Raises RequestError for a cursor of another list."""
     after = None if cursor is None else parse_run_cursor(cursor)
     heads = await store.runs(where, after, limit + 1)
     shown = heads[:limit]
     more = len(heads) > limit
     return RunPage(
-        runs=tuple(summary_of(head, now_us) for head in shown),
+        runs=tuple(summary_of(head, moment) for head in shown),
         next=run_cursor(shown[-1].created_at_us, shown[-1].run_id) if more else None,
     )
 

@@ -8,7 +8,7 @@ from headrace_protocol.messages import HeldAttempt
 
 
 class LiveWorker(msgspec.Struct, frozen=True, kw_only=True):
-    """A worker that shows signs of life."""
+    """A worker, as it told of itself the last time."""
 
     worker: str
     queues: tuple[str, ...]
@@ -16,6 +16,20 @@ class LiveWorker(msgspec.Struct, frozen=True, kw_only=True):
     tasks: tuple[str, ...]
     busy: int
     draining: bool = False
+    silent: bool = False
+    """It shows no signs of life any more."""
+    seen_at_us: int = 0
+    """When it was last heard of."""
+    held: tuple[HeldAttempt, ...] = ()
+
+
+class SilentHolder(msgspec.Struct, frozen=True, kw_only=True):
+    """An attempt on a worker that has fallen silent."""
+
+    worker: str
+    seen_at_us: int
+    """When the worker was last heard of."""
+    held: HeldAttempt
 
 
 class LiveFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,8 +38,9 @@ class LiveFacts(msgspec.Struct, frozen=True, kw_only=True):
     workers: tuple[LiveWorker, ...] = ()
     held: tuple[tuple[str, HeldAttempt], ...] = ()
     """(worker, attempt) pairs."""
+    silent: tuple[SilentHolder, ...] = ()
     pending: dict[str, int] = {}
-    """Task messages by queue that no worker has."""
+    """Task messages by queue that no worker has; empty when nobody has asked the bus."""
 
     def serving(self, queue: str) -> tuple[LiveWorker, ...]:
         """Workers that take new tasks of a queue."""
@@ -36,4 +51,11 @@ class LiveFacts(msgspec.Struct, frozen=True, kw_only=True):
         for worker, held in self.held:
             if (held.node, held.item, held.attempt) == (node, item, attempt):
                 return worker, held
+        return None
+
+    def silent_holder(self, node: str, item: int | None, attempt: int) -> SilentHolder | None:
+        """Who worked on an attempt when it fell silent."""
+        for one in self.silent:
+            if (one.held.node, one.held.item, one.held.attempt) == (node, item, attempt):
+                return one
         return None

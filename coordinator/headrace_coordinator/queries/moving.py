@@ -20,7 +20,7 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that a run waits for, or one node that failed."""
 
     kind: str
-    """`running`, `no_worker`, `no_task`, `no_slot`, `queued`, `retry`, `map`, `parked`, `collect`,
+    """`running`, `lost`, `no_worker`, `no_task`, `no_slot`, `queued`, `retry`, `map`, `parked`, `collect`,
     `upstream`, `deadline`, `failed` or `upstream_failed`."""
     node: str
     text: str
@@ -112,7 +112,20 @@ def _dispatched(
             since_us=held.started_at_us,
             text=text,
         )
-    kind, why = _why_queued(planned, facts, advice)
+    silent = facts.silent_holder(planned.id, item, attempt)
+    if silent is not None:
+        text = f"{what} was on worker {silent.worker}, not heard of for {_ago(silent.seen_at_us, now_us)}"
+        return Reason(
+            kind="lost",
+            node=planned.id,
+            item=item,
+            attempt=attempt,
+            queue=planned.options.queue,
+            worker=silent.worker,
+            since_us=silent.seen_at_us,
+            text=f"{text}: the task is delivered again when its lease ends",
+        )
+    kind, why = why_queued(planned, facts, advice)
     return Reason(
         kind=kind,
         node=planned.id,
@@ -124,7 +137,8 @@ def _dispatched(
     )
 
 
-def _why_queued(planned: NodeDefinition, facts: LiveFacts, advice: Advice) -> tuple[str, str]:
+def why_queued(planned: NodeDefinition, facts: LiveFacts, advice: Advice) -> tuple[str, str]:
+    """Why a dispatched task is on no worker: a kind of reason, and the reason in words."""
     queue = planned.options.queue
     serving = facts.serving(queue)
     if not serving:
@@ -137,11 +151,12 @@ def _why_queued(planned: NodeDefinition, facts: LiveFacts, advice: Advice) -> tu
         names = ", ".join(worker.worker for worker in serving[:3])
         return "no_task", f"none of its workers has the task {planned.task} ({names})"
     slots, busy = sum(worker.slots for worker in able), sum(worker.busy for worker in able)
-    ahead = facts.pending.get(queue, 0)
+    ahead = facts.pending.get(queue)
+    queued = "" if ahead is None else f", {ahead} tasks are queued"
     if busy >= slots:
         advice.append(f"Start more workers for queue {queue}, or give them more slots.")
-        return "no_slot", f"all {slots} slots of {len(able)} workers are busy, {ahead} tasks are queued"
-    return "queued", f"{len(able)} workers with {slots - busy} free slots, {ahead} tasks are queued"
+        return "no_slot", f"all {slots} slots of {len(able)} workers are busy{queued}"
+    return "queued", f"{len(able)} workers with {slots - busy} free slots{queued}"
 
 
 def _retrying(

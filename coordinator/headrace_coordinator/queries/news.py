@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import msgspec
 
+from headrace_coordinator.queries.activity import Moment
 from headrace_coordinator.queries.events import EventView, event_view
 from headrace_coordinator.queries.letters import DeadLetterView, dead_letter_view
 from headrace_coordinator.queries.logs import LogView, log_view
@@ -93,7 +94,7 @@ def skip(at: Positions, newest: Positions, wanted: Interest) -> Positions:
     )
 
 
-async def read_new(store: Reader, wanted: Interest, at: Positions, now_us: int) -> NewRows:
+async def read_new(store: Reader, wanted: Interest, at: Positions, moment: Moment) -> NewRows:
     """Rows behind a place, a page of each kind."""
     if Topic.RUNS in wanted.topics:
         batches, full = await store.history(None, at.history, PAGE), False
@@ -111,7 +112,7 @@ async def read_new(store: Reader, wanted: Interest, at: Positions, now_us: int) 
             dead_letters=letters[-1].position if letters else at.dead_letters,
         ),
         more=full or long or any(len(rows) == PAGE for rows in (batches, events, letters)),
-        runs=await _changed(store, wanted, batches, now_us),
+        runs=await _changed(store, wanted, batches, moment),
         changes=tuple(batch for batch in batches if batch.run_id in wanted.runs),
         lines=tuple(map(log_view, lines)),
         events=tuple(map(event_view, events)),
@@ -128,7 +129,7 @@ def _merged(pages: list[list[Row]]) -> tuple[list[Row], bool]:
 
 
 async def _changed(
-    store: Reader, wanted: Interest, batches: list[LifecycleBatch], now_us: int
+    store: Reader, wanted: Interest, batches: list[LifecycleBatch], moment: Moment
 ) -> tuple[RunSummary, ...]:
     """Each run that changed, once, as it is now."""
     run_ids = dict.fromkeys(
@@ -137,7 +138,7 @@ async def _changed(
         if wanted.workflow in (None, batch.workflow) or batch.run_id in wanted.runs
     )
     heads = await store.heads(list(run_ids)) if run_ids else {}
-    return tuple(summary_of(head, now_us) for head in heads.values())
+    return tuple(summary_of(head, moment) for head in heads.values())
 
 
 def _numbers(at: Positions) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ from enum import StrEnum
 import msgspec
 
 from headrace_coordinator.engine.state import RunState
+from headrace_coordinator.queries.activity import Moment
 from headrace_coordinator.queries.statistics import COUNTED, RunCount, bounded
 from headrace_coordinator.queries.views import RunSummary, summary_of
 from headrace_coordinator.store.port import Reader, RunFilter
@@ -85,8 +86,9 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     recent: tuple[RunSummary, ...]
 
 
-async def show_overview(store: Reader, window: Window, workflow: str | None, now_us: int) -> Overview:
+async def show_overview(store: Reader, window: Window, workflow: str | None, moment: Moment) -> Overview:
     """How things have been going, of everything or of one workflow."""
+    now_us = moment.now_us
     window_s, bucket_s = SPANS[window]
     # The last bucket ends with the minute, or the hour, that is not over yet.
     grain_s = TALLY_S if window_s < TALLY_AGE_S else OLD_TALLY_S
@@ -117,8 +119,8 @@ async def show_overview(store: Reader, window: Window, workflow: str | None, now
             for at_s in range(from_s, from_s + window_s, bucket_s)
         ),
         queue_wait=waits_by_queue(tallies),
-        failures=tuple(summary_of(head, now_us) for head in failures),
-        recent=tuple(summary_of(head, now_us) for head in recent),
+        failures=tuple(summary_of(head, moment) for head in failures),
+        recent=tuple(summary_of(head, moment) for head in recent),
     )
 
 

@@ -6,6 +6,7 @@ import msgspec
 
 from headrace_coordinator.engine.effects import AttemptRecord
 from headrace_coordinator.engine.state import NODE_FINISHED, Node
+from headrace_coordinator.queries.activity import Moment
 from headrace_coordinator.queries.values import ValueView, view_of
 from headrace_coordinator.queries.views import RunDetail, detail_of
 from headrace_coordinator.store.port import Reader, StoredRun
@@ -80,10 +81,10 @@ async def item_attempts(store: Reader, full: FullRun, limit: int) -> list[Attemp
     return found
 
 
-async def show_run(store: Reader, run_id: str, now_us: int) -> RunDetail:
+async def show_run(store: Reader, run_id: str, moment: Moment) -> RunDetail:
     """A run with its nodes; raises NotFound."""
     full = await load_run(store, run_id)
-    return detail_of(full.stored, full.definition, full.attempts, now_us)
+    return detail_of(full.stored, full.definition, full.attempts, moment)
 
 
 async def node_result(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from headrace_coordinator.engine.state import RunState
+from headrace_coordinator.queries.activity import Moment
 from headrace_coordinator.queries.views import RunSummary, summary_of
 from headrace_coordinator.store.port import Reader, RunFilter
 from headrace_coordinator.store.records import DefinitionRow, ScheduleState
@@ -105,20 +106,20 @@ class VersionList(msgspec.Struct, frozen=True, kw_only=True):
     versions: tuple[VersionView, ...]
 
 
-async def list_workflows(store: Reader, now_us: int) -> WorkflowList:
+async def list_workflows(store: Reader, moment: Moment) -> WorkflowList:
     """Every workflow with its last runs."""
     rows = await store.definitions()
     counts = await store.count_runs()
     schedules = await store.schedules()
     return WorkflowList(
-        workflows=tuple([await _summary(store, row, counts, schedules, now_us) for row in rows])
+        workflows=tuple([await _summary(store, row, counts, schedules, moment) for row in rows])
     )
 
 
-async def show_workflow(store: Reader, name: str, version: str | None, now_us: int) -> WorkflowDetail:
+async def show_workflow(store: Reader, name: str, version: str | None, moment: Moment) -> WorkflowDetail:
     """One workflow, as it is now or was at a version; raises NotFound."""
     row = await find_workflow(store, name, version)
-    summary = await _summary(store, row, await store.count_runs(), await store.schedules(), now_us)
+    summary = await _summary(store, row, await store.count_runs(), await store.schedules(), moment)
     return WorkflowDetail(
         **msgspec.structs.asdict(summary),
         graph=graph_of(row.definition),
@@ -207,7 +208,7 @@ async def _summary(
     row: DefinitionRow,
     counts: dict[tuple[str, RunState], int],
     schedules: list[ScheduleState],
-    now_us: int,
+    moment: Moment,
 ) -> WorkflowSummary:
     definition = row.definition
     mine = {one.trigger: one for one in schedules if one.workflow == definition.name}
@@ -224,7 +225,7 @@ async def _summary(
             for (name, state), number in sorted(counts.items())
             if name == definition.name and number
         },
-        last_runs=tuple(summary_of(head, now_us) for head in last),
+        last_runs=tuple(summary_of(head, moment) for head in last),
     )
 
 

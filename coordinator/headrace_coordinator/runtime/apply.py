@@ -75,12 +75,14 @@ class Applier:
                 raise
             except HeadraceError as error:
                 replies.append(CommandReply(run_id=run_of(received), created=False, error=error.info()))
-                if envelope.origin is not None:
+                if envelope.origin is not None and envelope.conclude is None:
                     letter = dead_letter(envelope.origin, error, turn.now_us, also=run_of(received))
                     turn.transaction.dead_letters.append(letter)
         turn.transaction.dead_letters += envelope.dead
         if envelope.write is not None:
             envelope.write(turn.transaction)
+        if envelope.conclude is not None:
+            envelope.conclude(turn, replies)
         return replies
 
     def bury(self, turn: Turn, envelope: Envelope, error: Exception) -> list[CommandReply]:
@@ -113,7 +115,7 @@ class Applier:
                 where=run_id,
                 found=run.head.state,
                 expected="a running run",
-                fix="A finished run stays as it is.",
+                fix="Nothing is needed: a run that has ended does nothing any more.",
             )
         turn.add(run, plan, decide(plan, run, received, turn.now_us))
         return CommandReply(run_id=run_id)

@@ -7,7 +7,7 @@ from hashlib import blake2b
 from headrace_coordinator.bus.port import Incoming
 from headrace_coordinator.runtime import metrics
 from headrace_coordinator.store.records import DeadLetter, LetterState
-from headrace_protocol.errors import Conflict, ErrorCode, HeadraceError
+from headrace_protocol.errors import Conflict, ErrorCode, ErrorInfo, HeadraceError
 from headrace_protocol.messages import Rejected
 
 _STREAM, _SEQUENCE_V1, _SEQUENCE_V2, _V1_TOKENS = 2, 5, 7, 9
@@ -42,6 +42,23 @@ def dead_letter(message: Incoming, error: HeadraceError, now_us: int, *, also: s
         headers={_text(name): _text(value) for name, value in message.headers.items()},
         body=message.body,
         error=error.info(),
+    )
+
+
+def event_letter(
+    message: Incoming, error: ErrorInfo, now_us: int, *, event: tuple[str, str], trigger: str
+) -> DeadLetter:
+    """The letter that keeps an event for one trigger that failed on it. It is named after the event (source, id), so
+    that an event that comes again, or by another way, is the same letter."""
+    metrics.dead_letters.add(1, error.code)
+    name = "\0".join(("event", *event, trigger)).encode()
+    return DeadLetter(
+        letter_id=blake2b(name, digest_size=10).hexdigest(),
+        received_at_us=now_us,
+        subject=_text(message.subject),
+        headers={_text(name): _text(value) for name, value in message.headers.items()},
+        body=message.body,
+        error=error,
     )
 
 

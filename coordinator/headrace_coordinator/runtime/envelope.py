@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from asyncio import Future
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -11,6 +12,9 @@ from headrace_coordinator.bus.port import Incoming
 from headrace_coordinator.engine.inputs import RunInput
 from headrace_coordinator.store.records import DeadLetter, Transaction
 from headrace_protocol.messages import CommandReply
+
+if TYPE_CHECKING:
+    from headrace_coordinator.runtime.turn import Turn
 
 Write = Callable[[Transaction], None]
 
@@ -29,6 +33,9 @@ class Envelope(msgspec.Struct, kw_only=True):
     """Subject for the first reply, when the sender wants one."""
     write: Write | None = None
     """Further things for the same transaction."""
+    conclude: Callable[[Turn, list[CommandReply]], None] | None = None
+    """Writes what became of the inputs into the turn that decided them, the dead letters of those that could not be
+    applied included. Called again when the turn has to be decided again."""
     dead: tuple[DeadLetter, ...] = ()
     """What could not even be understood."""
 

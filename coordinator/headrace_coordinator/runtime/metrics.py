@@ -61,6 +61,13 @@ runs_started = Count("headrace.runs.started", "{run}", "Runs accepted", "workflo
 runs_finished = Count("headrace.runs.finished", "{run}", "Runs that ended", "state", "workflow")
 tasks_finished = Count("headrace.tasks.finished", "{attempt}", "Attempts that ended", "state", "workflow")
 dead_letters = Count("headrace.dead_letters", "{message}", "Messages put to the dead letters", "code")
+event_verdicts = Count(
+    "headrace.events.verdicts",
+    "{verdict}",
+    "What triggers made of events; `no_trigger`: none listens to the type",
+    "verdict",
+    "workflow",
+)
 outbox_depth = Count(
     "headrace.outbox.depth", "{message}", "Committed messages that the bus has not confirmed", falls=True
 )

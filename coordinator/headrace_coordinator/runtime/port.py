@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Protocol
 
@@ -10,8 +10,9 @@ import msgspec
 
 from headrace_coordinator.engine.inputs import RetryRun
 from headrace_coordinator.runtime.arrivals import Arrival
+from headrace_coordinator.store.records import Verdict
 from headrace_protocol.cloudevent import CloudEvent
-from headrace_protocol.definition import WorkflowDefinition
+from headrace_protocol.definition import NodeDefinition, WorkflowDefinition
 from headrace_protocol.messages import CancelRun, CommandReply, HeldAttempt, LifecycleBatch, StartRun, Stored
 
 
@@ -51,6 +52,20 @@ class QueueView(msgspec.Struct, frozen=True, kw_only=True):
     """When the task was queued that waits longest."""
 
 
+class EventTaken(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of an event."""
+
+    verdicts: tuple[Verdict, ...]
+    """One for each trigger of its type."""
+    duplicate: bool
+    """It had been received before."""
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        """Runs that it started, now or before."""
+        return tuple(verdict.run_id for verdict in self.verdicts if verdict.run_id)
+
+
 class ReadinessView(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the coordinator can do its work."""
 
@@ -81,8 +96,12 @@ class Commands(Protocol):
         """`created` is False when this content is the current version already. Raises DefinitionError."""
         ...
 
-    async def event(self, event: CloudEvent) -> tuple[str, ...]:
-        """Ids of the runs that the event started, now or when it was delivered before."""
+    async def events(self, events: Sequence[CloudEvent]) -> tuple[EventTaken, ...]:
+        """Take events in, in one turn for up to 512 of them: one answer for each, in their order.
+
+        A trigger that fails on an event is a verdict, and no error. Raises ProtocolError, before anything is stored,
+        when one of them is too large for the bus.
+        """
         ...
 
     async def redrive(self, letter_id: str, by: str = "", reason: str = "") -> None:
@@ -109,6 +128,10 @@ class Live(Protocol):
 
     async def fetch(self, stored: Stored) -> msgspec.Raw:
         """A stored value. Raises NotFound where it is gone, Unavailable where the bus cannot say."""
+        ...
+
+    def planned_node(self, workflow: str, version: str, node: str) -> NodeDefinition | None:
+        """A node of a version that is in memory, or of the current one: for lists, which read no definitions."""
         ...
 
     def arrivals(self, listener: Callable[[Arrival], None]) -> AbstractContextManager[None]:

@@ -15,7 +15,7 @@ from headrace_coordinator.engine.plan import Plan, compile_plan
 from headrace_coordinator.store.port import Reader
 from headrace_coordinator.store.records import DefinitionRow
 from headrace_protocol.codec import raw
-from headrace_protocol.definition import WorkflowDefinition, params_schema
+from headrace_protocol.definition import NodeDefinition, WorkflowDefinition, params_schema
 from headrace_protocol.errors import DefinitionError, NotFound, ParamsError
 from headrace_protocol.interval import SCHEDULED_AT, time_params
 from headrace_protocol.messages import StartRun
@@ -143,6 +143,14 @@ class Registry:
 
     def current_version(self, workflow: str) -> str | None:
         return self._current.get(workflow)
+
+    def planned_node(self, workflow: str, version: str, node: str) -> NodeDefinition | None:
+        """A node of a version that is in memory, or else of the current one."""
+        for wanted in (version, self._current.get(workflow, "")):
+            entry = self._entries.get((workflow, wanted))
+            if entry is not None and node in entry.plan.nodes:
+                return entry.plan.nodes[node].definition
+        return None
 
     async def entry(self, workflow: str, version: str = "") -> Entry:
         """One version, or the current one; raises NotFound."""

@@ -116,7 +116,7 @@ def _read(text: str) -> CronSim:
             "the cron expression does not have five fields",
             found=repr(text[:LONGEST_EXPRESSION]),
             expected="minute hour day-of-month month day-of-week, or a nickname such as @daily",
-            fix="For example, `0 6 * * *` is every day at 06:00.",
+            fix="Write five fields: `0 6 * * *` is every day at 06:00.",
         )
     for field, part in zip(list(Field)[-len(parts) :], parts, strict=True):
         try:

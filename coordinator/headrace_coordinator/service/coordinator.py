@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from hashlib import blake2b
 
@@ -23,24 +23,25 @@ from headrace_coordinator.runtime.fleet import Fleet
 from headrace_coordinator.runtime.keeper import Keeper
 from headrace_coordinator.runtime.old_code import OldCode
 from headrace_coordinator.runtime.parts import Parts
-from headrace_coordinator.runtime.port import QueueView, ReadinessView, WorkerView
+from headrace_coordinator.runtime.port import EventTaken, QueueView, ReadinessView, WorkerView
 from headrace_coordinator.runtime.vigil import Vigil
 from headrace_coordinator.schedules.runner import ScheduleRunner
 from headrace_coordinator.service.deployment import Deployment
 from headrace_coordinator.service.failures import raised
+from headrace_coordinator.service.publication import Publication
 from headrace_coordinator.service.retention import Retention
 from headrace_coordinator.service.shards import LEASE_S, ShardSet
 from headrace_coordinator.store.port import RetentionPolicy
 from headrace_coordinator.store.records import DeadLetter, OutboxBatch, OutboxMessage, Transaction
 from headrace_coordinator.triggers.consumer import EventConsumer
 from headrace_coordinator.triggers.events import Matcher
+from headrace_coordinator.triggers.intake import Intake
 from headrace_coordinator.triggers.params import schedule_params
 from headrace_protocol import headers
-from headrace_protocol.cloudevent import CloudEvent, encode_binary
+from headrace_protocol.cloudevent import CloudEvent
 from headrace_protocol.codec import encode
-from headrace_protocol.definition import Priority, WorkflowDefinition
+from headrace_protocol.definition import NodeDefinition, Priority, WorkflowDefinition
 from headrace_protocol.errors import Conflict, NotFound, Unavailable
-from headrace_protocol.headers import MESSAGE_ID
 from headrace_protocol.ids import shard_of
 from headrace_protocol.messages import (
     CancelRun,
@@ -102,7 +103,9 @@ class RunningCoordinator:
         self._old_code = OldCode(parts, self._fleet, self._shards)
         self._fleet.on_draining = self._old_code.draining
         self._matcher = Matcher(topology.namespace, clock.now_us)
-        self._events = EventConsumer(topology, bus, self._matcher, self._shards, clock)
+        intake = Intake(self._matcher, self._shards, clock)
+        self._events = EventConsumer(topology, bus, intake, self._shards, clock)
+        self._publication = Publication(topology.subjects, store, intake)
         self._schedules = ScheduleRunner(topology.namespace, store, self._shards, clock, schedule_params)
         self._deployment = Deployment(parts, self._matcher, self._schedules, self._shards)
         self._vigil = Vigil(parts, self._fleet, self._shards, sweep_s=options.sweep_s)
@@ -169,19 +172,8 @@ class RunningCoordinator:
     async def deploy(self, definition: WorkflowDefinition) -> CommandReply:
         return await self._deployment.deploy(definition)
 
-    async def event(self, event: CloudEvent) -> tuple[str, ...]:
-        """Start what the event matches, then let the bus have it too, for whoever else listens."""
-        binary, body = encode_binary(event)
-        message_id = {MESSAGE_ID: f"{event.source}/{event.id}"}
-        subject = self._topology.subjects.event(event.type)
-        message = OutboxMessage(subject, {**binary, **message_id}, body)
-        check_size(subject, message.headers, body)
-        replies, match = await self._events.accept(event)
-        raised(replies)
-        for _, failure in match.failures:
-            raise failure
-        await self._publish(message)
-        return tuple(reply.run_id for reply in replies)
+    async def events(self, events: Sequence[CloudEvent]) -> tuple[EventTaken, ...]:
+        return await self._publication.publish(events)
 
     async def redrive(self, letter_id: str, by: str = "", reason: str = "") -> None:
         letter = await self._letter(letter_id)
@@ -341,6 +333,9 @@ class RunningCoordinator:
                 fix="Retry the run: what made the value runs again.",
             )
         return msgspec.Raw(body)
+
+    def planned_node(self, workflow: str, version: str, node: str) -> NodeDefinition | None:
+        return self._registry.planned_node(workflow, version, node)
 
     def arrivals(self, listener: Callable[[Arrival], None]) -> AbstractContextManager[None]:
         return self.parts.arrivals.listen(listener)

@@ -6,6 +6,7 @@ from headrace_protocol.errors import (
     Conflict,
     ErrorCode,
     ErrorInfo,
+    ExpressionError,
     HeadraceError,
     NotFound,
     ParamsError,
@@ -17,6 +18,7 @@ _KINDS: dict[str, type[HeadraceError]] = {
     ErrorCode.NOT_FOUND: NotFound,
     ErrorCode.CONFLICT: Conflict,
     ErrorCode.PARAMS_INVALID: ParamsError,
+    ErrorCode.EXPRESSION_FAILED: ExpressionError,
     ErrorCode.PROTOCOL_MALFORMED: ProtocolError,
     ErrorCode.PROTOCOL_UNROUTABLE: ProtocolError,
 }

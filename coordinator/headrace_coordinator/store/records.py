@@ -110,6 +110,34 @@ class DefinitionRow(msgspec.Struct, frozen=True):
     deployed_at_us: int
 
 
+class VerdictKind(StrEnum):
+    """What a trigger made of an event."""
+
+    FIRED = "fired"
+    """It started a run."""
+    DUPLICATE = "duplicate"
+    """The run that the event starts had been started already."""
+    FILTERED = "filtered"
+    """Its condition was false."""
+    BROKEN = "broken"
+    """It failed on the event: an expression, or params that its workflow does not take."""
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What one trigger made of one event."""
+
+    workflow: str
+    trigger: str
+    kind: VerdictKind
+    run_id: str = ""
+    """The run that the event started, now or before."""
+    reason: str = ""
+    """Of a condition that was false: its text, with the values that it read."""
+    error: ErrorInfo | None = None
+    letter_id: str = ""
+    """The dead letter that keeps the event for a trigger that failed on it."""
+
+
 class EventRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A trigger event as it was received, and what it started."""
 
@@ -123,6 +151,8 @@ class EventRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     runs: tuple[str, ...] = ()
     position: int = 0
     """Assigned by the store: grows with each event."""
+    verdicts: tuple[Verdict, ...] = ()
+    """One for each trigger of its type; none when no trigger asked for the type."""
 
 
 class LetterState(StrEnum):

@@ -19,6 +19,7 @@ from headrace_coordinator.store.records import (
     EventRecord,
     StoredLog,
     Timer,
+    VerdictKind,
 )
 from headrace_protocol.codec import NOTHING
 from headrace_protocol.errors import ErrorInfo
@@ -203,6 +204,13 @@ def decode_timer(shard: int, due_us: int, actor: str, kind: str, node: str, item
 
 
 def merge_event(stored: EventRecord, again: EventRecord) -> EventRecord:
-    """An event that is recorded again keeps its first record and gains the runs that it has started since."""
+    """An event that is recorded again keeps its first record and gains the runs that it has started since, and what
+    triggers have made of it since."""
     runs = tuple(dict.fromkeys((*stored.runs, *again.runs)))
-    return msgspec.structs.replace(stored, runs=runs)
+    verdicts = {(one.workflow, one.trigger): one for one in stored.verdicts}
+    for verdict in again.verdicts:
+        place = (verdict.workflow, verdict.trigger)
+        before = verdicts.get(place)
+        if before is None or before.kind is VerdictKind.BROKEN:
+            verdicts[place] = verdict
+    return msgspec.structs.replace(stored, runs=runs, verdicts=tuple(verdicts.values()))

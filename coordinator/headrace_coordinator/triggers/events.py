@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from headrace_coordinator.engine.trigger import by_event
+from headrace_coordinator.runtime.deadletters import understood
+from headrace_coordinator.store.records import Verdict, VerdictKind
+from headrace_coordinator.triggers.condition import fields_of, why_false
 from headrace_coordinator.triggers.params import (
     TRIGGER,
     mentions_trigger,
@@ -27,12 +30,22 @@ if TYPE_CHECKING:
     from headrace_coordinator.triggers.expressions import Expression, Variables
 
 
+class Failure(msgspec.Struct, frozen=True):
+    """A trigger that failed on an event."""
+
+    workflow: str
+    trigger: str
+    error: HeadraceError
+
+
 class Match(msgspec.Struct, frozen=True):
     """What an event does."""
 
-    starts: tuple[StartRun, ...]
-    failures: tuple[tuple[str, HeadraceError], ...]
-    """(`workflow/trigger`, error) pairs: triggers whose expressions failed on this event."""
+    starts: tuple[StartRun, ...] = ()
+    filtered: tuple[Verdict, ...] = ()
+    """Of triggers whose conditions are false."""
+    failures: tuple[Failure, ...] = ()
+    """Triggers whose expressions failed on this event."""
 
 
 class _Compiled:
@@ -46,12 +59,22 @@ class _Compiled:
         self.where = _expression(trigger.where, f"{place}, where") if trigger.where else None
         sources = (trigger.where, *trigger.params.values())
         self.reads_trigger = any(mentions_trigger(source) for source in sources)
+        self.reads = fields_of(trigger.where) if trigger.where else ()
         self.params = {
             name: _expression(source, f"{place}, param {name}") for name, source in trigger.params.items()
         }
 
     def matches(self, variables: Callable[[], Variables]) -> bool:
         return self.where is None or self.where.evaluate_bool(variables())
+
+    def filtered(self, event: CloudEvent) -> Verdict:
+        """Why it does not fire, when its condition is false."""
+        return Verdict(
+            workflow=self.workflow,
+            trigger=self.trigger.id,
+            kind=VerdictKind.FILTERED,
+            reason=why_false(self.reads, as_variables(event)),
+        )
 
     def evaluate(self, event: CloudEvent, variables: Callable[[], Variables]) -> dict[str, object]:
         """The run's params: by expression, or the fields of the event's data that have a param's name."""
@@ -121,10 +144,11 @@ class Matcher:
         """The runs that an event starts. A trigger that fails does not keep the others from firing."""
         triggers = self._by_type.get(event.type, ())
         if not triggers:
-            return Match((), ())
+            return Match()
         received_at_us = self._now_us()
         starts: list[StartRun] = []
-        failures: list[tuple[str, HeadraceError]] = []
+        filtered: list[Verdict] = []
+        failures: list[Failure] = []
         asked = _Asked(event)
         for compiled in triggers:
             variables = asked.beside(compiled)
@@ -132,9 +156,11 @@ class Matcher:
                 if compiled.matches(variables):
                     params = compiled.evaluate(event, variables)
                     starts.append(self._start(compiled, event, params, received_at_us))
-            except HeadraceError as error:
-                failures.append((f"{compiled.workflow}/{compiled.trigger.id}", error))
-        return Match(tuple(starts), tuple(failures))
+                else:
+                    filtered.append(compiled.filtered(event))
+            except Exception as error:
+                failures.append(Failure(compiled.workflow, compiled.trigger.id, understood(error)))
+        return Match(tuple(starts), tuple(filtered), tuple(failures))
 
     def _start(
         self, compiled: _Compiled, event: CloudEvent, params: dict[str, object], received_at_us: int

@@ -11,6 +11,7 @@ import cel
 import msgspec
 from cel.stdlib import STDLIB_FUNCTIONS
 
+from headrace_coordinator.triggers.condition import fields_of, nothing_in, seen
 from headrace_protocol.errors import ErrorCode, ExpressionError
 
 LONGEST_SOURCE = 4096
@@ -42,7 +43,8 @@ WRONG_OPERATORS = {"and": "&&", "or": "||", "not": "!", "=": "=="}
 FAILURES = (KeyError, IndexError, TypeError, ValueError, ArithmeticError, RuntimeError)
 """What evaluation raises for what it found in the variables."""
 
-CONVERT = "CEL converts nothing by itself: use int(x), double(x) or string(x), and write 2.0 beside a float."
+CONVERT = "Convert one of them: int(x), double(x) or string(x), and write 2.0 beside a float."
+GUARD = "Guard it with has(...), such as `has(event.data.size) && event.data.size > 0`."
 
 
 class Variables:
@@ -51,9 +53,10 @@ class Variables:
     Converting takes longer than evaluating: 45 µs for a small event, milliseconds for one of 60 KB.
     """
 
-    __slots__ = ("context",)
+    __slots__ = ("context", "plain")
 
     def __init__(self, variables: Mapping[str, object]) -> None:
+        self.plain = variables
         try:
             self.context = cel.Context(variables=dict(variables), functions=STDLIB_FUNCTIONS)
         except FAILURES as error:
@@ -110,13 +113,25 @@ class Expression:
             raise self._failed(
                 "reads a field that is not there",
                 f"no field `{name}`",
-                fix="Guard it with has(...), such as `has(event.data.size) && event.data.size > 0`.",
+                fix=GUARD,
             ) from None
         except TypeError as error:
-            raise self._failed("mixes types", _first_line(error), fix=CONVERT) from None
+            raise self._mixes_types(bound.plain, error) from None
         except FAILURES as error:
             raise self._failed("failed", _first_line(error)) from None
         return value
+
+    def _mixes_types(self, variables: Mapping[str, object], error: TypeError) -> ExpressionError:
+        """An operation on types that it is not defined for; mostly something is null or absent."""
+        event = variables.get("event")
+        fields = fields_of(self.source)
+        if not isinstance(event, Mapping) or not fields:
+            return self._failed("mixes types", _first_line(error), fix=CONVERT)
+        empty = nothing_in(fields, event)
+        if empty:
+            fix = f"Guard it: `{empty} != null && ...`, or publish the event with it."
+            return self._failed("reads what is not there", f"{empty} is null", fix=fix)
+        return self._failed("mixes types", f"{_first_line(error)}, with {seen(fields, event)}", fix=CONVERT)
 
     def _failed(self, what: str, found: str, *, expected: str = "", fix: str = "") -> ExpressionError:
         return ExpressionError(

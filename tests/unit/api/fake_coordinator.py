@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 
 import msgspec
@@ -19,13 +19,21 @@ from headrace_coordinator.queries.runs import find_run
 from headrace_coordinator.queries.workflows import find_workflow
 from headrace_coordinator.runtime.arrivals import Arrivals, Listener
 from headrace_coordinator.runtime.deadletters import check_open
-from headrace_coordinator.runtime.port import QueueView, ReadinessView, WorkerView
+from headrace_coordinator.runtime.port import EventTaken, QueueView, ReadinessView, WorkerView
 from headrace_coordinator.store.memory import MemoryStore
-from headrace_coordinator.store.records import DeadLetter, DefinitionRow, EventRecord, NodeRow, Transaction
+from headrace_coordinator.store.records import (
+    DeadLetter,
+    DefinitionRow,
+    EventRecord,
+    NodeRow,
+    Transaction,
+    Verdict,
+    VerdictKind,
+)
 from headrace_protocol.checks import check_definition
 from headrace_protocol.cloudevent import CloudEvent, encode_structured
 from headrace_protocol.codec import raw
-from headrace_protocol.definition import EventTrigger, WorkflowDefinition
+from headrace_protocol.definition import EventTrigger, NodeDefinition, WorkflowDefinition
 from headrace_protocol.errors import Conflict, NotFound
 from headrace_protocol.ids import derived_run_id
 from headrace_protocol.messages import (
@@ -56,6 +64,7 @@ class FakeCoordinator:
         self.worker_views: tuple[WorkerView, ...] = ()
         self.queue_views: tuple[QueueView, ...] = ()
         self.ready = ReadinessView(ready=True, store=True, bus=True, shards=(0,))
+        self.planned: dict[str, NodeDefinition] = {}
         self.failure: Exception | None = None
         self.stored: dict[str, msgspec.Raw] = {}
         self.pause: Callable[[], Awaitable[None]] = _at_once
@@ -99,8 +108,11 @@ class FakeCoordinator:
         await self.commit(Transaction(definitions=[row]))
         return CommandReply(version=version)
 
-    async def event(self, event: CloudEvent) -> tuple[str, ...]:
-        runs = []
+    async def events(self, events: Sequence[CloudEvent]) -> tuple[EventTaken, ...]:
+        return tuple([await self._event(event) for event in events])
+
+    async def _event(self, event: CloudEvent) -> EventTaken:
+        verdicts = []
         for row in await self.store.definitions():
             for trigger in row.definition.triggers:
                 if isinstance(trigger, EventTrigger) and trigger.type == event.type:
@@ -115,18 +127,22 @@ class FakeCoordinator:
                         trace=event.trace,
                         received_at_us=self.now_us,
                     )
-                    await self.start(command)
-                    runs.append(run_id)
+                    reply = await self.start(command)
+                    kind = VerdictKind.FIRED if reply.created else VerdictKind.DUPLICATE
+                    workflow = row.definition.name
+                    verdicts.append(Verdict(workflow=workflow, trigger=trigger.id, kind=kind, run_id=run_id))
         record = EventRecord(
             event_id=event.id,
             source=event.source,
             type=event.type,
             received_at_us=self._tick(),
             data=encode_structured(event)[1],
-            runs=tuple(runs),
+            runs=tuple(verdict.run_id for verdict in verdicts),
+            verdicts=tuple(verdicts),
         )
+        known = await self.store.event(event.source, event.id)
         await self.commit(Transaction(events=[record]))
-        return tuple(runs)
+        return EventTaken(verdicts=tuple(verdicts), duplicate=known is not None)
 
     async def redrive(self, letter_id: str, by: str = "", reason: str = "") -> None:
         letter = await self._letter(letter_id)
@@ -148,6 +164,9 @@ class FakeCoordinator:
     async def commit(self, transaction: Transaction) -> None:
         await self.store.commit(transaction)
         self.told.committed(transaction)
+
+    def planned_node(self, workflow: str, version: str, node: str) -> NodeDefinition | None:
+        return self.planned.get(node)
 
     def arrivals(self, listener: Listener) -> AbstractContextManager[None]:
         return self.told.listen(listener)

@@ -42,7 +42,13 @@ async def test_binary_and_again(http: httpx.AsyncClient) -> None:
     first = await http.post("/api/v1/events", content=b'{"month":"2013-02"}', headers=headers)
     again = await http.post("/api/v1/events", content=b'{"month":"2013-02"}', headers=headers)
     assert first.status_code == again.status_code == 202
-    assert first.json() == again.json()
+    (one,), (two,) = first.json()["events"], again.json()["events"]
+    assert (one["duplicate"], two["duplicate"]) == (False, True)
+    assert ([v["kind"] for v in one["verdicts"]], [v["kind"] for v in two["verdicts"]]) == (
+        ["fired"],
+        ["duplicate"],
+    )
+    assert one["runs"] == two["runs"]
     assert len((await http.get("/api/v1/runs")).json()["runs"]) == 1
 
 
@@ -56,6 +62,18 @@ async def test_batch(http: httpx.AsyncClient) -> None:
     assert [event["id"] for event in answer.json()["events"]] == ["b0", "b1", "b2"]
 
 
+async def test_a_batch_with_an_event_that_cannot_be_read_is_refused_whole(http: httpx.AsyncClient) -> None:
+    batch = [EVENT, {**EVENT, "id": ""}, EVENT]
+    answer = await http.post(
+        "/api/v1/events",
+        content=msgspec.json.encode(batch),
+        headers={"content-type": "application/cloudevents-batch+json"},
+    )
+    assert answer.status_code == 400
+    assert answer.json()["where"] == "events[1].id"
+    assert (await http.get("/api/v1/events")).json()["events"] == []
+
+
 async def test_events_are_listed_newest_first(http: httpx.AsyncClient) -> None:
     for number in range(5):
         event = {**EVENT, "id": str(number), "type": "a.b" if number % 2 else "c.d"}
@@ -67,6 +85,7 @@ async def test_events_are_listed_newest_first(http: httpx.AsyncClient) -> None:
     first = (await http.get("/api/v1/events", params={"limit": 3})).json()
     assert [event["event_id"] for event in first["events"]] == ["4", "3", "2"]
     assert first["events"][0]["event"]["data"] == {"month": "2013-01"}
+    assert first["events"][0]["verdicts"] == []
     rest = (await http.get("/api/v1/events", params={"cursor": first["next"]})).json()
     assert [event["event_id"] for event in rest["events"]] == ["1", "0"]
     assert rest["next"] is None

@@ -11,11 +11,11 @@ import msgspec
 import pytest
 
 from headrace_coordinator.api.app import Api
-from headrace_coordinator.runtime.port import QueueView
+from headrace_coordinator.runtime.port import QueueView, WorkerView
 from headrace_coordinator.store.records import DeadLetter, EventRecord, Transaction
 from headrace_protocol.codec import raw
 from headrace_protocol.errors import ErrorInfo
-from headrace_protocol.messages import LogLine, StartRun
+from headrace_protocol.messages import HeldAttempt, LogLine, StartRun
 from tests.unit.api.fake_coordinator import FakeCoordinator
 from tests.unit.api.streams import events_in, open_stream
 
@@ -135,7 +135,7 @@ async def test_the_same_by_asking_again_and_again(
     await coordinator.happen("one")
     await coordinator.commit(Transaction(logs=[line(1)]))
     then = (await http.get(f"{url}&after={first['id']}")).json()
-    assert [frame["event"] for frame in then["frames"]] == ["runs", "changes", "logs"]
+    assert [frame["event"] for frame in then["frames"]] == ["runs", "changes", "logs", "activity"]
     again = (await http.get(f"{url}&after={then['id']}")).json()
     assert (again["frames"], again["id"]) == ([], then["id"])
     assert (await http.get(f"{url}&after=7")).status_code == 400
@@ -170,3 +170,42 @@ async def test_several_runs_are_followed_at_once(
             changes += [one["position"] for one in frame["data"].get("changes", ())]
     assert seen == list(range(1, 1_001))
     assert changes == [3, 4, 5]
+
+
+async def test_what_workers_start_is_told_without_a_commit(app: Api, coordinator: FakeCoordinator) -> None:
+    app.services.settings = msgspec.structs.replace(app.services.settings, snapshot_s=0.01)
+    held = HeldAttempt(run_id="one", node="load", attempt=1, started_at_us=7)
+    async with open_stream(app, "topics=runs&run=one", path=LIVE) as stream:
+        await stream.read_until("hello")
+        coordinator.worker_views = (worker_view("w1", held),)
+        (run,) = (await stream.read_until("runs"))["runs"]
+        assert (run["activity"]["kind"], run["activity"]["worker"], run["activity"]["since_us"]) == (
+            "running",
+            "w1",
+            7,
+        )
+        (told,) = (await stream.read_until("activity"))["activity"]
+        assert [(one["node"], one["kind"]) for one in told["nodes"]] == [("load", "running")]
+        stream.text = ""
+        coordinator.worker_views = (worker_view("w1", held, state="silent"),)
+        (run,) = (await stream.read_until("runs"))["runs"]
+        assert (run["activity"]["kind"], run["activity"]["worker"]) == ("lost", "w1")
+        stream.text = ""
+        coordinator.worker_views = ()
+        (run,) = (await stream.read_until("runs"))["runs"]
+        assert run["activity"]["kind"] in ("no_worker", "queued")
+
+
+def worker_view(name: str, *held: HeldAttempt, state: str = "live") -> WorkerView:
+    return WorkerView(
+        worker=name,
+        host="h",
+        pid=1,
+        queues=("default",),
+        slots=2,
+        tasks=(),
+        held=held,
+        started_at_us=1,
+        seen_at_us=2,
+        state=state,
+    )

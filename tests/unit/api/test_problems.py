@@ -162,3 +162,23 @@ async def test_codes_explain_themselves(http: httpx.AsyncClient) -> None:
         "meaning": ERROR_TABLE[ErrorCode.TASK_TIMEOUT].meaning,
         "remedy": ERROR_TABLE[ErrorCode.TASK_TIMEOUT].remedy,
     }
+
+
+@pytest.mark.parametrize(
+    ("path", "where", "expected"),
+    [
+        ("/runs?state=foo", "state", "running, succeeded, failed, cancelled"),
+        ("/overview?window=9d", "window", "15m, 1h, 6h, 24h, 7d"),
+        ("/dead-letters?state=x", "state", "open, redriven, discarded"),
+        ("/live/poll?topics=zz", "topics", "runs, events, dead_letters, workers, queues"),
+        ("/runs/x/trace?format=q", "format", "json, jaeger"),
+    ],
+)
+async def test_a_choice_that_is_none_names_the_choices(
+    http: httpx.AsyncClient, path: str, where: str, expected: str
+) -> None:
+    answer = await http.get(f"/api/v1{path}")
+    assert answer.status_code == 400
+    problem = answer.json()
+    assert (problem["where"], problem["expected"]) == (where, expected)
+    assert problem["detail"].endswith(f"is not one of {expected}")

@@ -157,7 +157,7 @@ async def test_show_tells_progress_and_attempts(
     run_id = await start(http)
     await finish(coordinator, run_id)
     nodes = {node["node"]: node for node in (await http.get(f"/api/v1/runs/{run_id}")).json()["nodes"]}
-    assert nodes["carriers"]["map"] == {"total": 3, "done": 2, "in_motion": 1, "retrying": 0}
+    assert nodes["carriers"]["map"] == {"total": 3, "done": 2, "in_motion": 1, "retrying": 0, "running": 0}
     assert [attempt["state"] for attempt in nodes["load"]["attempts"]] == ["succeeded"]
     attempts = (await http.get(f"/api/v1/runs/{run_id}/attempts", params={"limit": 2})).json()
     assert [(one["node"], one["item"]) for one in attempts["attempts"]] == [("load", None), ("carriers", 0)]

@@ -111,7 +111,7 @@ WRONG = {
         workflow(triggers=(EventTrigger(id="e", type="t"), EventTrigger(id="e", type="u"))),
         "two triggers have one id",
     ),
-    "an event type": (trigger_error(EventTrigger(id="e", type="a b")), "not an event type"),
+    "an event type": (trigger_error(EventTrigger(id="e", type="a..b")), "not an event type"),
     "a trigger's param": (
         trigger_error(EventTrigger(id="e", type="t", params={"year": "1"})),
         "unknown param",

@@ -172,7 +172,7 @@ def test_a_required_attribute_that_is_missing_is_named(name: str) -> None:
         ({"id": "a\nb"}, "id", ErrorCode.PROTOCOL_MALFORMED),
         ({"source": "my laptop"}, "source", ErrorCode.PROTOCOL_MALFORMED),
         ({"dataschema": "/relative"}, "dataschema", ErrorCode.PROTOCOL_MALFORMED),
-        ({"type": "orders uploaded"}, "type", ErrorCode.PROTOCOL_UNROUTABLE),
+        ({"type": "orders..uploaded"}, "type", ErrorCode.PROTOCOL_UNROUTABLE),
         ({"type": "orders.*"}, "type", ErrorCode.PROTOCOL_UNROUTABLE),
         ({"time": "yesterday"}, "time", ErrorCode.PROTOCOL_MALFORMED),
         ({"time": "2018-04-05"}, "time", ErrorCode.PROTOCOL_MALFORMED),
@@ -312,3 +312,35 @@ def test_a_trace_also_travels_as_the_header_of_the_message() -> None:
     headers, _ = encode_binary(event)
     assert (headers["traceparent"], headers["tracestate"]) == (PARENT, "a=1")
     assert (headers["ce-traceparent"], headers["ce-tracestate"]) == (PARENT, "a=1")
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "data"),
+    [
+        ("text/plain; charset=iso-8859-1", "café".encode("latin-1"), "café"),
+        ('text/plain;charset="UTF-16"', "café".encode("utf-16"), "café"),
+        ("text/plain", "café".encode(), "café"),
+        ("application/json", b'\xef\xbb\xbf{"n": 1}', {"n": 1}),
+        ("", b'\xef\xbb\xbf{"n": 1}', {"n": 1}),
+    ],
+)
+def test_text_in_the_charset_that_it_names(content_type: str, body: bytes, data: object) -> None:
+    event = decode_nats(SUBJECT, BINARY | {"Content-Type": content_type}, body)
+    assert event.data == data
+    sent, again = encode_binary(event)
+    assert decode_nats(SUBJECT, sent, again).data == data
+
+
+@pytest.mark.parametrize("charset", ["nothing-known", "base64", "rot13"])
+def test_a_charset_that_is_none_is_said(charset: str) -> None:
+    with pytest.raises(ProtocolError) as raised:
+        decode_nats(SUBJECT, BINARY | {"Content-Type": f"text/plain; charset={charset}"}, b"a")
+    assert (raised.value.where, raised.value.found) == ("datacontenttype", charset)
+
+
+def test_a_type_is_on_its_subject_encoded_or_as_it_is() -> None:
+    event = {**BINARY, "ce-type": "rate.100%"}
+    for subject in ("hr.default.event.rate.100%25", "hr.default.event.rate.100%"):
+        assert decode_nats(subject, event, b"").type == "rate.100%"
+    with pytest.raises(ProtocolError):
+        decode_nats("hr.default.event.a.rate.100%", event, b"")

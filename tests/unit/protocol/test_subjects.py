@@ -9,7 +9,10 @@ from headrace_protocol.errors import ConfigError, ErrorCode, ProtocolError
 from headrace_protocol.subjects import InputSubject, Subjects, check_token, event_type_of
 
 tokens = st.from_regex(r"[A-Za-z0-9_-]+", fullmatch=True)
-event_types = st.lists(tokens, min_size=1, max_size=4).map(".".join)
+words = st.text(min_size=1, max_size=12).filter(
+    lambda word: word.isprintable() and not set(".*>") & set(word)
+)
+event_types = st.lists(words, min_size=1, max_size=4).map(".".join)
 
 
 @given(tokens, st.integers(0, 999_999), tokens, tokens)
@@ -68,7 +71,25 @@ def test_other_subjects_are_no_events(subject: str) -> None:
     assert raised.value.code is ErrorCode.PROTOCOL_UNROUTABLE
 
 
-@pytest.mark.parametrize("event_type", ["", "a b", "a..b", ".a", "a.", "a.*", "a.>", "ü", "a/b", "a\n"])
+@pytest.mark.parametrize(
+    ("event_type", "subject"),
+    [
+        ("io.confluent.kafka.server/authentication", "io.confluent.kafka.server/authentication"),
+        ("com.example:order:placed", "com.example:order:placed"),
+        ("aws.ec2.Instance State-change", "aws.ec2.Instance%20State-change"),
+        ("büro.neu", "büro.neu"),
+        ("100%", "100%25"),
+        ("%20", "%2520"),
+    ],
+)
+def test_types_of_services_travel(event_type: str, subject: str) -> None:
+    assert Subjects("default").event(event_type) == f"hr.default.event.{subject}"
+    assert event_type_of(f"hr.default.event.{subject}") == event_type
+
+
+@pytest.mark.parametrize(
+    "event_type", ["", "a..b", ".a", "a.", "a.*", "a.>", "a*", "a\n", "a\tb", "\u2028", "ü" * 1_501]
+)
 def test_types_that_no_subject_can_carry(event_type: str) -> None:
     with pytest.raises(ProtocolError) as raised:
         Subjects("default").event(event_type)

@@ -32,7 +32,7 @@ def test_no_worker() -> None:
     )
     assert explanation.reasons[2].text == "node report waits for carriers"
     assert explanation.advice == ("Start a worker for queue data: headrace worker MODULE --queues data",)
-    assert explanation.summary == "The run is not finished: 0 of 3 nodes are done, 1 is in motion."
+    assert explanation.summary == "The run is not finished: 0 of 3 nodes have succeeded, 1 is in progress."
 
 
 def test_a_draining_worker_serves_nothing() -> None:

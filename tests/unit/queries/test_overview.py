@@ -3,6 +3,7 @@
 import pytest
 
 from headrace_coordinator.engine.state import RunState
+from headrace_coordinator.queries.activity import Moment
 from headrace_coordinator.queries.overview import SPANS, Window, show_overview
 from headrace_coordinator.store.memory import MemoryStore
 from headrace_coordinator.store.records import (
@@ -42,7 +43,7 @@ async def test_what_happened_in_the_window() -> None:
         Tally(minute, TallyKind.WAIT, "data", wait_step(1_000_000), 9),
         Tally(minute, TallyKind.WAIT, "data", wait_step(60_000_000), 1),
     )
-    found = await show_overview(store, Window.HOUR, None, NOW_S * 1_000_000)
+    found = await show_overview(store, Window.HOUR, None, Moment(NOW_S * 1_000_000))
     assert (found.runs, found.tasks) == ({"succeeded": 5, "failed": 1}, {"failed": 4})
     assert len(found.series) == 60
     assert found.series[-1].runs == {"succeeded": 3}
@@ -54,7 +55,7 @@ async def test_what_happened_in_the_window() -> None:
     assert (wait.queue, wait.count) == ("data", 10)
     assert wait.p50_s == pytest.approx(1.0, rel=0.1)
     assert wait.p95_s == pytest.approx(60.0, rel=0.1)
-    only = await show_overview(store, Window.HOUR, "v", NOW_S * 1_000_000)
+    only = await show_overview(store, Window.HOUR, "v", Moment(NOW_S * 1_000_000))
     assert (only.runs, only.recent) == ({"failed": 1}, ())
 
 

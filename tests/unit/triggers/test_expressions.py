@@ -209,3 +209,21 @@ def test_the_longest_chain_does_not_overflow_the_stack(part: str) -> None:
 )
 def test_a_value_passes_through_unchanged(value: object) -> None:
     assert compile_expression("event.data").evaluate({"event": {"data": value}}) == value
+
+
+@pytest.mark.parametrize(
+    ("source", "data", "found", "fix"),
+    [
+        ("event.data.n > 3", None, "event.data is null", "event.data != null"),
+        ("event.data.n > 3", {"n": None}, "event.data.n is null", "event.data.n != null"),
+        ("event.data.n > 3", {}, "no field `n`", "has(...)"),
+        ("event.data.n > 3", {"n": "x"}, 'event.data.n = "x"', "int(x)"),
+    ],
+)
+def test_what_was_wrong_with_the_event_is_said_with_its_remedy(
+    source: str, data: object, found: str, fix: str
+) -> None:
+    with pytest.raises(ExpressionError) as raised:
+        compile_expression(source).evaluate_bool({"event": {**EVENT, "data": data}})
+    assert raised.value.found.endswith(found)
+    assert fix in raised.value.fix

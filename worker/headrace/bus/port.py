@@ -99,6 +99,11 @@ class Bus(Protocol):
     @property
     def max_payload_bytes(self) -> int: ...
 
+    @property
+    def last_error(self) -> Exception | None:
+        """What the server complained about last; None when it has not."""
+        ...
+
     def inbox(self) -> str:
         """A subject that nobody else uses."""
         ...

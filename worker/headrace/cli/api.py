@@ -125,7 +125,7 @@ class Api:
                 f"the coordinator did not answer within {self._timeout_s:g} s",
                 where=self.url,
                 found=f"{method} {path}",
-                fix="Ask again; look at its log and at /health/ready.",
+                fix="Try again; its log and /health/ready say why it does not answer.",
             ) from error
         except (OSError, HTTPException) as error:
             raise self._unreachable(error) from error
@@ -160,7 +160,7 @@ class Api:
                 where=self.url,
                 found=repr(body[:80]),
                 expected=kind.__name__,
-                fix="Is this the API of a Headrace coordinator, and of this version?",
+                fix="Give --api the address of a coordinator, and use a command of the coordinator's version.",
             ) from error
 
     def _problem(self, status: int, body: bytes, asked: str) -> HeadraceError:

@@ -45,7 +45,7 @@ def _only(given: str, found: list[str], what: str) -> str:
         f"the id of more than one {what} begins like this",
         found=given,
         expected=" or ".join(found[:5]),
-        fix="Give more of it.",
+        fix="Give more characters of the id.",
     )
 
 

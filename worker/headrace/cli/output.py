@@ -14,6 +14,11 @@ Row = Sequence[str]
 STATE_COLOURS = {
     "running": "36",
     "dispatched": "36",
+    "queued": "2",
+    "no free slot": "33",
+    "no worker": "31",
+    "no worker has it": "31",
+    "lost": "31",
     "mapping": "36",
     "collecting": "36",
     "retrying": "33",

@@ -13,12 +13,23 @@ SUCCEEDED = "succeeded"
 Labels = dict[str, str]
 
 
-class WaitView(msgspec.Struct, frozen=True, kw_only=True):
-    """What an unfinished run waits for."""
+class Activity(msgspec.Struct, frozen=True, kw_only=True):
+    """What an unfinished run, or a node of it, does at the moment."""
 
     kind: str
-    on: str
+    text: str
+    node: str = ""
+    queue: str = ""
+    since_us: int | None = None
     wake_at_us: int | None = None
+
+
+class NodeCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """How the nodes of a run stand."""
+
+    succeeded: int
+    failed: int
+    not_run: int
 
 
 class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,8 +49,10 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     duration_s: float = 0.0
     nodes_done: int = 0
     nodes_total: int = 0
+    progress: NodeCounts | None = None
+    retries: int = 0
     trace_id: str = ""
-    wait: WaitView | None = None
+    activity: Activity | None = None
     error: ErrorInfo | None = None
 
     @property
@@ -52,8 +65,7 @@ class MapView(msgspec.Struct, frozen=True, kw_only=True):
 
     total: int
     done: int
-    in_motion: int = 0
-    retrying: int = 0
+    running: int = 0
 
 
 class AttemptView(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +91,7 @@ class NodeView(msgspec.Struct, frozen=True, kw_only=True):
     queue: str = ""
     attempt: int = 0
     max_attempts: int = 1
-    retry_at_us: int | None = None
+    activity: Activity | None = None
     duration_s: float | None = None
     queue_wait_s: float | None = None
     map: MapView | None = None
@@ -130,21 +142,6 @@ class Deployed(msgspec.Struct, frozen=True, kw_only=True):
     workflow: str
     version: str
     created: bool
-
-
-class PublishedEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """An event that was taken, and the runs it started."""
-
-    id: str
-    source: str
-    type: str
-    runs: tuple[str, ...] = ()
-
-
-class Published(msgspec.Struct, frozen=True, kw_only=True):
-    """The events of a request."""
-
-    events: tuple[PublishedEvent, ...]
 
 
 class RunState(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterable
 from headrace.cli import output
 from headrace.cli.api import Api, segment
 from headrace.cli.failures import ExitCode, TimedOut
-from headrace.cli.rendering.progress import Hidden, Progress, for_run
+from headrace.cli.rendering.activity import STUCK, advice
+from headrace.cli.rendering.progress import Notes, Progress, for_run
 from headrace.cli.rendering.runs import outcome_lines
 from headrace.cli.rendering.units import short
 from headrace.cli.views import SUCCEEDED, RunDetail
@@ -27,6 +28,8 @@ AWAY_LIMIT_S = 30.0
 """A coordinator that restarts is back long before."""
 LOOK_AGAIN_S = 5.0
 """Unfinished runs are read again this often even without a change: a lost line must not stop the bars."""
+STUCK_S = 1.0
+"""A worker that starts has said so by then."""
 MAPPING_S = 0.4
 """A map tells of its beginning and end alone; in between, its progress is asked for."""
 
@@ -83,6 +86,8 @@ class Watch:
         self._followed: dict[str, None] = dict.fromkeys(run_ids)
         self._stale: set[str] = set(self._followed)
         self._read_at: dict[str, float] = {}
+        self._stuck_at: dict[str, float] = {}
+        self._told: set[tuple[str, str]] = set()
 
     def follow(self, run_id: str) -> None:
         """Follow one more run."""
@@ -137,11 +142,25 @@ class Watch:
             if known is not None and known.finished:
                 continue
             age_s = now - self._read_at.get(run_id, 0.0)
-            if run_id in self._stale or age_s > (MAPPING_S if known and known.mapping else LOOK_AGAIN_S):
+            if run_id in self._stale or age_s > _fresh_s(known):
                 self._stale.discard(run_id)
                 self._read_at[run_id] = now
                 self.runs[run_id] = self._read(run_id)
                 self._progress.show(self.runs[run_id])
+                self._tell_stuck(self.runs[run_id], now)
+
+    def _tell_stuck(self, run: RunDetail, now: float) -> None:
+        """Say once what the run waits for, when nothing that goes on by itself will end it."""
+        activity = run.activity
+        if activity is None or activity.kind not in STUCK:
+            self._stuck_at.pop(run.run_id, None)
+            return
+        since = self._stuck_at.setdefault(run.run_id, now)
+        place = (run.run_id, activity.text)
+        if now - since >= STUCK_S and place not in self._told:
+            self._told.add(place)
+            todo = advice(activity)
+            self._progress.tell(activity.text + (f"; {todo}" if todo else ""))
 
     def _read(self, run_id: str) -> RunDetail:
         give_up_at = time.monotonic() + AWAY_LIMIT_S
@@ -162,8 +181,17 @@ class Watch:
         return TimedOut(
             f"not finished after {timeout_s:g} s",
             where="run " + ", ".join(left),
-            fix=f"It goes on: `headrace runs watch {left[0]}`, or `headrace runs explain {left[0]}`.",
+            fix=f"Follow it further (`headrace runs watch {left[0]}`), or see what it waits for "
+            f"(`headrace runs explain {left[0]}`).",
         )
+
+
+def _fresh_s(known: RunDetail | None) -> float:
+    """How long what was read of a run is good without a change."""
+    if known is None or known.mapping:
+        return MAPPING_S
+    busy = known.activity is not None and known.activity.kind in ("running", "retry", "collect")
+    return LOOK_AGAIN_S if busy else STUCK_S
 
 
 def watch_run(api: Api, run_id: str, *, timeout_s: float | None) -> ExitCode:
@@ -184,10 +212,10 @@ def watch_run(api: Api, run_id: str, *, timeout_s: float | None) -> ExitCode:
 
 
 def await_run(api: Api, run_id: str, *, timeout_s: float | None) -> ExitCode:
-    """Like `watch_run`, and prints nothing."""
+    """Like `watch_run`, without progress."""
     changes = Changes(api)
     try:
-        watch = Watch(api, Hidden(), [run_id])
+        watch = Watch(api, Notes(), [run_id])
         watch.wait(changes, timeout_s=timeout_s)
     finally:
         changes.close()

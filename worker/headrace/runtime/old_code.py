@@ -31,7 +31,6 @@ class OldCode:
         self._worker = worker
         self._beat = beat
         self._needed: tuple[str, ...] = ()
-        self._said: tuple[str, ...] = ()
         self._told_at = 0.0
         self._answered = asyncio.Event()
 
@@ -46,41 +45,24 @@ class OldCode:
             self._told_at = asyncio.get_running_loop().time()
             self._answered.set()
 
-    async def finished(
-        self, empty: Callable[[], Coroutine[object, None, object]], grace_s: float, serve_s: float
-    ) -> None:
-        """Returns when nothing is held and needed any more, or when the time for it is over: `grace_s` for what is
-        held, `serve_s` while something is needed."""
-        loop = asyncio.get_running_loop()
-        began = loop.time()
+    def needed(self) -> tuple[str, ...]:
+        """Tasks that unfinished runs need, and that only this worker has."""
+        recent = asyncio.get_running_loop().time() - self._told_at < FORGET_S
+        return self._needed if recent else ()
+
+    async def finished(self, empty: Callable[[], Coroutine[object, None, object]]) -> None:
+        """Returns when nothing is held and needed any more; beats meanwhile, which is what the coordinator answers."""
         await _within(self._answered.wait(), ANSWER_S)
         while True:
             idle = await _within(empty(), 0)
-            needed = self._still_needed()
-            passed_s = loop.time() - began
-            if (idle and not needed) or passed_s >= (max(serve_s, grace_s) if needed else grace_s):
-                break
-            self._say(needed, serve_s - passed_s)
+            if idle and not self.needed():
+                return
             await _within(self._next_answer() if idle else empty(), BEAT_S)
             self._beat()
-        if needed:
-            log.warning("unfinished runs still need %s; this worker ends all the same", ", ".join(needed))
 
     async def _next_answer(self) -> None:
         self._answered.clear()
         await self._answered.wait()
-
-    def _still_needed(self) -> tuple[str, ...]:
-        recent = asyncio.get_running_loop().time() - self._told_at < FORGET_S
-        return self._needed if recent else ()
-
-    def _say(self, needed: tuple[str, ...], left_s: float) -> None:
-        if needed and needed != self._said:
-            names = ", ".join(needed)
-            log.info(
-                "unfinished runs need %s, which only this worker has: it goes on for %.0f s", names, left_s
-            )
-        self._said = needed
 
 
 async def _within(wait: Coroutine[object, None, object], seconds: float) -> bool:

@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from headrace.results.places import Places
 from headrace.runtime.attempt import RunnableTask
 from headrace.runtime.capture import Capture, Captured
 from headrace.runtime.consumers import CodeConsumers
+from headrace.runtime.drain import Drain, serving
 from headrace.runtime.lanes import InlineLane, Lane, ProcessLane, ThreadLane
 from headrace.runtime.leases import Leases
 from headrace.runtime.logs import LogShipper
@@ -46,8 +47,6 @@ log = logging.getLogger("headrace.worker")
 
 COLLECT_AFTER = 20_000
 """Containers made and not freed since the last collection."""
-SEND_S = 10.0
-"""How long the last outcomes may take to reach the bus when the worker stops."""
 
 
 class Worker:
@@ -95,7 +94,7 @@ class Worker:
             try:
                 await parts.start()
                 self.ready.set()
-                log.info("worker %s asks for tasks on %s", self.id, ", ".join(queues))
+                log.info("%s", serving(self.id, self.settings, tasks, queues))
                 await self._stopping.wait()
                 await parts.drain(self._hurried)
             finally:
@@ -195,17 +194,15 @@ class _Parts:
     async def drain(self, hurried: asyncio.Event) -> None:
         self._notices.draining = True
         self._notices.beat()
+        drain = Drain(self._settings, lambda: self._runner.held, hurried, self._old_code.needed)
         self._runner.return_unstarted()
         await self._pull.narrow(lambda spec: spec.inactive_s > 0)
-        finished = self._old_code.finished(
-            self._runner.empty, self._settings.grace_s, self._settings.serve_old_code_s
-        )
-        await _first(finished, hurried.wait())
+        await drain.finish(self._old_code.finished(self._runner.empty))
         await self._pull.drain()
         self._redeliveries.release()
         self._runner.return_all()
-        await _first(self._runner.empty(), hurried.wait(), timeout_s=self._settings.cancel_grace_s + 1)
-        await _first(self._outcomes.drained(), hurried.wait(), timeout_s=SEND_S)
+        await drain.give_back(self._runner.empty())
+        await drain.send(self._outcomes.drained())
         self.flush()
         self._notices.beat(stopped=True)
         with suppress(BusError):
@@ -299,16 +296,6 @@ async def _quieten_collector(worker: Worker) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER)
-
-
-async def _first(*waits: Coroutine[object, None, object], timeout_s: float | None = None) -> None:
-    """Returns when one of the coroutines does, or the time is over."""
-    tasks = [asyncio.ensure_future(wait) for wait in waits]
-    try:
-        await asyncio.wait(tasks, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
 
 
 def _tasks(targets: tuple[str, ...]) -> Mapping[str, RunnableTask]:

@@ -63,6 +63,10 @@ class WorkerBus:
         return self._connection.up
 
     @property
+    def last_error(self) -> Exception | None:
+        return None
+
+    @property
     def max_payload_bytes(self) -> int:
         return MAX_PAYLOAD_BYTES
 

@@ -25,6 +25,8 @@ def retry_run(t: Transition, command: RetryRun) -> None:
     again = [name for name, node in t.run.nodes.items() if node.state is not NodeState.SUCCEEDED]
     head.state = RunState.RUNNING
     head.error = None
+    if head.finished_at_us is not None:
+        head.idle_us += max(0, t.now_us - head.finished_at_us)
     head.finished_at_us = None
     head.retries += 1
     t.decision.head = True

@@ -54,6 +54,8 @@ def new_run(plan: Plan, command: StartRun, shard: int, now_us: int) -> Run:
         deadline_us=None if deadline_s is None else now_us + whole_us(deadline_s),
         nodes_total=len(plan.nodes),
         interval=command.interval,
+        nodes_succeeded=0,
+        nodes_failed=0,
     )
     return Run(
         head=head,

@@ -481,7 +481,7 @@ export interface paths {
         put?: never;
         /**
          * Publish CloudEvents
-         * @description The HTTP binding of CloudEvents 1.0: binary mode (`ce-` headers), structured mode, or a batch. Publishing an event again starts nothing twice.
+         * @description The HTTP binding of CloudEvents 1.0: binary mode (`ce-` headers), structured mode, or a batch. Publishing an event again starts nothing twice. 202 means that every event is stored, whatever its triggers made of it: a trigger that fails on an event is a verdict of that event, and a dead letter. A batch with an event that cannot be read, or that is too large for the bus, is refused whole, and the answer names the event (`events[3]`).
          */
         post: operations["publishEvents"];
         delete?: never;
@@ -829,6 +829,26 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** Activity */
+        Activity: {
+            kind: components["schemas"]["ActivityKind"];
+            text: string;
+            node: string;
+            /** @default  */
+            queue?: string;
+            /** @default  */
+            worker?: string;
+            /** @default 0 */
+            running?: number;
+            since_us?: number | null;
+            wake_at_us?: number | null;
+        };
+        /**
+         * ActivityKind
+         * @description What a run, or a node of it, does.
+         * @enum {string}
+         */
+        ActivityKind: "running" | "queued" | "no_slot" | "no_worker" | "no_task" | "lost" | "retry" | "collect";
         /** Alive */
         Alive: {
             /**
@@ -953,6 +973,7 @@ export interface components {
             subject: string;
             received_at_us: number;
             runs: string[];
+            verdicts: components["schemas"]["Verdict"][];
             position: number;
             event: unknown;
             started: components["schemas"]["RunSummary"][];
@@ -973,6 +994,8 @@ export interface components {
             source: string;
             type: string;
             runs: string[];
+            duplicate: boolean;
+            verdicts: components["schemas"]["Verdict"][];
         };
         /**
          * EventTrigger
@@ -1001,6 +1024,7 @@ export interface components {
             subject: string;
             received_at_us: number;
             runs: string[];
+            verdicts: components["schemas"]["Verdict"][];
             position: number;
             event: unknown;
         };
@@ -1042,6 +1066,8 @@ export interface components {
         FieldProblem: {
             where: string;
             message: string;
+            /** @default  */
+            expected?: string;
         };
         /** Graph */
         Graph: {
@@ -1205,6 +1231,7 @@ export interface components {
             now_us?: number | null;
             runs?: components["schemas"]["RunSummary"][] | null;
             changes?: components["schemas"]["LifecycleBatch"][] | null;
+            activity?: components["schemas"]["RunActivity"][] | null;
             run_id?: string | null;
             lines?: components["schemas"]["LogView"][] | null;
             events?: components["schemas"]["EventView"][] | null;
@@ -1300,6 +1327,7 @@ export interface components {
             done: number;
             in_motion: number;
             retrying: number;
+            running: number;
         };
         /**
          * NodeDefinition
@@ -1358,6 +1386,7 @@ export interface components {
             queued_at_us: number | null;
             finished_at_us: number | null;
             retry_at_us: number | null;
+            activity: components["schemas"]["Activity"] | null;
             duration_s: number | null;
             queue_wait_s: number | null;
             map: components["schemas"]["MapView"] | null;
@@ -1451,6 +1480,14 @@ export interface components {
             fix?: string;
             /** @default [] */
             errors?: components["schemas"]["FieldProblem"][];
+        };
+        /** Progress */
+        Progress: {
+            total: number;
+            succeeded: number;
+            failed: number;
+            not_run: number;
+            open: number;
         };
         /** QueueDetail */
         QueueDetail: {
@@ -1562,6 +1599,11 @@ export interface components {
             attempts: number | null;
             error: string;
         };
+        /** RunActivity */
+        RunActivity: {
+            run_id: string;
+            nodes: components["schemas"]["Activity"][];
+        };
         /** RunCount */
         RunCount: {
             count: number;
@@ -1591,10 +1633,13 @@ export interface components {
             finished_at_us: number | null;
             deadline_us: number | null;
             duration_s: number;
+            idle_s: number;
             nodes_done: number;
             nodes_total: number;
+            progress: components["schemas"]["Progress"] | null;
             retries: number;
             trace_id: string;
+            activity: components["schemas"]["Activity"] | null;
             wait: components["schemas"]["WaitView"] | null;
             error: components["schemas"]["ErrorInfo"] | null;
             params: unknown;
@@ -1648,10 +1693,13 @@ export interface components {
             finished_at_us: number | null;
             deadline_us: number | null;
             duration_s: number;
+            idle_s: number;
             nodes_done: number;
             nodes_total: number;
+            progress: components["schemas"]["Progress"] | null;
             retries: number;
             trace_id: string;
+            activity: components["schemas"]["Activity"] | null;
             wait: components["schemas"]["WaitView"] | null;
             error: components["schemas"]["ErrorInfo"] | null;
         };
@@ -1792,6 +1840,25 @@ export interface components {
             /** @default 0 */
             size_bytes?: number;
         };
+        /** Verdict */
+        Verdict: {
+            workflow: string;
+            trigger: string;
+            kind: components["schemas"]["VerdictKind"];
+            /** @default  */
+            run_id?: string;
+            /** @default  */
+            reason?: string;
+            error?: components["schemas"]["ErrorInfo"] | null;
+            /** @default  */
+            letter_id?: string;
+        };
+        /**
+         * VerdictKind
+         * @description What a trigger made of an event.
+         * @enum {string}
+         */
+        VerdictKind: "fired" | "duplicate" | "filtered" | "broken";
         /** VersionList */
         VersionList: {
             workflow: string;

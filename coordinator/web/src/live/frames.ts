@@ -11,6 +11,8 @@ export interface FrameData {
   reset: { id: string };
   runs: { runs: RunSummary[] };
   changes: { changes: LifecycleBatch[] };
+  /** What nodes do of runs that are followed, when workers have changed it. */
+  activity: { activity: Schemas["RunActivity"][] };
   /** Lines of every run that is followed, in order of position. */
   logs: { lines: Schemas["LogView"][] };
   events: { events: Schemas["EventView"][] };
@@ -37,6 +39,8 @@ export function answers(frame: Frame, want: Want): boolean {
       return true;
     case "changes":
       return frame.data.changes.some((one) => want === `run=${one.run_id}`);
+    case "activity":
+      return frame.data.activity.some((one) => want === `run=${one.run_id}`);
     case "logs":
       return frame.data.lines.some(({ line }) => want === `logs=${line.run_id}`);
     default:

@@ -3,8 +3,9 @@ import type { ReactNode } from "react";
 
 import { StateIcon } from "~/design/State";
 import type { RunSummary } from "~/live/frames";
-import { Elapsed, Time } from "~/time/Time";
+import { Time } from "~/time/Time";
 
+import { Took } from "./Took";
 import classes from "./RunLines.module.css";
 
 /** A few runs in a panel, one a line. */
@@ -19,7 +20,7 @@ export function RunLines({ runs, detail }: { runs: readonly RunSummary[]; detail
           </Link>
           <span className={classes.detail}>{detail ? detail(run) : run.trigger}</span>
           <span className={classes.number}>
-            <Elapsed fromUs={run.created_at_us} toUs={run.finished_at_us} />
+            <Took run={run} />
           </span>
           <span className={classes.when}>
             <Time us={run.created_at_us} />

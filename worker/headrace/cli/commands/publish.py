@@ -62,7 +62,7 @@ def publish(
 ) -> None:
     """Publish a CloudEvent.
 
-    Over the HTTP API, and the answer names the runs that it started; with the flag --nats straight to NATS.
+    Over the HTTP API, and the answer says what each trigger made of it; with the flag --nats straight to NATS.
     """
     event = _event(event_type, data, event_id, source, subject, traceparent)
     if not on_the_command_line(context, "nats"):
@@ -88,8 +88,8 @@ def publish(
 
 def _over_http(event: CloudEvent, api: str | None, *, as_json: bool) -> None:
     from headrace.cli.api import Api
-    from headrace.cli.rendering.units import short
-    from headrace.cli.views import Published
+    from headrace.cli.event_views import Published
+    from headrace.cli.rendering.verdicts import published_lines
     from headrace_protocol.cloudevent import encode_structured
 
     headers, body = encode_structured(event)
@@ -97,11 +97,7 @@ def _over_http(event: CloudEvent, api: str | None, *, as_json: bool) -> None:
     if as_json:
         output.say(output.as_json(reply))
         return
-    output.say(f"published {event.type} {event.id}")
-    if not reply.runs:
-        output.say("  no trigger matched it: no run was started")
-    for run_id in reply.runs:
-        output.say(f"  run {run_id}   " + output.dim(f"headrace runs watch {short(run_id)}"))
+    output.say(*published_lines(reply))
 
 
 def _event(

@@ -78,9 +78,11 @@ def worker(
 
     It runs the tasks of files and modules until SIGTERM or ctrl-C, and then finishes what it has.
     """
+    from headrace.cli.worker_log import show_worker_log
     from headrace.runtime.settings import WorkerSettings
     from headrace.runtime.worker import run_worker
 
+    show_worker_log()
     run_worker(
         WorkerSettings(
             targets=tuple(targets),

@@ -72,5 +72,5 @@ def check_data() -> None:
             "the demo's data and libraries are not installed",
             found=f"no {', '.join(missing)}",
             expected=", ".join(NEEDS),
-            fix="pip install 'headrace[demo]'",
+            fix="Install what it needs: pip install 'headrace[demo]'.",
         )

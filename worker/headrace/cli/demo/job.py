@@ -10,9 +10,10 @@ import msgspec
 
 from headrace.cli.api import Api, segment
 from headrace.cli.demo.example import Example
+from headrace.cli.event_views import Published
 from headrace.cli.rendering.progress import Progress, Titles
 from headrace.cli.rendering.units import duration
-from headrace.cli.views import SUCCEEDED, AttemptPage, AttemptView, Published, RunDetail
+from headrace.cli.views import SUCCEEDED, AttemptPage, AttemptView, RunDetail
 from headrace.cli.watching import Changes, Watch
 from headrace_protocol.cloudevent import CloudEvent, encode_structured
 from headrace_protocol.errors import HeadraceError

@@ -11,6 +11,7 @@ import msgspec
 
 from headrace.cli import output
 from headrace.cli.failures import in_color
+from headrace.cli.rendering.activity import label
 from headrace.cli.rendering.units import duration, short
 from headrace.cli.views import NodeView, RunDetail
 
@@ -61,7 +62,7 @@ def for_runs(titles: Titles) -> Progress:
 def node_bars(run: RunDetail) -> list[Bar]:
     """A bar for each node."""
     return [
-        Bar(f"{run.run_id}/{node.node}", node.node, node.state, *units(node), _took(node.duration_s))
+        Bar(f"{run.run_id}/{node.node}", node.node, _state(node), *units(node), _took(node.duration_s))
         for node in run.nodes
     ]
 
@@ -71,6 +72,10 @@ def run_bars(run: RunDetail, titles: Titles) -> list[Bar]:
     counted = [units(node) for node in run.nodes]
     done, total = sum(one for one, _ in counted), sum(one for _, one in counted)
     return [Bar(run.run_id, _title(run, titles), run.state, done, total, _took(run.duration_s))]
+
+
+def _state(node: NodeView) -> str:
+    return node.state if node.activity is None else label(node.activity)
 
 
 def _took(seconds: float | None) -> str:
@@ -106,6 +111,13 @@ class Hidden:
         return None
 
 
+class Notes(Hidden):
+    """Shows no run, and says what has to be said where it is not the answer."""
+
+    def tell(self, text: str) -> None:
+        output.note(text)
+
+
 class Lines:
     """A line when a run or node changes its state: for pipes and logs."""
 
@@ -128,8 +140,10 @@ class Lines:
 
     def show(self, run: RunDetail) -> None:
         for node in run.nodes if self._nodes else ():
-            if node.state not in _QUIET:
-                self._say(f"{run.run_id}/{node.node}", node.state, _node_line(node))
+            running = node.activity is not None and node.activity.kind == "running"
+            if node.state not in _QUIET or running:
+                state = "running" if node.state == "dispatched" else node.state
+                self._say(f"{run.run_id}/{node.node}", state, _node_line(node, state))
         if run.finished or not self._nodes:
             took = f" in {duration(run.duration_s)}" if run.finished else ""
             self._say(run.run_id, run.state, f"{_title(run, self._titles)}: {run.state}{took}")
@@ -140,10 +154,10 @@ class Lines:
             self.tell(text)
 
 
-def _node_line(node: NodeView) -> str:
+def _node_line(node: NodeView, state: str) -> str:
     items = f" {node.map.done}/{node.map.total}" if node.map else ""
     took = f" in {duration(node.duration_s)}" if node.state in _ENDED else ""
-    return f"{node.node}: {node.state}{items}{took}"
+    return f"{node.node}: {state}{items}{took}"
 
 
 class Bars:

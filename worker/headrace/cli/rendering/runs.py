@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from headrace.cli import output
 from headrace.cli.failures import describe, from_info
+from headrace.cli.rendering.activity import advice, label, progress, sentence, took
 from headrace.cli.rendering.units import ago, clip, clock, duration, moment, short, size
 from headrace.cli.views import (
     SUCCEEDED,
@@ -20,6 +21,7 @@ from headrace_protocol.messages import LifecycleEvent, LogLine
 
 OUTPUT_CHARACTERS = 2_000
 ERROR_WIDTH = 60
+ACTIVITY_WIDTH = 80
 
 
 def run_table(runs: Sequence[RunSummary]) -> list[str]:
@@ -29,8 +31,8 @@ def run_table(runs: Sequence[RunSummary]) -> list[str]:
             short(run.run_id),
             run.workflow,
             run.state,
-            f"{run.nodes_done}/{run.nodes_total}",
-            duration(run.duration_s),
+            progress(run),
+            took(run),
             ago(run.created_at_us),
             run.trigger,
             _why(run),
@@ -43,7 +45,7 @@ def run_table(runs: Sequence[RunSummary]) -> list[str]:
 def _why(run: RunSummary) -> str:
     if run.error is not None:
         return clip(run.error.message, ERROR_WIDTH)
-    return f"waits for {run.wait.kind} {clip(run.wait.on, ERROR_WIDTH)}" if run.wait else ""
+    return "" if run.activity is None else clip(sentence(run.activity), ACTIVITY_WIDTH)
 
 
 def run_lines(run: RunDetail) -> list[str]:
@@ -53,7 +55,7 @@ def run_lines(run: RunDetail) -> list[str]:
         f"  version  {run.version[:12]}",
         f"  trigger  {run.trigger}" + (f" (event {run.event_id})" if run.event_id else ""),
         f"  started  {moment(run.created_at_us)}, {ago(run.created_at_us)}",
-        f"  took     {duration(run.duration_s)}" + ("" if run.finished else " so far"),
+        f"  took     {took(run)}" + ("" if run.finished else " so far"),
         f"  trace    {run.trace_id or '-'}",
         f"  params   {clip(output.as_json(run.params), OUTPUT_CHARACTERS)}",
     ]
@@ -65,12 +67,16 @@ def run_lines(run: RunDetail) -> list[str]:
         )
     if run.labels:
         lines.append("  labels   " + ", ".join(f"{name}={value}" for name, value in run.labels.items()))
-    if run.wait:
-        wakes = f", wakes {ago(run.wait.wake_at_us)}" if run.wait.wake_at_us else ""
-        lines.append(f"  waits    for {run.wait.kind}: {run.wait.on}{wakes}")
+    lines.append(
+        f"  nodes    {progress(run)} succeeded" if run.progress else f"  nodes    {progress(run)} ended"
+    )
+    if run.activity is not None:
+        lines.append(f"  now      {sentence(run.activity)}")
+        if todo := advice(run.activity):
+            lines.append(f"           {todo}")
     lines += [
         "",
-        *output.table(("NODE", "STATE", "ITEMS", "ATTEMPT", "WAITED", "TOOK", "ERROR"), _nodes(run.nodes)),
+        *output.table(("NODE", "STATE", "ITEMS", "ATTEMPT", "WAITED", "TOOK", "WHY"), _nodes(run.nodes)),
     ]
     return [*lines, "", *outcome_lines(run)]
 
@@ -79,20 +85,27 @@ def _nodes(nodes: Sequence[NodeView]) -> list[tuple[str, ...]]:
     return [
         (
             node.node,
-            node.state,
+            label(node.activity) if node.activity else node.state,
             f"{node.map.done}/{node.map.total}" if node.map else "",
             f"{node.attempt}/{node.max_attempts}" if node.attempt else "-",
             duration(node.queue_wait_s),
             duration(node.duration_s),
-            clip(node.error.message, ERROR_WIDTH) if node.error else "",
+            _detail(node),
         )
         for node in nodes
     ]
 
 
+def _detail(node: NodeView) -> str:
+    """Why it failed, or what it does."""
+    if node.error is not None:
+        return clip(node.error.message, ERROR_WIDTH)
+    return "" if node.activity is None else clip(sentence(node.activity), ACTIVITY_WIDTH)
+
+
 def outcome_lines(run: RunDetail) -> list[str]:
     """How a run ended (or stands), its output or error, and what to try next."""
-    head = f"{output.state(run.state)}  {run.workflow} {short(run.run_id)} in {duration(run.duration_s)}"
+    head = f"{output.state(run.state)}  {run.workflow} {short(run.run_id)} in {took(run)}"
     lines = [head]
     if run.output is not None:
         lines += ["  output   " + line for line in value_lines(run.output)]

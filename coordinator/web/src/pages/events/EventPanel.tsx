@@ -11,6 +11,7 @@ import { Time } from "~/time/Time";
 import { Failure, Skeleton } from "~/ui/Feedback";
 import { Json } from "~/ui/Json";
 import { Fact, Facts, Section, SidePanel } from "~/ui/Panel";
+import { Verdicts } from "~/ui/Verdicts";
 
 import classes from "./Events.module.css";
 import type { Draft } from "./PublishDialog";
@@ -53,8 +54,12 @@ export function EventPanel({ position, known, onClose, publish, filter }: Props)
               <Time us={event.received_at_us} as="absolute" /> (<Time us={event.received_at_us} as="relative" />)
             </Fact>
           </Facts>
+          <Section title="What its triggers made of it">
+            {event.verdicts.length === 0 && <p className={classes.quiet}>No trigger listened to the type {event.type} when the event came.</p>}
+            <Verdicts verdicts={event.verdicts} />
+          </Section>
           <Section title="Runs it started">
-            {event.runs.length === 0 && <p className={classes.quiet}>None: no trigger of a workflow fits it.</p>}
+            {event.runs.length === 0 && <p className={classes.quiet}>None.</p>}
             <ul className={classes.started}>
               {event.runs.map((runId) => (
                 <Started key={runId} runId={runId} read={query.data?.started.find((one) => one.run_id === runId)} />

@@ -1,11 +1,11 @@
 import { TextInput } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
 import { useId, useState } from "react";
 
 import { api, data } from "~/api/client";
 import { flag, quoted } from "~/ui/commandLine";
 import { CommandDialog } from "~/ui/CommandDialog";
+import { Verdicts } from "~/ui/Verdicts";
 
 import classes from "./Events.module.css";
 
@@ -76,13 +76,10 @@ export function PublishDialog({ draft, onClose }: { draft: Draft; onClose: () =>
       {done && (
         <div role="status" className={classes.published}>
           <p>
-            Published. {done.runs.length === 0 ? "It started no run: no trigger fits it." : `It started ${done.runs.length === 1 ? "a run" : `${done.runs.length} runs`}:`}
+            Published.{" "}
+            {done.verdicts.length === 0 ? `It started no run: no trigger listens to ${done.type}.` : `It started ${done.runs.length === 0 ? "no run" : done.runs.length === 1 ? "a run" : `${done.runs.length} runs`}:`}
           </p>
-          {done.runs.map((runId) => (
-            <Link key={runId} to="/runs/$runId" params={{ runId }}>
-              <code>{runId}</code>
-            </Link>
-          ))}
+          <Verdicts verdicts={done.verdicts} />
         </div>
       )}
     </CommandDialog>

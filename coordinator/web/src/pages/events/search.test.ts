@@ -8,7 +8,7 @@ const event: EventView = {
   type: "flights.landed",
   subject: "",
   received_at_us: Date.parse("2026-11-25T10:00:00Z") * 1000,
-  runs: [],
+  runs: [], verdicts: [],
   position: 7,
   event: { type: "flights.landed", data: { month: "2013-01", Gate: "B4" } },
 };

@@ -5,6 +5,7 @@ import type { RunSummary } from "~/live/frames";
 import { useKnownRuns } from "~/live/runs";
 import { Command } from "~/ui/Command";
 import { Card, Nothing } from "~/ui/Card";
+import { progressText } from "~/ui/Progress";
 import { RunLines } from "~/ui/RunLines";
 
 import classes from "./Overview.module.css";
@@ -40,8 +41,7 @@ export function RunningNow({ total }: { total: Schemas["RunCount"] }) {
 }
 
 function progress(run: RunSummary): string {
-  const done = `${run.nodes_done}/${run.nodes_total}`;
-  return run.wait ? `${done}, waits for ${run.wait.on}` : done;
+  return [progressText(run), run.activity?.text].filter(Boolean).join(", ");
 }
 
 export function RecentRuns({ known, workflow }: { known: number; workflow: string }) {

@@ -1,6 +1,8 @@
 import { Link } from "@tanstack/react-router";
 
 import type { Schemas } from "~/api/client";
+import { Doing } from "~/design/Doing";
+import { NodeBadge } from "~/design/NodeBadge";
 import { StateBadge } from "~/design/State";
 import { isState } from "~/design/states";
 import { duration } from "~/time/format";
@@ -32,11 +34,16 @@ function Particulars({ run, node }: { run: Schemas["RunDetail"]; node: Schemas["
     <>
       <Facts>
         <Fact name="State">
-          <StateBadge state={node.state} />
+          <NodeBadge node={node} />
         </Fact>
+        {node.activity && (
+          <Fact name="Now">
+            <Doing activity={node.activity} />
+          </Fact>
+        )}
         {node.map && (
           <Fact name="Items">
-            {node.map.done.toLocaleString("en")} of {node.map.total.toLocaleString("en")} done, {node.map.in_motion} in motion{node.map.retrying > 0 && `, ${node.map.retrying} retrying`}
+            {node.map.done.toLocaleString("en")} of {node.map.total.toLocaleString("en")} done, {node.map.running} running, {node.map.in_motion - node.map.running} queued{node.map.retrying > 0 && `, ${node.map.retrying} retrying`}
           </Fact>
         )}
         <Fact name="Task">{node.task}</Fact>

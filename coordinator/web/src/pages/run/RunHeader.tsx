@@ -5,15 +5,18 @@ import { type ReactNode, useState } from "react";
 
 import { api, data } from "~/api/client";
 import { useInfo } from "~/app/Header";
+import { Doing } from "~/design/Doing";
 import { StateBadge, StateIcon, hueOf } from "~/design/State";
 import { Icon } from "~/design/icons";
 import { useShortcuts } from "~/keys/keys";
 import type { RunSummary } from "~/live/frames";
 import { CancelDialog } from "~/pages/runs/CancelDialog";
-import { Countdown, Elapsed, Time } from "~/time/Time";
+import { Countdown, Time } from "~/time/Time";
 import { CopyButton } from "~/ui/Command";
 import { CommandDialog } from "~/ui/CommandDialog";
 import { Prose } from "~/ui/Feedback";
+import { progressText } from "~/ui/Progress";
+import { Took } from "~/ui/Took";
 import { openStart } from "~/ui/StartForm/start";
 
 import classes from "./RunPage.module.css";
@@ -83,14 +86,12 @@ function Retry({ run }: { run: RunSummary }) {
   );
 }
 
-const WAITS = { worker: "Waits for a worker", timer: "Waits until a retry of", collect: "Collects the results of" } as const;
-
 /** What there is to know of a run at one glance. */
 export function RunFacts({ run }: { run: RunSummary }) {
   return (
     <dl className={classes.facts}>
       <Fact name={run.finished_at_us === null ? "Running for" : "Took"}>
-        <Elapsed fromUs={run.created_at_us} toUs={run.finished_at_us} />
+        <Took run={run} />
       </Fact>
       <Fact name="Created">
         <Time us={run.created_at_us} />
@@ -105,10 +106,9 @@ export function RunFacts({ run }: { run: RunSummary }) {
           <Time us={run.interval.start_us} /> – <Time us={run.interval.end_us} />
         </Fact>
       )}
-      {run.wait && <Fact name={WAITS[run.wait.kind]}>{run.wait.on}</Fact>}
-      {run.wait?.wake_at_us != null && (
-        <Fact name="Next wake">
-          <Countdown us={run.wait.wake_at_us} />
+      {run.activity && (
+        <Fact name="Now">
+          <Doing activity={run.activity} />
         </Fact>
       )}
       {run.deadline_us !== null && run.finished_at_us === null && (
@@ -117,7 +117,7 @@ export function RunFacts({ run }: { run: RunSummary }) {
         </Fact>
       )}
       <Fact name="Nodes">
-        {run.nodes_done} of {run.nodes_total}
+        {progressText(run)}
       </Fact>
       {run.retries > 0 && <Fact name="Retried">{run.retries === 1 ? "once" : `${run.retries} times`}</Fact>}
       <Fact name="Started by">
@@ -178,7 +178,7 @@ function Fact({ name, children }: { name: string; children: ReactNode }) {
 export function Why({ run }: { run: RunSummary }) {
   const needed = run.state !== "succeeded";
   const explanation = useQuery({
-    queryKey: ["run", run.run_id, "explain", run.state, run.nodes_done, run.wait?.on, run.wait?.wake_at_us],
+    queryKey: ["run", run.run_id, "explain", run.state, run.nodes_done, run.activity?.text, run.activity?.wake_at_us],
     queryFn: ({ signal }) => data(api.GET("/api/v1/runs/{run_id}/explain", { params: { path: { run_id: run.run_id } }, signal })),
     enabled: needed,
     placeholderData: keepPreviousData,

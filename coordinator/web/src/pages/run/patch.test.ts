@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import type { Schemas } from "~/api/client";
 import type { LifecycleBatch } from "~/live/frames";
 
-import { patchRun } from "./patch";
+import { patchActivity, patchRun } from "./patch";
 
 const node = (name: string, more: Partial<Schemas["NodeView"]> = {}) =>
   ({ node: name, state: "waiting", attempt: 0, failures: 0, ready_at_us: null, finished_at_us: null, map: null, error: null, ...more }) as Schemas["NodeView"];
@@ -40,4 +40,15 @@ it("a retry keeps its error and the time of the next attempt", () => {
 
 it("a map shows how many items it has", () => {
   expect(first(patchRun(run(node("a")), [told("node.mapped", 5, { data: { total: 300 } })]))).toMatchObject({ state: "mapping", map: { total: 300, done: 0 } });
+});
+
+it("a node shows what the server says it does, until the next dispatch or its end", () => {
+  const doing = { kind: "running", text: "a runs on w1", node: "a", worker: "w1", since_us: 7 } as const;
+  const before = run(node("a", { state: "dispatched", attempt: 1, activity: null }), node("b", { activity: null }));
+  const after = patchActivity(before, { run_id: "r", nodes: [doing] });
+  expect(first(after)?.activity).toEqual(doing);
+  expect(after.nodes[1]).toBe(before.nodes[1]);
+  expect(first(patchActivity(after, { run_id: "r", nodes: [] }))?.activity).toBeNull();
+  const retried = patchRun(patchRun(after, [told("node.retrying", 20, { attempt: 1 })]), [told("node.dispatched", 30, { attempt: 2 })]);
+  expect(first(retried)?.activity).toBeNull();
 });

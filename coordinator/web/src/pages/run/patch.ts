@@ -28,6 +28,16 @@ export function patchRun(run: RunDetail, batches: readonly LifecycleBatch[]): Ru
   return { ...run, nodes, nodes_done: nodes.filter((node) => ENDED.has(node.state)).length };
 }
 
+/** What the nodes of a run do now, as the server says it. Those that it does not name do nothing. */
+export function patchActivity(run: RunDetail, told: Schemas["RunActivity"]): RunDetail {
+  const doing = new Map(told.nodes.map((one) => [one.node, one]));
+  return { ...run, nodes: run.nodes.map((node) => (same(node.activity, doing.get(node.node)) ? node : { ...node, activity: doing.get(node.node) ?? null })) };
+}
+
+function same(before: NodeView["activity"], after: NodeView["activity"] | undefined): boolean {
+  return JSON.stringify(before ?? null) === JSON.stringify(after ?? null);
+}
+
 function patchNode(node: NodeView, event: Event): NodeView {
   const attempt = event.attempt ?? 0;
   const known = ENDED.has(node.state) && attempt <= node.attempt && event.at_us <= (node.finished_at_us ?? 0);
@@ -35,7 +45,7 @@ function patchNode(node: NodeView, event: Event): NodeView {
   switch (event.kind) {
     case "node.dispatched":
       if (attempt === node.attempt && node.state !== "waiting" && node.state !== "retrying") return node;
-      return { ...node, state: "dispatched", attempt, queued_at_us: event.at_us, ready_at_us: node.ready_at_us ?? event.at_us, retry_at_us: null, finished_at_us: null };
+      return { ...node, state: "dispatched", attempt, queued_at_us: event.at_us, ready_at_us: node.ready_at_us ?? event.at_us, retry_at_us: null, finished_at_us: null, activity: null };
     case "node.mapped":
       return mapped(node, event);
     case "node.retrying":
@@ -52,7 +62,7 @@ function patchNode(node: NodeView, event: Event): NodeView {
 
 function mapped(node: NodeView, event: Event): NodeView {
   const total = number(event, "total") ?? 0;
-  return { ...node, state: "mapping", ready_at_us: node.ready_at_us ?? event.at_us, map: node.map ?? { total, done: 0, in_motion: total, retrying: 0 } };
+  return { ...node, state: "mapping", ready_at_us: node.ready_at_us ?? event.at_us, map: node.map ?? { total, done: 0, in_motion: total, retrying: 0, running: 0 } };
 }
 
 function ended(node: NodeView, event: Event, state: NodeState): NodeView {
@@ -66,7 +76,7 @@ function ended(node: NodeView, event: Event, state: NodeState): NodeView {
     duration_s: readyUs ? Math.max(0, event.at_us - readyUs) / 1e6 : null,
     retry_at_us: null,
     error: event.error ?? null,
-    map: node.map && state === "succeeded" ? { ...node.map, done: node.map.total, in_motion: 0, retrying: 0 } : node.map,
+    map: node.map && state === "succeeded" ? { ...node.map, done: node.map.total, in_motion: 0, retrying: 0, running: 0 } : node.map,
   };
 }
 

@@ -6,7 +6,7 @@ import { type Schemas, api, data } from "~/api/client";
 import { onFrames, settled, useLive } from "~/live/live";
 import { keepRuns, readingBegins, useRun } from "~/live/runs";
 
-import { patchRun } from "./patch";
+import { patchActivity, patchRun } from "./patch";
 
 const SOON_MS = 800;
 
@@ -58,12 +58,17 @@ export function useRunDetail(runId: string) {
       queryClient.setQueryData<Schemas["RunDetail"]>(runKey(runId), (old) => old && patchRun(old, batches));
       readSoon();
     });
+    const stopActivity = onFrames("activity", (frames) => {
+      const told = frames.flatMap((frame) => frame.activity).findLast((one) => one.run_id === runId);
+      if (told) queryClient.setQueryData<Schemas["RunDetail"]>(runKey(runId), (old) => old && patchActivity(old, told));
+    });
     const stopRuns = onFrames("runs", (frames) => {
       if (frames.some((frame) => frame.runs.some((run) => run.run_id === runId))) readSoon();
     });
     return () => {
       stopChanges();
       stopRuns();
+      stopActivity();
       clearTimeout(timer);
     };
   }, [queryClient, runId]);

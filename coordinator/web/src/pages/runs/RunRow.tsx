@@ -1,12 +1,14 @@
 import { Link } from "@tanstack/react-router";
 import { memo } from "react";
 
-import { StateIcon, hueOf } from "~/design/State";
+import { StateIcon } from "~/design/State";
 import { lookOf } from "~/design/states";
 import { useRun } from "~/live/runs";
-import { Elapsed, Time } from "~/time/Time";
+import { Time } from "~/time/Time";
 import { nowUs } from "~/time/now";
+import { ProgressBar, progressText } from "~/ui/Progress";
 import { GridRow, type RowPlace } from "~/ui/RowGrid";
+import { Took } from "~/ui/Took";
 
 import classes from "./RunList.module.css";
 import { type RunsFilter, matches } from "./search";
@@ -26,7 +28,7 @@ export const RunRow = memo(function RunRow({ filter, ...place }: RowPlace & { fi
         <Link to="/runs/$runId" params={{ runId }} tabIndex={-1}>
           {run.workflow}
         </Link>
-        <span className={classes.why}>{run.error?.message ?? (run.wait ? `waits for ${run.wait.on}` : "")}</span>
+        <span className={classes.why}>{run.error?.message ?? run.activity?.text ?? ""}</span>
       </span>
       <span role="gridcell" data-column="Run" className={classes.id} title={runId}>
         {runId}
@@ -34,14 +36,12 @@ export const RunRow = memo(function RunRow({ filter, ...place }: RowPlace & { fi
       <span role="gridcell" data-column="Started by" className={classes.trigger}>
         {run.trigger}
       </span>
-      <span role="gridcell" data-column="Progress" className={classes.progress}>
-        <span className={classes.track} aria-hidden="true">
-          <span style={{ ...hueOf(run.state), width: `${(100 * run.nodes_done) / Math.max(1, run.nodes_total)}%` }} />
-        </span>
-        {run.nodes_done}/{run.nodes_total}
+      <span role="gridcell" data-column="Progress" className={classes.progress} title={progressText(run)}>
+        <ProgressBar run={run} />
+        {run.progress?.succeeded ?? run.nodes_done}/{run.nodes_total}
       </span>
       <span role="gridcell" data-column="Duration">
-        <Elapsed fromUs={run.created_at_us} toUs={run.finished_at_us} />
+        <Took run={run} />
       </span>
       <span role="gridcell" data-column="Created">
         <Time us={run.created_at_us} />

@@ -26,6 +26,6 @@ export function LastRuns({ runs }: { runs: readonly RunSummary[] }) {
 }
 
 function wordsOf(run: RunSummary): string {
-  const took = run.finished_at_us === null ? "" : `, took ${duration(run.finished_at_us - run.created_at_us)}`;
+  const took = run.finished_at_us === null ? "" : `, took ${duration(run.finished_at_us - run.created_at_us - run.idle_s * 1e6)}`;
   return `${lookOf(run.state).label}, ${relative(run.created_at_us, nowUs())}${took}${run.error ? `: ${run.error.message}` : ""}`;
 }

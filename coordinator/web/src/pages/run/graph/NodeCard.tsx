@@ -2,7 +2,7 @@ import type { NodeProps } from "@xyflow/react";
 import { memo } from "react";
 
 import { StateIcon, hueOf } from "~/design/State";
-import { lookOf } from "~/design/states";
+import { shownOf } from "~/design/activity";
 import { Card } from "~/graph/Card";
 import type { CardNode } from "~/graph/Flow";
 import { duration } from "~/time/format";
@@ -13,18 +13,19 @@ import { useNode } from "../useRunDetail";
 /** A node of a run: its state, and of a map how far it is. */
 export const NodeCard = memo(function NodeCard({ id, selected }: NodeProps<CardNode>) {
   const node = useNode(id);
-  const state = node?.state ?? "waiting";
+  const { state, label } = shownOf(node ?? { state: "waiting", activity: null });
+  const own = node?.state ?? "waiting";
   const map = node?.map;
   return (
     <Card
       id={id}
       selected={selected}
       hue={hueOf(state)}
-      look={state === "waiting" || state === "upstream_failed" ? "dashed" : "solid"}
+      look={own === "waiting" || own === "upstream_failed" ? "dashed" : "solid"}
       icon={<StateIcon state={state} label />}
       facts={
         <>
-          <span>{map ? `${map.done.toLocaleString("en")} of ${map.total.toLocaleString("en")}` : lookOf(state).label}</span>
+          <span title={node?.activity?.text}>{map ? `${map.done.toLocaleString("en")} of ${map.total.toLocaleString("en")}` : label}</span>
           {node && node.attempt > 1 && <span>attempt {node.attempt}</span>}
         </>
       }

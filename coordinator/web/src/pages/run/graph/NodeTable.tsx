@@ -1,5 +1,5 @@
 import type { Schemas } from "~/api/client";
-import { StateBadge } from "~/design/State";
+import { NodeBadge } from "~/design/NodeBadge";
 import { duration } from "~/time/format";
 import { Elapsed, Time } from "~/time/Time";
 import classes from "~/ui/Table.module.css";
@@ -33,7 +33,7 @@ export function NodeTable({ run, selected, select }: Props) {
                 </button>
               </th>
               <td>
-                <StateBadge state={node.state} />
+                <NodeBadge node={node} />
                 {node.map && (
                   <span className={classes.muted}>
                     {" "}

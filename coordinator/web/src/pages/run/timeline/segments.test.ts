@@ -13,7 +13,7 @@ function attempt(number: number, queued: number, started: number, finished: numb
 function node(change: Partial<Schemas["NodeView"]>): Schemas["NodeView"] {
   return {
     node: "n", task: "t", state: "waiting", queue: "q", priority: "normal", upstream: [], attempt: 0, max_attempts: 3, failures: 0, recoveries: 0,
-    ready_at_us: null, queued_at_us: null, finished_at_us: null, retry_at_us: null, duration_s: null, queue_wait_s: null, map: null, error: null, attempts: [], ...change,
+    ready_at_us: null, queued_at_us: null, finished_at_us: null, retry_at_us: null, activity: null, duration_s: null, queue_wait_s: null, map: null, error: null, attempts: [], ...change,
   };
 }
 
@@ -50,7 +50,7 @@ it("what is dispatched is in the queue until a heartbeat says that it is at work
 });
 
 it("a map is one bar, and its items have theirs", () => {
-  const map = { total: 3, done: 1, in_motion: 2, retrying: 0 };
+  const map = { total: 3, done: 1, in_motion: 2, retrying: 0, running: 0 };
   expect(told(segmentsOf(node({ state: "mapping", map, ready_at_us: S }), new Map(), 4 * S))).toEqual([["map", 1, 4, "mapping"]]);
   expect(byItem([attempt(1, 0, 1, 2, "failed", 2), attempt(1, 0, 1, 2, "succeeded", 0), attempt(2, 3, 4, 5, "succeeded", 2)]).map(([item, all]) => [item, all.length])).toEqual([
     [0, 1],
