@@ -15,6 +15,7 @@ from headrace.bus.nats_bus import NatsBus as WorkerBus
 from headrace.client import Client as UserClient
 from headrace.context import context
 from headrace.runtime.attempt import Attempt
+from headrace.runtime.failures import Failure
 from headrace.runtime.settings import WorkerSettings
 from headrace_coordinator.bus.nats_bus import NatsBus as CoordinatorBus
 from headrace_coordinator.bus.results import NatsResults
@@ -122,7 +123,7 @@ class NoCapture:
     def __init__(self, *_: object, **__: object) -> None:
         return
 
-    def finish(self, attempt: Attempt) -> None:
+    def finish(self, attempt: Attempt, failure: Failure | None = None) -> None:
         return
 
     def close(self) -> None:

@@ -64,5 +64,4 @@ def _span(head: RunHead, trace_id: str, node: NodeDefinition, record: AttemptRec
 
 def _told(error: ErrorInfo) -> str:
     """As the worker says it: the type's own name, and the message."""
-    kind = error.kind.rpartition(".")[2]
-    return f"{kind}: {error.message}" if kind else error.message
+    return error.named if error.kind else error.message

@@ -17,6 +17,7 @@ from headrace.bus.nats_bus import connect
 from headrace.bus.pull import Pull
 from headrace.results import ResultStore
 from headrace.results.places import Places
+from headrace.runtime import streams
 from headrace.runtime.attempt import RunnableTask
 from headrace.runtime.capture import Capture, Captured
 from headrace.runtime.lanes import InlineLane, Lane, ProcessLane, ThreadLane
@@ -239,6 +240,8 @@ class _Parts:
 def run_worker(settings: WorkerSettings) -> None:
     """Run a worker until SIGTERM or SIGINT has drained it; a second signal does not wait."""
     import uvloop
+
+    streams.install()  # before the users' modules, whose handlers keep the streams they find
 
     async def main() -> None:
         worker = Worker(settings)
