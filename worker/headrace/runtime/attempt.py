@@ -19,6 +19,7 @@ from headrace_protocol.messages import HeldAttempt, Stored, TaskMessage
 
 if TYPE_CHECKING:
     from headrace.runtime.lines import Printed
+    from headrace.runtime.log_limit import LogLimit
 
 _TASK_LOG = logging.getLogger("headrace.task")
 
@@ -75,6 +76,7 @@ class Attempt:
         "finished",
         "key",
         "limit",
+        "log_limit",
         "message",
         "printed",
         "reason",
@@ -103,6 +105,8 @@ class Attempt:
         """What the coordinator said about a cancel."""
         self.runner: asyncio.Task[None] | None = None
         self.timer: asyncio.TimerHandle | None = None
+        self.log_limit: LogLimit | None = None
+        """None until it has logged something."""
         self.printed: Printed | None = None
         """None until it prints something."""
         self.trace_id = message.trace.trace_id if message.trace else ids.derived_trace_id(message.run_id)

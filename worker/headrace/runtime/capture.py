@@ -34,10 +34,20 @@ class Captured(Protocol):
 class Capture:
     """Installs everything; `close` puts back what was there."""
 
-    def __init__(self, sink: Sink, *, echo: bool = False, through: bool = False, forks: bool = False) -> None:
+    def __init__(
+        self,
+        sink: Sink,
+        *,
+        echo: bool = False,
+        through: bool = False,
+        forks: bool = False,
+        unfinished: streams.Flushed | None = None,
+    ) -> None:
         """`echo` also writes everything to stderr; `through` lets it go where it would have gone without us.
-        `forks` says that the sink works in processes that are forked from this one, too."""
+        `forks` says that the sink works in processes that are forked from this one, too; `unfinished` hears of text
+        without a newline, see `AttemptStream.start`."""
         self._sink = sink
+        self._unfinished = unfinished
         self._before: tuple[TextIO, TextIO] | None = None
         if streams.installed() is None:
             self._before = (sys.stdout, sys.stderr)
@@ -47,14 +57,18 @@ class Capture:
         out.echo, err.echo = (out.passed, err.passed) if through else (to, to)
         self._records = LogRecords(sink, to)
         self._threads = ThreadContext(sink, self._flush_thread)
-        out.start(sink, forks=forks)
-        err.start(sink, forks=forks)
+        out.start(sink, forks=forks, unfinished=unfinished)
+        err.start(sink, forks=forks, unfinished=unfinished)
 
     def finish(self, attempt: Attempt, failure: Failure | None = None) -> None:
         self._records.finish(attempt)
         printed = attempt.printed
         if printed is not None:
             partial, printed.partial = printed.partial, {}
+            flushed, printed.flushed = printed.flushed, set()
+            for stream, thread in flushed:
+                if self._unfinished is not None:
+                    self._unfinished(attempt, stream, thread, "")
             for (stream, _), text in partial.items():
                 self._sink(attempt, line_of(attempt, text, level=level_of(stream), stream=stream))
             printed.redirects.clear()

@@ -29,11 +29,15 @@ class Sink(Protocol):
 class Printed:
     """What an attempt has printed that is not a line yet, and where it has redirected its streams to."""
 
-    __slots__ = ("decoders", "partial", "redirects")
+    __slots__ = ("channel", "decoders", "flushed", "partial", "redirects")
 
     def __init__(self) -> None:
         self.partial: dict[tuple[str, int], str] = {}
         """By stream and thread, so that threads that print at the same time do not mix their lines."""
+        self.flushed: set[tuple[str, int]] = set()
+        """What of `partial` the sink was told of already."""
+        self.channel: object = None
+        """In a child process, the way to the worker."""
         self.decoders: dict[tuple[str, int], IncrementalDecoder] = {}
         self.redirects: dict[str, TextIO] = {}
         """By stream: what this attempt has assigned to `sys.stdout` or `sys.stderr`."""

@@ -13,17 +13,21 @@ import codecs
 import io
 import os
 import sys
+from collections.abc import Callable
 from contextvars import ContextVar
 from threading import Lock, get_ident
 from types import ModuleType
 from typing import TextIO, cast
 
 from headrace.runtime.attempt import CURRENT, Attempt
-from headrace.runtime.lines import LINE_BYTES, Printed, Sink, last_state, level_of, line_of
+from headrace.runtime.lines import LINE_BYTES, Printed, Sink, bounded, last_state, level_of, line_of
 
 UNCAPTURED: ContextVar[bool] = ContextVar("headrace_uncaptured", default=False)
 """Set while a log record, which is captured as such, is written by the user's own handlers."""
 _FIRST = Lock()
+
+Flushed = Callable[[Attempt, str, int, str], None]
+"""Hears the attempt, stream and thread of text without a newline."""
 
 
 class AttemptStream(io.TextIOBase):
@@ -37,11 +41,16 @@ class AttemptStream(io.TextIOBase):
         self._forks = False
         self.echo: TextIO | None = None
         """Where everything of attempts is written to as well."""
+        self.descriptor: int | None = None
+        """What an attempt may write to beside the stream; None: the descriptor of what is passed on."""
+        self._unfinished: Flushed | None = None
 
-    def start(self, sink: Sink, *, forks: bool) -> None:
-        """Sort from now on. Without `forks`, only in this process, not in those that are forked from it."""
+    def start(self, sink: Sink, *, forks: bool, unfinished: Flushed | None = None) -> None:
+        """Sort from now on. Without `forks`, only in this process, not in those that are forked from it.
+        `unfinished` is told of text without a newline that is flushed, and, with empty text, when it is a line."""
         self._sink = sink
         self._forks = forks
+        self._unfinished = unfinished
 
     def stop(self) -> None:
         """Pass everything on."""
@@ -92,6 +101,9 @@ class AttemptStream(io.TextIOBase):
         if "\n" not in text:
             self._keep(printed, key, printed.partial.get(key, "") + text)
             return len(text)
+        if key in printed.flushed:
+            printed.flushed.discard(key)
+            self._tell_unfinished(attempt, "")
         *lines, rest = (printed.partial.get(key, "") + text).split("\n")
         self._keep(printed, key, rest)
         for line in lines:
@@ -112,8 +124,20 @@ class AttemptStream(io.TextIOBase):
         target = self._redirect()
         if target is not None:
             target.flush()
-        elif CURRENT.get() is None or self._sink is None:
+            return
+        attempt = CURRENT.get()
+        if attempt is None or self._sink is None:
             self.passed.flush()
+        elif self._unfinished is not None and attempt.printed is not None:
+            key = (self._stream, get_ident())
+            text = attempt.printed.partial.get(key, "")
+            if text:
+                attempt.printed.flushed.add(key)
+                self._tell_unfinished(attempt, bounded(text))
+
+    def _tell_unfinished(self, attempt: Attempt, text: str) -> None:
+        if self._unfinished is not None:
+            self._unfinished(attempt, self._stream, get_ident(), text)
 
     # -- what else a text stream is asked for --------------------------------------------------------
 
@@ -125,7 +149,9 @@ class AttemptStream(io.TextIOBase):
 
     def fileno(self) -> int:
         target = self._redirect()
-        return self.passed.fileno() if target is None else target.fileno()
+        if target is not None:
+            return target.fileno()
+        return self.passed.fileno() if self.descriptor is None else self.descriptor
 
     def close(self) -> None:
         """Nothing: other attempts write here, too."""

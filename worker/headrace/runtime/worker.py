@@ -121,7 +121,7 @@ class _Parts:
         self._bus = bus
         subjects = settings.topology.subjects
         self._cancel_subject = subjects.cancel
-        self._logs = LogShipper(bus, subjects, worker)
+        self._logs = LogShipper(bus, subjects, worker, settings.log_bounds)
         self._capture: Captured = (
             Capture(self._logs.add, echo=settings.echo)
             if within.capture is None
