@@ -11,6 +11,7 @@ from headrace.authoring.tasks import AsyncTask, Task, task
 from headrace.authoring.triggers import cron, event, every
 from headrace.authoring.workflows import Workflow, workflow
 from headrace.context import TaskContext, context
+from headrace.programs import Completed, ProgramFailed, ProgramTimeout, shell, shell_async
 from headrace_protocol.errors import (
     DefinitionError,
     HandleUsedAsValue,
@@ -21,11 +22,14 @@ from headrace_protocol.errors import (
 
 __all__ = [
     "AsyncTask",
+    "Completed",
     "DefinitionError",
     "Definitions",
     "Fail",
     "HandleUsedAsValue",
     "HeadraceError",
+    "ProgramFailed",
+    "ProgramTimeout",
     "Retries",
     "Retry",
     "ScheduleError",
@@ -39,6 +43,8 @@ __all__ = [
     "every",
     "load",
     "load_all",
+    "shell",
+    "shell_async",
     "task",
     "workflow",
 ]

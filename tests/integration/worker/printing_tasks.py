@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 
-from headrace import task
+from headrace import shell, shell_async, task
 
 log = logging.getLogger("printing")
 libc = ctypes.CDLL(None)
@@ -82,3 +82,13 @@ def breaks_its_descriptors(mark: str) -> None:
     os.write(1, b"nowhere\n")
     os.closerange(1, 3)
     print(mark)
+
+
+@task(isolation="process")
+def runs_a_program(script: str) -> None:
+    shell(script)
+
+
+@task(isolation="process")
+async def awaits_a_program(script: str) -> None:
+    await shell_async(script)

@@ -75,8 +75,8 @@ async def test_every_way_to_print_is_a_line_in_order(lane: Lane) -> None:
         ("stdout", "info", "to sys.stdout"),
         ("stdout", "info", "by name"),
         ("stdout", "info", "half, and half"),
-        ("stdout", "info", "end"),
         ("stdout", "info", "to sys.__stdout__"),
+        ("stdout", "info", "end"),
     ]
 
 
@@ -141,3 +141,20 @@ async def test_pipes_are_closed(lane: Lane) -> None:
         await lane.run("many", count=1)
     await asyncio.sleep(0)
     assert open_descriptors() <= before + 2
+
+
+@pytest.mark.parametrize("name", ["runs_a_program", "awaits_a_program"])
+async def test_a_program_of_a_process_has_live_lines_and_ends_with_its_attempt(lane: Lane, name: str) -> None:
+    await lane.run(name, node="first", script="echo one; echo two >&2")
+    assert sorted(lane.of("first")) == ["one", "two"]
+    script = "trap '' TERM; echo $$; echo ready; while :; do sleep 0.05; done"
+    running = asyncio.create_task(lane.run(name, node="second", script=script))
+    await lane.until("second", "ready")
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    await lane.close()  # waits for processes that end
+    pid = int(lane.of("second")[0])
+    async with asyncio.timeout(30):
+        while Path(f"/proc/{pid}").exists() and "Z" not in Path(f"/proc/{pid}/stat").read_text().split()[2]:
+            await asyncio.sleep(0.01)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from headrace.context import running
@@ -23,7 +23,13 @@ class Captured:
 
     def __init__(self) -> None:
         self.lines: list[LogLine] = []
-        self.capture = Capture(lambda _, line: self.lines.append(line))
+        self.heard: Callable[[LogLine], object] = lambda _: None
+        """Is told of every line as it comes."""
+        self.capture = Capture(self._sink)
+
+    def _sink(self, _: Attempt, line: LogLine, /) -> None:
+        self.lines.append(line)
+        self.heard(line)
 
     def of(self, node: str) -> list[str]:
         return [line.message for line in self.lines if line.node == node]

@@ -16,6 +16,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, BinaryIO
 
 from headrace.context import running
+from headrace.program_runner import end_programs
 from headrace.runtime.attempt import CURRENT, Attempt
 from headrace.runtime.failures import failed, failure_of
 from headrace.runtime.lanes.frames import (
@@ -86,6 +87,7 @@ def _read(reader: BinaryIO, received: SimpleQueue[ToChild]) -> None:
     except OSError:
         pass  # a worker that was killed before it had read all that we sent: no end, but a reset
     finally:
+        end_programs()
         os._exit(0)  # the worker is gone, and nobody waits for what still runs
 
 

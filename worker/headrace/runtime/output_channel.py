@@ -21,8 +21,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
+from headrace import program_runner
 from headrace.runtime import streams
-from headrace.runtime.attempt import Attempt
+from headrace.runtime.attempt import CURRENT, Attempt
 from headrace.runtime.capture import Capture
 from headrace.runtime.output_frames import MARK_BYTES, Frame, Group, Told, Unfinished, pieces
 from headrace.runtime.streams import printed_of
@@ -82,6 +83,10 @@ class ChildOutput:
         for stream, end in zip(streams.install(out, err), (1, 2), strict=True):
             stream.descriptor = end
         self._capture = Capture(self._line, forks=True, unfinished=self._flushed)
+        for text in (sys.__stdout__, sys.__stderr__):
+            if isinstance(text, io.TextIOWrapper):
+                text.reconfigure(line_buffering=True)
+        program_runner.on_group = _tell_group
         self._libc = _line_buffered_c()
         faulthandler.enable(file=2)
 
@@ -128,9 +133,10 @@ class ChildOutput:
             channel.send(frame)
 
 
-def tell_group(attempt: Attempt, pgid: int, *, live: bool) -> None:
-    """In a child: have the worker end a process group, should this process not come to it."""
-    channel = None if attempt.printed is None else attempt.printed.channel
+def _tell_group(pgid: int, live: bool) -> None:
+    """Have the worker end a program's process group, should this process not come to it."""
+    attempt = CURRENT.get()
+    channel = None if attempt is None or attempt.printed is None else attempt.printed.channel
     if isinstance(channel, Channel):
         channel.send(Group(pgid, live))
 

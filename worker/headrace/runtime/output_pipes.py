@@ -40,6 +40,9 @@ class AttemptOutput:
         self._raw = {name: _RawLines(attempt, sink, name) for name in ("stdout", "stderr")}
         self._unfinished: dict[tuple[str, int], Unfinished] = {}
         self._groups: set[int] = set()
+        self._held = b""
+        """Bytes of stderr that were read, and have not found their place yet."""
+        self._held_at_us = 0
         self._ends: list[int] = []
         self._out, writing_out = self._pipe()
         try:
@@ -113,13 +116,20 @@ class AttemptOutput:
             self._end(self._out)
 
     def _stderr_ready(self) -> None:
+        """What is in the other pipe may have been written before this, or after it: see `_read_stdout`."""
+        self._held_at_us = now_us()
         data = self._read(self._err, CHUNK)
-        # What is in the other pipe by now may have been written before it.
-        self._read_stdout(_waiting(self._out))
-        if data:
-            self._raw["stderr"].feed(data)
-        elif data is not None:
+        self._held = data or b""
+        if self._out in self._ends:
+            self._read_stdout(_waiting(self._out))
+        self._release()
+        if data == b"":
             self._end(self._err)
+
+    def _release(self) -> None:
+        held, self._held = self._held, b""
+        if held:
+            self._raw["stderr"].feed(held)
 
     def _take_all(self) -> None:
         """What is in the pipes now, and no more: somebody may go on writing for ever."""
@@ -128,13 +138,18 @@ class AttemptOutput:
         self._take_stderr()
 
     def _take_stderr(self) -> None:
+        self._release()
         waiting = _waiting(self._err) if self._err in self._ends else 0
         while waiting > 0 and (data := self._read(self._err, waiting)):
             self._raw["stderr"].feed(data)
             waiting -= len(data)
 
     def _read_stdout(self, size: int) -> bool:
-        """Read so many bytes; False at the end."""
+        """Read so many bytes; False at the end.
+
+        Bytes of stderr that are held go before every frame that was written when stderr had bytes waiting, or after
+        they were read. A frame that was written earlier, and saw none, was before them.
+        """
         while size > 0 and self._out in self._ends:
             data = self._read(self._out, min(size, CHUNK))
             if not data:
@@ -143,6 +158,8 @@ class AttemptOutput:
             for raw, frame, stderr_first in self._parser.feed(data):
                 if stderr_first:
                     self._take_stderr()
+                elif self._held and isinstance(frame, Told) and frame.at_us > self._held_at_us:
+                    self._release()
                 if frame is None:
                     self._raw["stdout"].feed(raw)
                 else:
