@@ -7,7 +7,7 @@ around it ends by an exception.
 
 from __future__ import annotations
 
-import asyncio
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from os import PathLike
@@ -72,6 +72,8 @@ async def shell_async(
 
 async def _in_thread(work: Callable[[], Completed], stop: Callable[[], None]) -> Completed:
     """Run in a thread of its own (a pool's may all be taken). When cancelled, stop it and wait for its end."""
+    import asyncio
+
     loop = asyncio.get_running_loop()
     done: asyncio.Future[Completed] = loop.create_future()
 
@@ -108,6 +110,9 @@ def _line(command: Argument, arguments: tuple[Argument, ...]) -> list[str]:
 
 
 def _on_a_loop() -> bool:
+    asyncio = sys.modules.get("asyncio")  # not loaded: then no loop runs
+    if asyncio is None:
+        return False
     try:
         asyncio.get_running_loop()
     except RuntimeError:

@@ -38,12 +38,11 @@ class Capture:
         self,
         sink: Sink,
         *,
-        echo: bool = False,
         through: bool = False,
         forks: bool = False,
         unfinished: streams.Flushed | None = None,
     ) -> None:
-        """`echo` also writes everything to stderr; `through` lets it go where it would have gone without us.
+        """`through` lets everything go where it would have gone without us, too.
         `forks` says that the sink works in processes that are forked from this one, too; `unfinished` hears of text
         without a newline, see `AttemptStream.start`."""
         self._sink = sink
@@ -53,9 +52,9 @@ class Capture:
             self._before = (sys.stdout, sys.stderr)
         self._streams = streams.installed() or streams.install()
         out, err = self._streams
-        to = err.passed if echo else None
-        out.echo, err.echo = (out.passed, err.passed) if through else (to, to)
-        self._records = LogRecords(sink, to)
+        if through:
+            out.echo, err.echo = out.passed, err.passed
+        self._records = LogRecords(sink)
         self._threads = ThreadContext(sink, self._flush_thread)
         out.start(sink, forks=forks, unfinished=unfinished)
         err.start(sink, forks=forks, unfinished=unfinished)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import wraps
 from threading import Lock
 from types import TracebackType
-from typing import ParamSpec, TextIO, TypeVar
+from typing import ParamSpec, TypeVar
 
 from headrace.runtime.attempt import CURRENT, Attempt
 from headrace.runtime.lines import Sink, line_of
@@ -35,9 +35,8 @@ _CONFIGURE = (
 class LogRecords:
     """Installs itself; `close` puts back what was there. There is one at a time in a process."""
 
-    def __init__(self, sink: Sink, echo: TextIO | None = None) -> None:
+    def __init__(self, sink: Sink) -> None:
         self._sink = sink
-        self._echo = echo
         self._lock = Lock()
         self._before: _Configuration | None = None
         """What was before a live attempt configured `logging`; None when none has."""
@@ -115,8 +114,6 @@ class LogRecords:
         if record.stack_info:
             message = f"{message}\n{record.stack_info}"
         line = line_of(attempt, message, level=record.levelname.lower(), stream="logging", logger=record.name)
-        if self._echo is not None:
-            self._echo.write(f"{line.level} {line.logger}: {line.message}\n")
         self._sink(attempt, line)
 
     # -- configurations ------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import asyncio
 import threading
 import time
 from itertools import count
+from typing import TextIO
 
 import msgspec
 
@@ -20,6 +21,7 @@ from headrace.runtime.lines import ATTEMPT_LOGGER, line_about
 from headrace.runtime.log_limit import OVERFLOW, LogBounds, LogLimit
 from headrace_protocol import codec, headers
 from headrace_protocol.messages import LogBatch, LogLine
+from headrace_protocol.printable import printable
 from headrace_protocol.subjects import Subjects
 
 FLUSH_S = 0.1
@@ -42,7 +44,16 @@ class _Batch(msgspec.Struct):
 class LogShipper:
     """Collects lines from any thread, and sends them every 100 ms, every 500 lines, and before outcomes."""
 
-    def __init__(self, bus: Bus, subjects: Subjects, worker: str, bounds: LogBounds | None = None) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        subjects: Subjects,
+        worker: str,
+        bounds: LogBounds | None = None,
+        echo: TextIO | None = None,
+    ) -> None:
+        """`echo` is a terminal, or what leads to one, that gets every line as well."""
+        self._echo = echo
         self._bus = bus
         self._subjects = subjects
         self._worker = worker
@@ -117,6 +128,10 @@ class LogShipper:
     def _keep(self, attempt: Attempt, line: LogLine) -> None:
         self._lines.setdefault(attempt.message.queue, []).append(line)
         self._count += 1
+        if self._echo is not None:
+            text = f"{line.level} {line.logger}: {line.message}" if line.logger else line.message
+            self._echo.write(printable(text) + "\n")
+            self._echo.flush()
 
     def _say_what_was_dropped(self) -> None:
         if not self._limited:

@@ -121,11 +121,11 @@ class _Parts:
         self._bus = bus
         subjects = settings.topology.subjects
         self._cancel_subject = subjects.cancel
-        self._logs = LogShipper(bus, subjects, worker, settings.log_bounds)
+        self._logs = LogShipper(
+            bus, subjects, worker, settings.log_bounds, streams.stderr() if settings.echo else None
+        )
         self._capture: Captured = (
-            Capture(self._logs.add, echo=settings.echo)
-            if within.capture is None
-            else within.capture(self._logs.add)
+            Capture(self._logs.add) if within.capture is None else within.capture(self._logs.add)
         )
         self._leases = Leases(bus, lambda: self._pull.ack_wait_s)
         self._outcomes = OutcomeSender(bus, self._leases, subjects, self._logs.flush)
