@@ -17,6 +17,7 @@ from headrace.runtime.failures import Failure
 from headrace.runtime.lines import Sink, failure_line, level_of, line_of
 from headrace.runtime.log_records import LogRecords
 from headrace.runtime.thread_context import ThreadContext
+from headrace.runtime.uncaptured import ProgramNotice
 
 __all__ = ["Capture", "Captured", "Sink"]
 
@@ -54,6 +55,7 @@ class Capture:
         out, err = self._streams
         if through:
             out.echo, err.echo = out.passed, err.passed
+        self._notice = None if through or forks else ProgramNotice(sink)
         self._records = LogRecords(sink)
         self._threads = ThreadContext(sink, self._flush_thread)
         out.start(sink, forks=forks, unfinished=unfinished)
@@ -76,6 +78,8 @@ class Capture:
 
     def close(self) -> None:
         self._threads.close()
+        if self._notice is not None:
+            self._notice.close()
         self._records.close()
         for stream in self._streams:
             stream.stop()

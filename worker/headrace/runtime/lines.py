@@ -29,13 +29,15 @@ class Sink(Protocol):
 class Printed:
     """What an attempt has printed that is not a line yet, and where it has redirected its streams to."""
 
-    __slots__ = ("channel", "decoders", "flushed", "partial", "redirects")
+    __slots__ = ("channel", "decoders", "flushed", "noticed", "partial", "redirects")
 
     def __init__(self) -> None:
         self.partial: dict[tuple[str, int], str] = {}
         """By stream and thread, so that threads that print at the same time do not mix their lines."""
         self.flushed: set[tuple[str, int]] = set()
         """What of `partial` the sink was told of already."""
+        self.noticed = False
+        """Whether its log says that a program prints elsewhere."""
         self.channel: object = None
         """In a child process, the way to the worker."""
         self.decoders: dict[tuple[str, int], IncrementalDecoder] = {}
