@@ -13,10 +13,13 @@ import faulthandler
 import fcntl
 import io
 import os
+import resource
 import select
+import signal
 import socket
 import sys
 import termios
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
@@ -25,7 +28,7 @@ from headrace import program_runner
 from headrace.runtime import streams
 from headrace.runtime.attempt import CURRENT, Attempt
 from headrace.runtime.capture import Capture
-from headrace.runtime.output_frames import MARK_BYTES, Frame, Group, Told, Unfinished, pieces
+from headrace.runtime.output_frames import MARK_BYTES, Clean, Frame, Group, Told, Unfinished, pieces
 from headrace.runtime.streams import printed_of
 from headrace_protocol.messages import LogLine
 
@@ -87,27 +90,39 @@ class ChildOutput:
             if isinstance(text, io.TextIOWrapper):
                 text.reconfigure(line_buffering=True)
         program_runner.on_group = _tell_group
+        self._clean: Channel | None = None
+        """Of the attempt before, when nobody else can write there: see `AttemptOutput.serve`."""
         self._libc = _line_buffered_c()
         faulthandler.enable(file=2)
 
     @contextmanager
     def of(self, attempt: Attempt) -> Iterator[None]:
         """What is printed until the end is the attempt's; what its threads print later, too."""
-        printed_of(attempt).channel = channel = self._received(attempt.key)
+        channel = self._clean or self._received(attempt.key)
+        printed_of(attempt).channel = channel
+        self._clean = None
         os.dup2(channel.out, 1)
         os.dup2(channel.err, 2)
+        threads, children = threading.active_count(), _reaped_children()
         try:
             yield
         finally:
             self._capture.finish(attempt)
-            for stream in (sys.__stdout__, sys.__stderr__):
-                if stream is not None:
-                    with contextlib.suppress(OSError, ValueError):
-                        stream.flush()
-            if self._libc is not None:
-                self._libc.fflush(None)
-            for own, end in zip(self._own, (1, 2), strict=True):
-                os.dup2(own, end)
+            self._flush()
+            if threading.active_count() <= threads and children == _reaped_children() and _alone():
+                channel.send(Clean())
+                self._clean = channel
+            else:
+                for own, end in zip(self._own, (1, 2), strict=True):
+                    os.dup2(own, end)
+
+    def _flush(self) -> None:
+        for stream in (sys.__stdout__, sys.__stderr__):
+            if stream is not None:
+                with contextlib.suppress(OSError, ValueError):
+                    stream.flush()
+        if self._libc is not None:
+            self._libc.fflush(None)
 
     def _received(self, key: str) -> Channel:
         while True:
@@ -139,6 +154,24 @@ def _tell_group(pgid: int, live: bool) -> None:
     channel = None if attempt is None or attempt.printed is None else attempt.printed.channel
     if isinstance(channel, Channel):
         channel.send(Group(pgid, live))
+
+
+def _reaped_children() -> tuple[float, ...]:
+    """Changes with every child process that has ended and was waited for."""
+    return tuple(resource.getrusage(resource.RUSAGE_CHILDREN))
+
+
+def _alone() -> bool:
+    """Whether this process has no child processes, nor had one that nobody had to wait for."""
+    try:
+        if signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN or not os.get_blocking(1):
+            return False
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return True
+    except OSError:  # the task has closed the descriptor
+        return False
+    return False
 
 
 def _text(end: int) -> TextIO:

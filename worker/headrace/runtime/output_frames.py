@@ -51,7 +51,11 @@ class Group(msgspec.Struct, frozen=True, array_like=True, tag="g", gc=False):
     live: bool
 
 
-Frame = Told | Unfinished | Group
+class Clean(msgspec.Struct, frozen=True, array_like=True, tag="c", gc=False):
+    """The attempt has ended, and nobody but the child can write here: the pipes may serve the next attempt."""
+
+
+Frame = Told | Unfinished | Group | Clean
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Frame] = msgspec.msgpack.Decoder(Frame)

@@ -19,7 +19,7 @@ from collections.abc import Callable
 
 from headrace.runtime.attempt import Attempt, now_us
 from headrace.runtime.lines import LINE_BYTES, Sink, bounded, last_state, level_of, line_about, line_of
-from headrace.runtime.output_frames import Frame, Group, Parser, Told, Unfinished, new_mark
+from headrace.runtime.output_frames import Clean, Frame, Group, Parser, Told, Unfinished, new_mark
 from headrace_protocol.messages import LogLine
 
 CHUNK = 16 * 1024
@@ -37,6 +37,8 @@ class AttemptOutput:
         self._loop = asyncio.get_running_loop()
         self._mark = new_mark()
         self._parser = Parser(self._mark)
+        self.reusable = False
+        """Whether the child has said that nobody else can write: `serve` then gives the pipes to its next attempt."""
         self._raw = {name: _RawLines(attempt, sink, name) for name in ("stdout", "stderr")}
         self._unfinished: dict[tuple[str, int], Unfinished] = {}
         self._groups: set[int] = set()
@@ -71,6 +73,14 @@ class AttemptOutput:
             socket.send_fds(to, [self._mark + self._attempt.key.encode()], list(self._writing))
         finally:
             self.keep_none()
+
+    def serve(self, attempt: Attempt) -> None:
+        """The same child begins another attempt, and keeps its pipes: new ones cost more than a short task does."""
+        self.finish()
+        self.reusable = False
+        self._attempt = attempt
+        for raw in self._raw.values():
+            raw.serve(attempt)
 
     def keep_none(self) -> None:
         """Close the writing ends, which are a child's now, or nobody's."""
@@ -179,6 +189,8 @@ class AttemptOutput:
                 self._sink(self._attempt, self._line(frame))
             case Unfinished(stream=stream, thread=thread):
                 self._unfinished[stream, thread] = frame
+            case Clean():
+                self.reusable = True
             case Group(pgid=pgid, live=live):
                 (self._groups.add if live else self._groups.discard)(pgid)
 
@@ -224,6 +236,9 @@ class _RawLines:
         self._stream = stream
         self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
         self._rest = ""
+
+    def serve(self, attempt: Attempt) -> None:
+        self._attempt = attempt
 
     def feed(self, data: bytes) -> None:
         *lines, rest = (self._rest + self._decoder.decode(data)).split("\n")

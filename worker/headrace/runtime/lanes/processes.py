@@ -80,14 +80,8 @@ class ProcessLane:
             self._warmed.set()
 
     async def run(self, attempt: Attempt, codec: TaskCodec, inputs: Mapping[str, Raw]) -> Produced:
-        output = AttemptOutput(attempt, self._sink, self._outputs.discard)
-        self._outputs.add(output)
-        try:
-            child = await self._take()
-            child.prints_to(output)
-        except BaseException:
-            output.close()
-            raise
+        child = await self._take()
+        output = self._output(child, attempt)
         bare = msgspec.structs.replace(
             attempt.message, inputs={}, params=ABSENT, item_input=None, bindings={}
         )
@@ -121,6 +115,21 @@ class ProcessLane:
         self._idle.clear()
         for output in tuple(self._outputs):
             output.close()
+
+    def _output(self, child: _Child, attempt: Attempt) -> AttemptOutput:
+        """Where the attempt prints. Raises OSError when there are no file descriptors left."""
+        output = child.output
+        if output is not None and output.reusable:
+            output.serve(attempt)
+            return output
+        try:
+            output = AttemptOutput(attempt, self._sink, self._outputs.discard)
+            self._outputs.add(output)
+            child.prints_to(output)
+        except BaseException:
+            self._end(child)
+            raise
+        return output
 
     def _end(self, child: _Child) -> None:
         self._all.discard(child)
@@ -181,7 +190,7 @@ class _Child:
         self._reader = reader
         self._writer = writer
         self._outputs = outputs
-        self._output: AttemptOutput | None = None
+        self.output: AttemptOutput | None = None
 
     @classmethod
     async def start(cls) -> _Child:
@@ -211,7 +220,7 @@ class _Child:
 
     def prints_to(self, output: AttemptOutput) -> None:
         """Before the attempt is sent: where it prints."""
-        self._output = output
+        self.output = output
         output.hand_over(self._outputs)
 
     def send(self, message: ToChild) -> None:
@@ -240,8 +249,8 @@ class _Child:
         except TimeoutError:
             self.kill()
             code = await self._process.wait()
-        if self._output is not None:
-            self._output.end_groups()
+        if self.output is not None:
+            self.output.end_groups()
         if code >= 0:
             return f"the process that ran the task ended with exit code {code}"
         try:
