@@ -65,8 +65,10 @@ def many(count: int) -> None:
 
 @task(isolation="process")
 def long_lines() -> None:
-    with multiprocessing.get_context("fork").Pool(2) as pool:
-        pool.map(_long, range(6))
+    pool = multiprocessing.get_context("fork").Pool(2)
+    pool.map(_long, range(6))
+    pool.close()  # `with` would end its processes by SIGTERM, which a process of a worker may ignore
+    pool.join()
 
 
 def _long(number: int) -> None:
