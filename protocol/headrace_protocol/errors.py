@@ -223,6 +223,12 @@ class ErrorInfo(msgspec.Struct, frozen=True, omit_defaults=True):
     traceback: str = ""
     details: dict[str, str] = {}
 
+    @property
+    def named(self) -> str:
+        """The message behind its exception's type, or its code; a message that names its type already is left."""
+        name = self.kind.rpartition(".")[2] or self.code
+        return self.message if self.message.startswith(name) else f"{name}: {self.message}"
+
 
 class HeadraceError(Exception):
     """Root of every error that Headrace raises for its users.

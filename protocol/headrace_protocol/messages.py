@@ -256,6 +256,8 @@ class LogBatch(msgspec.Struct, frozen=True, kw_only=True):
 
     worker: str
     lines: tuple[LogLine, ...]
+    dropped: int = 0
+    """Lines that the bounds of attempts have kept out since the batch before."""
 
 
 class SpanLink(msgspec.Struct, frozen=True):

@@ -15,6 +15,7 @@ from headrace.bus.nats_bus import NatsBus as WorkerBus
 from headrace.client import Client as UserClient
 from headrace.context import context
 from headrace.runtime.attempt import Attempt
+from headrace.runtime.failures import Failure
 from headrace.runtime.lanes import InlineLane
 from headrace.runtime.settings import WorkerSettings
 from headrace.runtime.surroundings import Surroundings
@@ -134,7 +135,7 @@ class NoCapture:
     def __init__(self, *_: object, **__: object) -> None:
         return
 
-    def finish(self, attempt: Attempt) -> None:
+    def finish(self, attempt: Attempt, failure: Failure | None = None) -> None:
         return
 
     def close(self) -> None:

@@ -69,12 +69,15 @@ def test_the_exports_are_these() -> None:
     """A name added here is promised to users; one removed breaks them."""
     assert headrace.__all__ == [
         "AsyncTask",
+        "Completed",
         "DataInterval",
         "DefinitionError",
         "Definitions",
         "Fail",
         "HandleUsedAsValue",
         "HeadraceError",
+        "ProgramFailed",
+        "ProgramTimeout",
         "Retries",
         "Retry",
         "ScheduleError",
@@ -90,6 +93,8 @@ def test_the_exports_are_these() -> None:
         "every",
         "load",
         "load_all",
+        "shell",
+        "shell_async",
         "task",
         "workflow",
     ]

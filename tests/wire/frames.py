@@ -223,6 +223,7 @@ LOGS = m.LogBatch(
             span_id=TRACE.span_id,
         ),
     ),
+    dropped=12,
 )
 SPANS = m.SpanBatch(
     worker="host-1-abcdef",

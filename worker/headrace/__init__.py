@@ -11,6 +11,7 @@ from headrace.authoring.tasks import AsyncTask, Task, task
 from headrace.authoring.triggers import cel, cron, event, every
 from headrace.authoring.workflows import Workflow, workflow
 from headrace.context import TaskContext, context
+from headrace.programs import Completed, ProgramFailed, ProgramTimeout, shell, shell_async
 from headrace.times import DataInterval, ScheduledAt
 from headrace_protocol.errors import (
     DefinitionError,
@@ -22,12 +23,15 @@ from headrace_protocol.errors import (
 
 __all__ = [
     "AsyncTask",
+    "Completed",
     "DataInterval",
     "DefinitionError",
     "Definitions",
     "Fail",
     "HandleUsedAsValue",
     "HeadraceError",
+    "ProgramFailed",
+    "ProgramTimeout",
     "Retries",
     "Retry",
     "ScheduleError",
@@ -43,6 +47,8 @@ __all__ = [
     "every",
     "load",
     "load_all",
+    "shell",
+    "shell_async",
     "task",
     "workflow",
 ]

@@ -59,9 +59,14 @@ def context() -> TaskContext:
     return found
 
 
+def current_context() -> TaskContext | None:
+    """What `context()` returns here; None outside of tasks."""
+    return _current.get()
+
+
 @contextmanager
-def running(attempt: TaskContext) -> Iterator[TaskContext]:
-    """Make `attempt` what `context()` returns, in this thread or asyncio task."""
+def running(attempt: TaskContext | None) -> Iterator[TaskContext | None]:
+    """Make `attempt` what `context()` returns, in this thread or asyncio task and in threads that it starts."""
     token = _current.set(attempt)
     try:
         yield attempt

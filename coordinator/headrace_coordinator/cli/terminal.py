@@ -11,6 +11,8 @@ from pathlib import Path
 import msgspec
 import typer
 
+from headrace_protocol.printable import printable
+
 NAME_WIDTH = 11
 _COLOURS = ("cyan", "green", "magenta", "blue", "yellow")
 _QUIET_LEVELS = frozenset({"debug", "info"})
@@ -45,7 +47,7 @@ class Terminal:
         name = typer.style(f"{part:<{NAME_WIDTH}} │", fg=_colour(part), bold=bold)
         # A terminal that was closed must not keep us from stopping in order.
         with contextlib.suppress(OSError):
-            for line in text.splitlines() or [""]:
+            for line in printable(text).split("\n"):
                 typer.echo(f"{name} {line}")
 
 

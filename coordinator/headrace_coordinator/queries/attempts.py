@@ -72,5 +72,4 @@ def _suffix(record: AttemptRecord) -> str:
 
 def _told(error: ErrorInfo) -> str:
     """As the worker says it: the type's own name, and the message."""
-    kind = error.kind.rpartition(".")[2]
-    return f"{kind}: {error.message}" if kind else error.message
+    return error.named if error.kind else error.message

@@ -147,7 +147,7 @@ async def test_an_exception(fleet: Fleet) -> None:
     outcome = await fleet.run(task_message("raises", {"message": "no such key"}, isolation=Isolation.THREAD))
     assert error_code(outcome) == ErrorCode.TASK_FAILED
     assert outcome.error is not None
-    assert outcome.error.message == "no such key"
+    assert outcome.error.message == "LookupError: no such key"
     assert outcome.error.kind == "builtins.LookupError"
     assert outcome.error_kinds == ("builtins.LookupError", "builtins.Exception", "builtins.BaseException")
     assert "raise LookupError(message)" in outcome.error.traceback

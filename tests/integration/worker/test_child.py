@@ -15,9 +15,11 @@ TASKS = Path(__file__).parent / "sample_tasks.py"
 
 def test_a_process_ends_with_a_worker_that_had_not_read_all_it_was_sent() -> None:
     ours, theirs = socket.socketpair()
-    with theirs:
-        command = [sys.executable, "-m", "headrace.runtime.child", str(theirs.fileno())]
-        child = subprocess.Popen(command, pass_fds=(theirs.fileno(),))
+    outputs, their_outputs = socket.socketpair(type=socket.SOCK_DGRAM)
+    with theirs, outputs, their_outputs:
+        ends = (theirs.fileno(), their_outputs.fileno())
+        command = [sys.executable, "-m", "headrace.runtime.child", *map(str, ends)]
+        child = subprocess.Popen(command, pass_fds=ends)
     try:
         ours.sendall(frame(Prepare((str(TASKS),), False)))
         assert select.select([ours], [], [], 30)[0], "it never said that it is ready"

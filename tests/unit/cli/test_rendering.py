@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from headrace.cli import output
 from headrace.cli.output import table
 from headrace.cli.rendering import listings, progress, runs, units
 from headrace.cli.rendering.waterfall import waterfall_lines
@@ -117,6 +118,25 @@ def test_a_log_line_names_item_and_attempt() -> None:
     line = LogLine(run_id=RUN, node="greet", item=3, attempt=2, at_us=0, level="WARNING", message="a\nb")
     text = runs.log_text(line)
     assert "greet[3] #2  warning  a\n" in text
+
+
+def test_what_a_terminal_would_obey_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    hostile = "\x1b[31mred\x1b[0m \x1b[2J\x1b]0;title\x07 over\rwritten"
+    line = LogLine(run_id=RUN, node="greet", attempt=1, at_us=0, level="info", message=hostile)
+    error = ErrorInfo(code="x", message=hostile, traceback=hostile, details={"row": hostile})
+    failed = RunSummary(run_id=RUN, workflow="w", version="v", state="failed", error=error)
+    output.say(
+        runs.log_text(line),
+        *runs.error_lines(error, traceback=True),
+        *runs.run_table([failed]),
+        output.as_json("\x9b"),
+    )
+    output.note(hostile)
+    told = capsys.readouterr()
+    for shown in (told.out, told.err):
+        assert "\x1b[31mred\x1b[0m \\x1b[2J\\x1b]0;title\\x07 over\\rwritten" in shown
+        assert not set(shown) & set("\r\x07\x9b")
+        assert "\x1b[2J" not in shown
 
 
 def trace(*rows: TraceRow) -> TraceView:

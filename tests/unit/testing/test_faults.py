@@ -215,7 +215,10 @@ def test_an_attempt_is_made_to_fail() -> None:
         assert [attempt.state for attempt in run.attempts("flaky")] == ["failed", "succeeded"]
         error = run.attempts("flaky")[0].error
         assert error is not None
-        assert (error.kind, error.message) == ("builtins.ConnectionError", "the warehouse is closed")
+        assert (error.kind, error.message) == (
+            "builtins.ConnectionError",
+            "ConnectionError: the warehouse is closed",
+        )
 
 
 def test_an_attempt_that_hangs_is_ended_by_its_timeout() -> None:

@@ -8,7 +8,8 @@ from contextvars import copy_context
 import pytest
 
 from headrace.runtime.attempt import CURRENT, Attempt
-from headrace.runtime.capture import LINE_BYTES, Capture, bounded
+from headrace.runtime.capture import Capture
+from headrace.runtime.lines import LINE_BYTES, bounded
 from headrace_protocol.messages import LogLine, TaskMessage
 
 

@@ -7,6 +7,7 @@ import sys
 from enum import IntEnum
 
 from headrace_protocol.errors import ErrorCode, ErrorInfo, HeadraceError
+from headrace_protocol.printable import printable
 
 
 class ExitCode(IntEnum):
@@ -83,7 +84,7 @@ def describe(error: HeadraceError, *, color: bool = False) -> str:
 
 def report(error: HeadraceError) -> None:
     """Print an error for a person, on stderr."""
-    sys.stderr.write(describe(error, color=in_color(sys.stderr)) + "\n")
+    sys.stderr.write(printable(describe(error, color=in_color(sys.stderr))) + "\n")
 
 
 def in_color(stream: object) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from headrace.cli.failures import in_color
+from headrace_protocol.printable import printable, printable_json
 
 Row = Sequence[str]
 
@@ -33,13 +34,13 @@ STATE_COLOURS = {
 
 
 def say(*lines: str) -> None:
-    """Print lines on stdout."""
-    sys.stdout.write("".join(line + "\n" for line in lines))
+    """Print lines on stdout, with what a terminal would obey escaped."""
+    sys.stdout.write("".join(printable(line) + "\n" for line in lines))
 
 
 def note(*lines: str) -> None:
     """Print lines on stderr: what is not the answer itself."""
-    sys.stderr.write("".join(line + "\n" for line in lines))
+    sys.stderr.write("".join(printable(line) + "\n" for line in lines))
     sys.stderr.flush()
 
 
@@ -50,13 +51,13 @@ def flush() -> None:
 
 def say_json(body: bytes) -> None:
     """Print JSON as it came, indented."""
-    say(msgspec.json.format(body, indent=2).decode())
+    say(printable_json(msgspec.json.format(body, indent=2).decode()))
 
 
 def as_json(value: object) -> str:
     """A value on one line, whatever it holds."""
     try:
-        return msgspec.json.encode(value).decode()
+        return printable_json(msgspec.json.encode(value).decode())
     except (TypeError, ValueError):
         return repr(value)
 
@@ -81,6 +82,7 @@ def state(text: str) -> str:
 
 def table(headings: Row, rows: Sequence[Row]) -> list[str]:
     """Lines of aligned columns. A cell that is a state is coloured; columns of numbers are aligned right."""
+    headings, *rows = ([printable(cell) for cell in row] for row in (headings, *rows))
     widths = [max(len(row[column]) for row in (headings, *rows)) for column in range(len(headings))]
     right = [bool(rows) and all(_is_number(row[column]) for row in rows) for column in range(len(headings))]
     lines = [dim(_line(headings, widths, right))]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from enum import StrEnum
 from time import time_ns
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -18,6 +18,10 @@ from headrace_protocol import ids
 from headrace_protocol.definition import TaskDefinition
 from headrace_protocol.interval import moment
 from headrace_protocol.messages import HeldAttempt, Stored, TaskMessage
+
+if TYPE_CHECKING:
+    from headrace.runtime.lines import Printed
+    from headrace.runtime.log_limit import LogLimit
 
 _TASK_LOG = logging.getLogger("headrace.task")
 
@@ -75,8 +79,9 @@ class Attempt:
         "finished",
         "key",
         "limit",
+        "log_limit",
         "message",
-        "partial_lines",
+        "printed",
         "reason",
         "reply",
         "runner",
@@ -105,7 +110,10 @@ class Attempt:
         """What the coordinator said about a cancel."""
         self.runner: asyncio.Task[None] | None = None
         self.timer: asyncio.TimerHandle | None = None
-        self.partial_lines: dict[str, str] = {}
+        self.log_limit: LogLimit | None = None
+        """None until it has logged something."""
+        self.printed: Printed | None = None
+        """None until it prints something."""
         self.trace_id = message.trace.trace_id if message.trace else ids.derived_trace_id(message.run_id)
         suffix = "" if delivery <= 1 else f"/delivery-{delivery}"
         self.span_id = ids.derived_span_id(self.key + suffix)

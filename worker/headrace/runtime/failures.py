@@ -62,7 +62,7 @@ def failure_of(error: BaseException) -> Failure:
             return Failure(error=info, kinds=kinds_of(error), advice=advice, retry_after_s=error.after_s)
         case _:
             return Failure(
-                error=_described(error, ErrorCode.TASK_FAILED, text_of(error)), kinds=kinds_of(error)
+                error=_described(error, ErrorCode.TASK_FAILED, named_text_of(error)), kinds=kinds_of(error)
             )
 
 
@@ -95,6 +95,12 @@ def text_of(error: BaseException) -> str:
         return utf8(str(error))
     except Exception as broken:  # the user's __str__ may raise anything
         return f"{type(error).__name__} (its text cannot be shown: {type(broken).__name__})"
+
+
+def named_text_of(error: BaseException) -> str:
+    """The exception's type and text, as Python shows them: `KeyError: 'customer_id'`."""
+    name, text = type(error).__name__, text_of(error)
+    return text if text.startswith(f"{name} (") else f"{name}: {text}".removesuffix(": ")
 
 
 def _described(error: BaseException, code: ErrorCode, message: str) -> ErrorInfo:

@@ -117,10 +117,11 @@ class Reports:
                 retry_after_s=failure.retry_after_s,
                 lost_input=failure.lost_input,
             ),
+            failure,
         )
 
-    def _end(self, attempt: Attempt, outcome: Outcome) -> None:
-        self._capture.finish(attempt)
+    def _end(self, attempt: Attempt, outcome: Outcome, failure: Failure | None = None) -> None:
+        self._capture.finish(attempt, failure)
         self._outcomes.add(attempt, outcome)
 
 

@@ -7,6 +7,7 @@ import os
 import msgspec
 
 from headrace.bus import BusOptions
+from headrace.runtime.log_limit import LINES_PER_S, LOG_BYTES, LogBounds
 from headrace_protocol.errors import ConfigError
 from headrace_protocol.subjects import check_token
 from headrace_protocol.topology import DEFAULT_ACK_WAIT_S, Topology
@@ -40,6 +41,11 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How long a cancelled async task may clean up before it is abandoned."""
     keep_spans: bool = True
     """Send spans over the bus, to be read without a tracing backend."""
+    log_lines_per_s: int = LINES_PER_S
+    """Lines a second that one attempt may log for long; 100 seconds' worth may come at once. The rest is dropped, and a
+    line says so."""
+    log_bytes: int = LOG_BYTES
+    """What one attempt may log in all."""
     echo: bool = False
     """Also write what tasks log and print to this process' stderr."""
 
@@ -48,6 +54,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
             ("slots", self.slots, 1),
             ("processes", self.processes, 1),
             ("prefetch", self.prefetch, 0),
+            ("log_lines_per_s", self.log_lines_per_s, 1),
+            ("log_bytes", self.log_bytes, 1),
         ):
             if value < least:
                 raise ConfigError("too small", where=name, found=str(value), expected=f"at least {least}")
@@ -56,6 +64,10 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
                 raise ConfigError("not positive", where=name, found=str(seconds), expected="more than 0")
         for queue in self.queues:
             check_token(queue, "queue")
+
+    @property
+    def log_bounds(self) -> LogBounds:
+        return LogBounds(self.log_lines_per_s, self.log_bytes)
 
     @property
     def topology(self) -> Topology:

@@ -17,6 +17,7 @@ from headrace.bus.nats_bus import connect
 from headrace.bus.pull import Pull
 from headrace.results import ResultStore
 from headrace.results.places import Places
+from headrace.runtime import streams
 from headrace.runtime.attempt import RunnableTask
 from headrace.runtime.capture import Capture, Captured
 from headrace.runtime.consumers import CodeConsumers
@@ -119,11 +120,11 @@ class _Parts:
         self._settings = settings
         self._bus = bus
         subjects = settings.topology.subjects
-        self._logs = LogShipper(bus, subjects, worker)
+        self._logs = LogShipper(
+            bus, subjects, worker, settings.log_bounds, streams.stderr() if settings.echo else None
+        )
         self._capture: Captured = (
-            Capture(self._logs.add, echo=settings.echo)
-            if within.capture is None
-            else within.capture(self._logs.add)
+            Capture(self._logs.add) if within.capture is None else within.capture(self._logs.add)
         )
         self._leases = Leases(bus, lambda: self._pull.ack_wait_s)
         self._outcomes = OutcomeSender(bus, self._leases, subjects, self._logs.flush)
@@ -275,6 +276,8 @@ class _Parts:
 def run_worker(settings: WorkerSettings) -> None:
     """Run a worker until SIGTERM or SIGINT has drained it; a second signal does not wait."""
     import uvloop
+
+    streams.install()  # before the users' modules, whose handlers keep the streams they find
 
     async def main() -> None:
         worker = Worker(settings)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from headrace.runtime.attempt import Attempt
 from headrace.runtime.capture import Capture, Sink
+from headrace.runtime.failures import Failure
 from headrace.testing.loop import PROCESS, Process
 from headrace_protocol.messages import LogLine
 
@@ -42,9 +43,9 @@ class Screen:
             for logger in quiet:
                 logger.setLevel(logging.NOTSET)
 
-    def finish(self, attempt: Attempt) -> None:
+    def finish(self, attempt: Attempt, failure: Failure | None = None) -> None:
         if self._capture is not None:
-            self._capture.finish(attempt)
+            self._capture.finish(attempt, failure)
 
     def _route(self, attempt: Attempt, line: LogLine) -> None:
         sink = self._sinks.get(PROCESS.get())
@@ -58,8 +59,8 @@ class WorkerScreen:
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
 
-    def finish(self, attempt: Attempt) -> None:
-        self._screen.finish(attempt)
+    def finish(self, attempt: Attempt, failure: Failure | None = None) -> None:
+        self._screen.finish(attempt, failure)
 
     def close(self) -> None:
         return None

@@ -45,12 +45,7 @@ def _attempt(
     told = f"{place} attempt {number}: {state}"
     if delivery > 1:
         told += f" (delivery {delivery})"
-    return told if error is None else f"{told}, {_error(error)}"
-
-
-def _error(error: ErrorInfo) -> str:
-    kind = error.kind.rpartition(".")[2]
-    return f"{kind or error.code}: {error.message}"
+    return told if error is None else f"{told}, {error.named}"
 
 
 def summary(site: Site, run_id: str) -> str:
@@ -58,7 +53,7 @@ def summary(site: Site, run_id: str) -> str:
     head = site.in_process.head(run_id)
     told = f"run {run_id} of {head.workflow}: {head.state.value}"
     if head.error is not None:
-        told += f", {_error(head.error)}"
+        told += f", {head.error.named}"
     elif head.state.value == "running":
         told += f", {head.nodes_done} of {head.nodes_total} nodes are done"
     return told

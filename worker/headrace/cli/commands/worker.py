@@ -63,6 +63,19 @@ def worker(
             "--results", envvar="HEADRACE_RESULTS", metavar="URL", help="Large results. Default: NATS."
         ),
     ] = "",
+    log_lines_per_s: Annotated[
+        int,
+        typer.Option(
+            "--log-lines-per-s",
+            envvar="HEADRACE_LOG_LINES_PER_S",
+            min=1,
+            help="Of one attempt, for long; a burst may be 100 times that.",
+        ),
+    ] = 1_000,
+    log_bytes: Annotated[
+        int,
+        typer.Option("--log-bytes", envvar="HEADRACE_LOG_BYTES", min=1, help="Of one attempt, in all."),
+    ] = 100_000_000,
     echo: Annotated[bool, typer.Option("--echo", help="Print what tasks log and print, too.")] = False,
     nats: NatsFlag = None,
     nats_creds: CredsFlag = "",
@@ -102,6 +115,8 @@ def worker(
             results=results,
             grace_s=grace,
             ack_wait_s=ack_wait,
+            log_lines_per_s=log_lines_per_s,
+            log_bytes=log_bytes,
             echo=echo,
         )
     )

@@ -14,6 +14,7 @@ from headrace.cli.failures import in_color
 from headrace.cli.rendering.activity import label
 from headrace.cli.rendering.units import duration, short
 from headrace.cli.views import NodeView, RunDetail
+from headrace_protocol.printable import printable
 
 _ENDED = frozenset({"succeeded", "failed", "cancelled", "upstream_failed"})
 _QUIET = frozenset({"waiting", "dispatched"})
@@ -187,13 +188,13 @@ class Bars:
         self._progress.stop()
 
     def tell(self, text: str) -> None:
-        self._progress.console.print(text, markup=False, highlight=False)
+        self._progress.console.print(printable(text), markup=False, highlight=False)
 
     def show(self, run: RunDetail) -> None:
         for bar in self._bars_of(run):
             task = self._tasks.get(bar.key)
             if task is None:
-                task = self._progress.add_task(bar.title, state="", colour="cyan", took="")
+                task = self._progress.add_task(printable(bar.title), state="", colour="cyan", took="")
                 self._tasks[bar.key] = task
             self._progress.update(
                 task,

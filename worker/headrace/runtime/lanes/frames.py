@@ -6,7 +6,7 @@ import msgspec
 
 from headrace.runtime.failures import Failure
 from headrace_protocol.headers import TraceContext
-from headrace_protocol.messages import LogLine, Span, TaskMessage
+from headrace_protocol.messages import Span, TaskMessage
 
 LENGTH_BYTES = 8
 
@@ -32,12 +32,6 @@ class Ready(msgspec.Struct, frozen=True, tag="ready"):
     """The targets are imported."""
 
 
-class Lines(msgspec.Struct, frozen=True, tag="lines"):
-    """What the task logged and printed."""
-
-    lines: tuple[LogLine, ...]
-
-
 class Spans(msgspec.Struct, frozen=True, tag="spans"):
     """Spans that ended."""
 
@@ -58,7 +52,7 @@ class Broke(msgspec.Struct, frozen=True, tag="broke"):
 
 
 ToChild = Prepare | Call
-FromChild = Ready | Lines | Spans | Done | Broke
+FromChild = Ready | Spans | Done | Broke
 
 _encoder = msgspec.msgpack.Encoder()
 to_child: msgspec.msgpack.Decoder[ToChild] = msgspec.msgpack.Decoder(ToChild)

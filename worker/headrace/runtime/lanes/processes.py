@@ -25,7 +25,6 @@ from headrace.runtime.lanes.frames import (
     Call,
     Done,
     FromChild,
-    Lines,
     Prepare,
     Ready,
     Spans,
@@ -33,6 +32,7 @@ from headrace.runtime.lanes.frames import (
     frame,
     from_child,
 )
+from headrace.runtime.output_pipes import AttemptOutput
 from headrace.runtime.values import Raw, TaskCodec
 from headrace_protocol.errors import ErrorCode
 from headrace_protocol.headers import TraceContext
@@ -65,6 +65,8 @@ class ProcessLane:
         self._all: set[_Child] = set()
         self._ending: set[asyncio.Task[str]] = set()
         """Processes that were killed and have to be waited for."""
+        self._outputs: set[AttemptOutput] = set()
+        """Of attempts that run, and of those that have left processes behind."""
         self._warmed = asyncio.Event()
         self._warmed.set()
 
@@ -79,6 +81,7 @@ class ProcessLane:
 
     async def run(self, attempt: Attempt, codec: TaskCodec, inputs: Mapping[str, Raw]) -> Produced:
         child = await self._take()
+        output = self._output(child, attempt)
         bare = msgspec.structs.replace(
             attempt.message, inputs={}, params=ABSENT, item_input=None, bindings={}
         )
@@ -86,9 +89,6 @@ class ProcessLane:
         try:
             while True:
                 match await child.receive():
-                    case Lines(lines=lines):
-                        for line in lines:
-                            self._sink(attempt, line)
                     case Spans(spans=spans):
                         self._spans(attempt, spans)
                     case Done(raw=raw, counts=counts):
@@ -105,12 +105,31 @@ class ProcessLane:
         except asyncio.CancelledError:
             self._end(child)
             raise
+        finally:
+            output.finish()
 
     async def close(self) -> None:
         for child in tuple(self._all):
             self._end(child)
         await asyncio.gather(*self._ending)
         self._idle.clear()
+        for output in tuple(self._outputs):
+            output.close()
+
+    def _output(self, child: _Child, attempt: Attempt) -> AttemptOutput:
+        """Where the attempt prints. Raises OSError when there are no file descriptors left."""
+        output = child.output
+        if output is not None and output.reusable:
+            output.serve(attempt)
+            return output
+        try:
+            output = AttemptOutput(attempt, self._sink, self._outputs.discard)
+            self._outputs.add(output)
+            child.prints_to(output)
+        except BaseException:
+            self._end(child)
+            raise
+        return output
 
     def _end(self, child: _Child) -> None:
         self._all.discard(child)
@@ -126,6 +145,7 @@ class ProcessLane:
             if child.alive:
                 return child
             self._all.discard(child)
+            child.kill()
         child = await self._start()
         try:
             await self._imported(child)
@@ -164,26 +184,31 @@ class _Child:
         process: asyncio.subprocess.Process,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
+        outputs: socket.socket,
     ) -> None:
         self._process = process
         self._reader = reader
         self._writer = writer
+        self._outputs = outputs
+        self.output: AttemptOutput | None = None
 
     @classmethod
     async def start(cls) -> _Child:
         ours, theirs = socket.socketpair()
-        with theirs:
+        outputs, their_outputs = socket.socketpair(type=socket.SOCK_DGRAM)
+        with theirs, their_outputs:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
                 "headrace.runtime.child",
                 str(theirs.fileno()),
+                str(their_outputs.fileno()),
                 stdin=asyncio.subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(),),
+                pass_fds=(theirs.fileno(), their_outputs.fileno()),
             )
         ours.setblocking(False)
         try:
-            return cls(process, *await asyncio.open_connection(sock=ours))
+            return cls(process, *await asyncio.open_connection(sock=ours), outputs)
         except BaseException:
             process.kill()
             await process.wait()
@@ -192,6 +217,11 @@ class _Child:
     @property
     def alive(self) -> bool:
         return self._process.returncode is None and not self._reader.at_eof()
+
+    def prints_to(self, output: AttemptOutput) -> None:
+        """Before the attempt is sent: where it prints."""
+        self.output = output
+        output.hand_over(self._outputs)
 
     def send(self, message: ToChild) -> None:
         self._writer.write(frame(message))
@@ -208,15 +238,19 @@ class _Child:
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
         self._writer.close()
+        self._outputs.close()
 
     async def why_ended(self) -> str:
         """Waits for the end; a process that only closed its socket is ended."""
         self._writer.close()
+        self._outputs.close()
         try:
             code = await asyncio.wait_for(self._process.wait(), CLOSE_S)
         except TimeoutError:
             self.kill()
             code = await self._process.wait()
+        if self.output is not None:
+            self.output.end_groups()
         if code >= 0:
             return f"the process that ran the task ended with exit code {code}"
         try:

@@ -10,6 +10,7 @@ import { Elapsed, Time } from "~/time/Time";
 import { Command } from "~/ui/Command";
 import { TextBlock } from "~/ui/Json";
 import { Fact, Facts, Nothing, Section, SidePanel } from "~/ui/Panel";
+import { readable } from "~/ui/sgr";
 
 import classes from "./NodePanel.module.css";
 
@@ -92,9 +93,9 @@ function Particulars({ run, node }: { run: Schemas["RunDetail"]; node: Schemas["
 export function ErrorBlock({ error, level = 3 }: { error: Schemas["ErrorInfo"]; level?: 2 | 3 }) {
   return (
     <Section title="Error" level={level}>
-      <p className={classes.message}>{error.message}</p>
+      <p className={classes.message}>{readable(error.message)}</p>
       {error.fix && <p className={classes.fix}>{error.fix}</p>}
-      {error.traceback && <TextBlock text={error.traceback} label="Traceback" wrap={false} />}
+      {error.traceback && <TextBlock text={readable(error.traceback)} label="Traceback" wrap={false} />}
     </Section>
   );
 }

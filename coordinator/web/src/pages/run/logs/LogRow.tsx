@@ -4,7 +4,7 @@ import type { Schemas } from "~/api/client";
 import { clock, exact } from "~/time/format";
 
 import classes from "./Logs.module.css";
-import { cut, plain } from "./lines";
+import { piecesOf } from "./lines";
 
 interface Props {
   view: Schemas["LogView"] | undefined;
@@ -32,7 +32,7 @@ export const LogRow = memo(function LogRow({ view, index, top, zone, q, selected
       </a>
       <span className={classes.level}>{SHORT[line.level] ?? line.level}</span>
       <span className={classes.where}>{whereOf(line)}</span>
-      <span className={classes.message}>{q ? <Marked text={plain(line.message)} q={q} /> : plain(line.message)}</span>
+      <span className={classes.message}><Message text={line.message} q={q} /></span>
     </div>
   );
 });
@@ -44,8 +44,17 @@ function follow(event: MouseEvent, go: () => void): void {
   go();
 }
 
-function Marked({ text, q }: { text: string; q: string }) {
-  return cut(text, q).map((part) => (part.found ? <mark key={part.at}>{part.text}</mark> : part.text));
+function Message({ text, q }: { text: string; q: string }) {
+  return piecesOf(text, q).map(({ at, text: shown, found, style }) => {
+    const marked = found ? <mark key={at}>{shown}</mark> : shown;
+    if (Object.values(style).every((one) => one === undefined)) return marked;
+    const { colour, bold, dim, italic, underline } = style;
+    return (
+      <span key={at} className={classes.styled} data-colour={colour} data-bold={bold} data-dim={dim} data-italic={italic} data-underline={underline}>
+        {marked}
+      </span>
+    );
+  });
 }
 
 export function whereOf(line: Schemas["LogLine"]): string {

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 
 import type { Schemas } from "~/api/client";
 
-import { type LogFilter, LogLines, type Place, cut, plain } from "./lines";
+import { type LogFilter, LogLines, type Place, cut, piecesOf } from "./lines";
 
 type LogView = Schemas["LogView"];
 
@@ -74,5 +74,15 @@ it("cuts a text at what was searched, keeping its letters", () => {
     ["ERROR", true],
   ]);
   expect(cut("plain", "").map((part) => part.text)).toEqual(["plain"]);
-  expect(plain("\u001B[31mred\u001B[0m")).toBe("red");
+});
+
+it("finds a text across colours", () => {
+  expect(piecesOf("a \u001B[31mred\u001B[0m line", "ed l").map((piece) => [piece.text, piece.found, piece.style.colour])).toEqual([
+    ["a ", false, undefined],
+    ["r", false, "red"],
+    ["ed", true, "red"],
+    [" l", true, undefined],
+    ["ine", false, undefined],
+  ]);
+  expect(piecesOf("plain", "").map((piece) => piece.text)).toEqual(["plain"]);
 });

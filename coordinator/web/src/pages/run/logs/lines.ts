@@ -1,4 +1,5 @@
 import type { Schemas } from "~/api/client";
+import { type Style, stretchesOf } from "~/ui/sgr";
 
 import { LEVELS, type Level } from "../search";
 
@@ -218,14 +219,24 @@ export function cut(text: string, q: string): Part[] {
   return parts;
 }
 
-function lower(text: string): string {
-  return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+export interface Piece extends Part {
+  style: Style;
 }
 
-// eslint-disable-next-line no-control-regex
-const ESCAPES = /\u001B\[[0-?]*[ -/]*[@-~]/g;
+/** A line as it is shown: cut where its style changes, and where a text was found in it. */
+export function piecesOf(message: string, q: string): Piece[] {
+  const stretches = stretchesOf(message);
+  if (!q) return stretches.map((stretch) => ({ ...stretch, found: false }));
+  const pieces: Piece[] = [];
+  for (const { at, text, found } of cut(stretches.map((one) => one.text).join(""), q)) {
+    for (const stretch of stretches) {
+      const [from, upto] = [Math.max(at, stretch.at), Math.min(at + text.length, stretch.at + stretch.text.length)];
+      if (from < upto) pieces.push({ at: from, text: stretch.text.slice(from - stretch.at, upto - stretch.at), found, style: stretch.style });
+    }
+  }
+  return pieces;
+}
 
-/** A line without a terminal's colours. */
-export function plain(text: string): string {
-  return text.includes("\u001B") ? text.replace(ESCAPES, "") : text;
+function lower(text: string): string {
+  return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
