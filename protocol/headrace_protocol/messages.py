@@ -82,6 +82,7 @@ class OutcomeState(StrEnum):
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    RETURNED = "returned"
 
 
 class RetryAdvice(StrEnum):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 import subprocess
@@ -16,7 +17,7 @@ TASKS = Path(__file__).parent / "sample_tasks.py"
 def test_a_process_ends_with_a_worker_that_had_not_read_all_it_was_sent() -> None:
     ours, theirs = socket.socketpair()
     with theirs:
-        command = [sys.executable, "-m", "headrace.runtime.child", str(theirs.fileno())]
+        command = [sys.executable, "-m", "headrace.runtime.child", str(theirs.fileno()), str(os.getpid())]
         child = subprocess.Popen(command, pass_fds=(theirs.fileno(),))
     try:
         ours.sendall(frame(Prepare((str(TASKS),), False)))

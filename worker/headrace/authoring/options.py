@@ -22,7 +22,7 @@ class Options(TypedDict, total=False):
     priority: Priority | Literal["high", "normal", "low"]
     retries: int | Retries
     timeout: Duration | None
-    isolation: Isolation | Literal["async", "thread", "process"]
+    isolation: Isolation | Literal["async", "thread", "process", "fresh"]
 
 
 def task_options(

@@ -149,7 +149,7 @@ class Runner:
         failure: Failure | None = None
         try:
             with running(attempt.context):
-                if attempt.message.isolation is Isolation.PROCESS:
+                if attempt.message.isolation in (Isolation.PROCESS, Isolation.FRESH):
                     produced = await self._with_process(attempt)
                 else:
                     produced = await self._go(attempt)
@@ -169,7 +169,8 @@ class Runner:
             self._awaiting_process -= 1
             self.freed()
         try:
-            return await self._go(attempt)
+            async with self._lanes[attempt.message.isolation].reserved(attempt):
+                return await self._go(attempt)
         finally:
             self._processes.release()
 

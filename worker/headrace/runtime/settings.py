@@ -35,7 +35,9 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     grace_s: float = 30.0
     """How long running attempts may go on after the worker was told to stop."""
     cancel_grace_s: float = 5.0
-    """How long a cancelled async task may clean up before it is abandoned."""
+    """How long a stopped task may clean up before its process is killed, or it is abandoned where it has none."""
+    import_timeout_s: float = 300.0
+    """How long a new process may take to import the tasks."""
     keep_spans: bool = True
     """Send spans over the bus, to be read without a tracing backend."""
     echo: bool = False
@@ -49,7 +51,11 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
         ):
             if value < least:
                 raise ConfigError("too small", where=name, found=str(value), expected=f"at least {least}")
-        for name, seconds in (("ack_wait_s", self.ack_wait_s), ("heartbeat_s", self.heartbeat_s)):
+        for name, seconds in (
+            ("ack_wait_s", self.ack_wait_s),
+            ("heartbeat_s", self.heartbeat_s),
+            ("import_timeout_s", self.import_timeout_s),
+        ):
             if seconds <= 0:
                 raise ConfigError("not positive", where=name, found=str(seconds), expected="more than 0")
         for queue in self.queues:

@@ -19,7 +19,8 @@ from headrace.results import ResultStore
 from headrace.results.places import Places
 from headrace.runtime.attempt import RunnableTask
 from headrace.runtime.capture import Capture, Captured
-from headrace.runtime.lanes import InlineLane, Lane, ProcessLane, ThreadLane
+from headrace.runtime.lanes import InlineLane, Lane, ProcessLane, Reporting, ThreadLane
+from headrace.runtime.launch import Launch
 from headrace.runtime.leases import Leases
 from headrace.runtime.logs import LogShipper
 from headrace.runtime.middleware import Middleware
@@ -44,6 +45,8 @@ log = logging.getLogger("headrace.worker")
 
 COLLECT_AFTER = 20_000
 """Containers made and not freed since the last collection."""
+BEFORE_ABANDONED = 0.9
+"""Of the grace: a process is killed before its attempt is told to have ended, so that the next never meets it."""
 SEND_S = 10.0
 """How long the last outcomes may take to reach the bus when the worker stops."""
 _PRIORITIES = (Priority.HIGH, Priority.NORMAL, Priority.LOW)
@@ -62,6 +65,7 @@ class Worker:
         """`within` is what it finds around it, where that is not its own process and a NATS server."""
         self.settings = settings
         self._within = within or Surroundings()
+        self._launch = Launch.of(settings.targets)
         self._parts: _Parts | None = None
         self.id = ids.new_worker_id(socket.gethostname(), os.getpid())
         self._middlewares = tuple(middlewares)
@@ -89,7 +93,9 @@ class Worker:
         queues = self.settings.queues or _queues(tasks)
         bus = await (within.connect or connect)(self.settings.bus)
         try:
-            parts = _Parts(self.id, self.settings, bus, tasks, queues, self._middlewares, within)
+            parts = _Parts(
+                self.id, self.settings, self._launch, bus, tasks, queues, self._middlewares, within
+            )
             self._parts = parts
             try:
                 await parts.start()
@@ -110,6 +116,7 @@ class _Parts:
         self,
         worker: str,
         settings: WorkerSettings,
+        launch: Launch,
         bus: Bus,
         tasks: Mapping[str, RunnableTask],
         queues: tuple[str, ...],
@@ -131,7 +138,7 @@ class _Parts:
         self._rejects = Rejects(bus, self._leases, subjects)
         self._tracing = _tracing(worker, settings, bus, queues, otlp=within.otlp)
         self._threads = ThreadLane()
-        self._processes = self._process_lane()
+        self._processes = self._process_lane(launch)
         self._wants_processes = within.lanes is None and any(
             task.definition.options.isolation is Isolation.PROCESS for task in tasks.values()
         )
@@ -139,6 +146,7 @@ class _Parts:
             Isolation.ASYNC: InlineLane(),
             Isolation.THREAD: self._threads,
             Isolation.PROCESS: self._processes,
+            Isolation.FRESH: self._process_lane(launch, fresh=True),
         }
         self._notices = Notices(
             bus,
@@ -161,22 +169,26 @@ class _Parts:
         self._pull.found = self._leases.found
         self._runner.freed = self._pull.refill
         self._beating: asyncio.Task[None] | None = None
-        self._warming: asyncio.Task[None] | None = None
 
-    def _process_lane(self) -> ProcessLane:
-        tracing = self._tracing
-        if tracing is None:
-            return ProcessLane(
-                self._settings.targets, self._logs.add, lambda *_: None, lambda: None, traced=False
-            )
-        return ProcessLane(self._settings.targets, self._logs.add, tracing.adopt, tracing.active, traced=True)
+    def _process_lane(self, launch: Launch, *, fresh: bool = False) -> ProcessLane:
+        tracing, settings = self._tracing, self._settings
+        reporting = Reporting(self._logs.add)
+        if tracing is not None:
+            reporting = Reporting(self._logs.add, tracing.adopt, tracing.active, traced=True)
+        return ProcessLane(
+            launch,
+            reporting,
+            fresh=fresh,
+            import_timeout_s=settings.import_timeout_s,
+            grace_s=settings.cancel_grace_s * BEFORE_ABANDONED,
+        )
 
     async def start(self) -> None:
         await self._bus.subscribe(self._cancel_subject, self._cancel)
         self._pull.start()
         self._beating = asyncio.create_task(self._beat(), name="heartbeat")
         if self._wants_processes:
-            self._warming = asyncio.create_task(self._processes.warm(self._settings.processes), name="warm")
+            self._processes.warm(self._settings.processes)
 
     async def drain(self, hurried: asyncio.Event) -> None:
         self._notices.draining = True
@@ -198,10 +210,9 @@ class _Parts:
             self._tracing.flush()
 
     async def close(self) -> None:
-        background = [task for task in (self._beating, self._warming) if task is not None]
-        for task in background:
-            task.cancel()
-        await asyncio.gather(*background, return_exceptions=True)
+        if self._beating is not None:
+            self._beating.cancel()
+            await asyncio.gather(self._beating, return_exceptions=True)
         self._pull.stop()
         self._leases.close()
         for lane in self._lanes.values():
