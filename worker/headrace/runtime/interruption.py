@@ -45,7 +45,10 @@ class Interruption:
         # Handlers, not SIG_IGN: the processes that a task starts would inherit that.
         signal.signal(signal.SIGINT, lambda *_: None)
         signal.signal(signal.SIGTERM, self._on_signal)
-        os.register_at_fork(after_in_child=_forget_handlers)
+        forks = _Forks()
+        os.register_at_fork(
+            before=forks.before, after_in_parent=forks.in_parent, after_in_child=forks.in_child
+        )
         atexit.register(self._leave)  # the first to be registered is the last to run
         adopt_orphans()
         end_with_parent(signal.SIGTERM)
@@ -87,10 +90,6 @@ class Interruption:
             kill_descendants()
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        if os.getpid() != self._process:  # forked a moment ago, before its handlers were put back
-            _forget_handlers()
-            os.kill(os.getpid(), signal.SIGTERM)
-            return
         asked = self.asked or os.getppid() != self._worker
         if not asked or self._raised or self._attempt is None:
             return
@@ -99,7 +98,17 @@ class Interruption:
         raise Stopped
 
 
-def _forget_handlers() -> None:
-    """A process that the task forks is ended by these signals as any other is."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+class _Forks(threading.local):
+    """A process that the task forks is ended by SIGTERM as any other is, also by one that comes at once: Python drops
+    what arrives before it has set up the new process."""
+
+    def before(self) -> None:
+        self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+    def in_parent(self) -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+
+    def in_child(self) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
