@@ -46,6 +46,8 @@ class Notices:
         self._started: list[Attempt] = []
         self._loop = asyncio.get_running_loop()
         self.draining = False
+        self.beaten: Callable[[Heartbeat], None] = lambda _: None
+        """Called with each heartbeat."""
 
     def started(self, attempt: Attempt) -> None:
         if not self._started:
@@ -74,6 +76,7 @@ class Notices:
             stopped=stopped,
         )
         self._send(self._subjects.heartbeat, beat)
+        self.beaten(beat)
 
     def _send(self, subject: str, message: Started | Heartbeat) -> None:
         if self._bus.connected:

@@ -60,13 +60,13 @@ def stat_of(pid: int) -> list[str]:
     return text.rpartition(")")[2].split()
 
 
-def kill_tree(leader: int) -> None:
-    """SIGKILL to the leader of a group, to its group, and to all its descendants. The leader is stopped first, so that
-    the tree does not grow from its root meanwhile."""
+def kill_tree(leader: int, *, spare: int = 0) -> None:
+    """SIGKILL to a process, its group when it leads one, and all its descendants but the one to be spared. It is
+    stopped first, so that the tree does not grow from its root meanwhile."""
     send(leader, signal.SIGSTOP)
     killed: set[int] = set()
     for _ in range(_ROUNDS):
-        found = [pid for pid in descendants(leader) if pid not in killed]
+        found = [pid for pid in descendants(leader) if pid not in killed and pid != spare]
         if not found:
             break
         for pid in found:

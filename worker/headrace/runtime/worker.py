@@ -10,6 +10,7 @@ import signal
 import socket
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from headrace.bus import Bus, BusError, Delivery, Message
@@ -32,6 +33,7 @@ from headrace.runtime.runner import Runner
 from headrace.runtime.settings import WorkerSettings
 from headrace.runtime.surroundings import Surroundings
 from headrace.runtime.telemetry import tracing_wanted
+from headrace.runtime.watchdog.link import Watchdog
 from headrace_protocol import codec, ids
 from headrace_protocol.definition import DEFAULT_QUEUE, Isolation, Priority
 from headrace_protocol.errors import ConfigError, ProtocolError
@@ -65,7 +67,8 @@ class Worker:
         """`within` is what it finds around it, where that is not its own process and a NATS server."""
         self.settings = settings
         self._within = within or Surroundings()
-        self._launch = Launch.of(settings.targets)
+        if self._within.launch is None:  # before the user's code is imported
+            self._within = replace(self._within, launch=Launch.of(settings.targets))
         self._parts: _Parts | None = None
         self.id = ids.new_worker_id(socket.gethostname(), os.getpid())
         self._middlewares = tuple(middlewares)
@@ -73,6 +76,11 @@ class Worker:
         self._hurried = asyncio.Event()
         self.ready = asyncio.Event()
         """Set when the worker asks for tasks."""
+
+    def watch(self) -> None:
+        """Start the watchdog: in a process that is the worker's own, and before `run`, which imports the tasks."""
+        launch = self._within.launch or Launch.of(self.settings.targets)
+        self._within = replace(self._within, watchdog=Watchdog(self.id, self.settings, launch))
 
     def stop(self) -> None:
         """Drain. The second call does not wait for what still runs."""
@@ -93,9 +101,7 @@ class Worker:
         queues = self.settings.queues or _queues(tasks)
         bus = await (within.connect or connect)(self.settings.bus)
         try:
-            parts = _Parts(
-                self.id, self.settings, self._launch, bus, tasks, queues, self._middlewares, within
-            )
+            parts = _Parts(self.id, self.settings, bus, tasks, queues, self._middlewares, within)
             self._parts = parts
             try:
                 await parts.start()
@@ -107,6 +113,8 @@ class Worker:
                 await parts.close()
         finally:
             await bus.close()
+            if within.watchdog is not None:
+                within.watchdog.close()
 
 
 class _Parts:
@@ -116,13 +124,15 @@ class _Parts:
         self,
         worker: str,
         settings: WorkerSettings,
-        launch: Launch,
         bus: Bus,
         tasks: Mapping[str, RunnableTask],
         queues: tuple[str, ...],
         middlewares: tuple[Middleware, ...],
         within: Surroundings,
     ) -> None:
+        self._watchdog = within.watchdog
+        board = None if within.watchdog is None else within.watchdog.board
+        launch = within.launch or Launch.of(settings.targets)
         self._settings = settings
         self._bus = bus
         subjects = settings.topology.subjects
@@ -139,14 +149,15 @@ class _Parts:
         self._tracing = _tracing(worker, settings, bus, queues, otlp=within.otlp)
         self._threads = ThreadLane()
         self._processes = self._process_lane(launch)
+        self._fresh = self._process_lane(launch, fresh=True)
         self._wants_processes = within.lanes is None and any(
             task.definition.options.isolation is Isolation.PROCESS for task in tasks.values()
         )
         self._lanes: Mapping[Isolation, Lane] = within.lanes or {
-            Isolation.ASYNC: InlineLane(),
+            Isolation.ASYNC: InlineLane(board),
             Isolation.THREAD: self._threads,
             Isolation.PROCESS: self._processes,
-            Isolation.FRESH: self._process_lane(launch, fresh=True),
+            Isolation.FRESH: self._fresh,
         }
         self._notices = Notices(
             bus,
@@ -162,8 +173,11 @@ class _Parts:
             tasks,
             self._lanes,
             ResultStore(Places(bus).open, settings.results_root),
-            Reports(worker, self._leases, self._outcomes, self._notices, self._capture),
+            Reports(worker, self._leases, self._outcomes, self._notices, self._capture, board),
         )
+        if board is not None:
+            self._leases.released = board.release
+            self._notices.beaten = board.heartbeat
         self._runner.use((self._tracing, *middlewares) if self._tracing else middlewares)
         self._pull = Pull(bus, _consumers(settings, queues), self._runner.free, self._accept)
         self._pull.found = self._leases.found
@@ -184,6 +198,10 @@ class _Parts:
         )
 
     async def start(self) -> None:
+        if self._watchdog is not None:
+            self._watchdog.begin(
+                lambda: self._pull.ack_wait_s, lambda: (*self._processes.pids, *self._fresh.pids)
+            )
         await self._bus.subscribe(self._cancel_subject, self._cancel)
         self._pull.start()
         self._beating = asyncio.create_task(self._beat(), name="heartbeat")
@@ -253,6 +271,7 @@ def run_worker(settings: WorkerSettings) -> None:
 
     async def main() -> None:
         worker = Worker(settings)
+        worker.watch()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, worker.stop)

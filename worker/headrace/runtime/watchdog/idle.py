@@ -1,0 +1,59 @@
+"""What the watchdog runs until it is needed: a script without imports of ours, which looks at the worker's beat.
+
+`idle.py BOARD_FD SOCKET_FD STACK_FD WORKER_PID PATH...`. It is run by its path, since importing the package would
+triple what it uses.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import select
+import struct
+import sys
+import time
+
+HEAD = struct.Struct("<QdIIiB")
+"""Beats, ack wait in seconds, how much is held, how many processes there are, slot of the attempt that runs on the
+loop or -1, whether the worker is leaving."""
+EAGER_S = 5.0
+"""With a shorter ack wait there is no time to import and connect once the beat stands still."""
+
+
+def interval_s(ack_wait_s: float) -> float:
+    """Between two beats, and between two looks at them."""
+    return min(max(ack_wait_s / 30, 0.05), 1.0)
+
+
+def silence_s(ack_wait_s: float) -> float:
+    """A beat that stands still for longer means a blocked loop."""
+    return ack_wait_s / 6
+
+
+def main() -> None:
+    board, connection, stacks, worker = map(int, sys.argv[1:5])
+    memory = mmap.mmap(board, 0)
+    poll = select.poll()
+    poll.register(connection, 0)  # only its end is of interest
+    seen, since = -1, time.monotonic()
+    looked = since
+    while True:
+        beats, ack_wait_s, held, processes, _, leaving = HEAD.unpack_from(memory)
+        gone = bool(poll.poll(interval_s(ack_wait_s) * 1000)) or os.getppid() != worker
+        if gone and (leaving or not processes):
+            return
+        now = time.monotonic()
+        if beats != seen or now - looked > 1 + 3 * interval_s(ack_wait_s):  # or we were stopped ourselves
+            seen, since = beats, now
+        looked = now
+        still = beats > 0 and held > 0 and now - since > silence_s(ack_wait_s)
+        if gone or still or (beats > 0 and ack_wait_s < EAGER_S):
+            break
+    sys.path[:] = sys.argv[5:]
+    from headrace.runtime.watchdog.guard import guard
+
+    guard(memory, connection, stacks, worker, since)
+
+
+if __name__ == "__main__":
+    main()
