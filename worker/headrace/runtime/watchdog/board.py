@@ -73,8 +73,10 @@ def size_bytes(slots: int) -> int:
 class Board:
     """The worker's side."""
 
-    def __init__(self, memory: mmap.mmap) -> None:
+    def __init__(self, memory: mmap.mmap, ack_wait_s: float) -> None:
+        """`ack_wait_s`: as expected, until a beat knows better."""
         self._memory = memory
+        _BEATS.pack_into(memory, 0, 0, ack_wait_s)
         self._free = list(range((len(memory) - SLOTS_AT) // SLOT_BYTES - 1, -1, -1))
         self._slots: dict[str, int] = {}
         """By reply subject."""

@@ -79,7 +79,7 @@ class _Guard:
         elif _stopped(self._worker) or late_s > 5 + 3 * interval_s(self._board.ack_wait_s):
             # Frozen, and not blocked: its tasks are to go to others. Or we were.
             self._since_s = now_s
-        elif now_s - self._since_s > silence_s(self._board.ack_wait_s):
+        elif beats and now_s - self._since_s > silence_s(self._board.ack_wait_s):
             held = list(self._board.held())
             if held:
                 await self._stand_in(held, now_s)

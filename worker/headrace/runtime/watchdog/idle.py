@@ -47,7 +47,7 @@ def main() -> None:
             seen, since = beats, now
         looked = now
         still = beats > 0 and held > 0 and now - since > silence_s(ack_wait_s)
-        if gone or still or (beats > 0 and ack_wait_s < EAGER_S):
+        if gone or still or ack_wait_s < EAGER_S:
             break
     sys.path[:] = sys.argv[5:]
     from headrace.runtime.watchdog.guard import guard

@@ -36,7 +36,7 @@ class Watchdog:
 
     def __init__(self, worker: str, settings: WorkerSettings, launch: Launch) -> None:
         memory, fd = _shared(size_bytes(settings.slots + settings.prefetch))
-        self.board = Board(memory)
+        self.board = Board(memory, settings.ack_wait_s)
         self._stacks = tempfile.TemporaryFile("a+b")  # noqa: SIM115 - open as long as the worker runs
         self._ours, theirs = socket.socketpair()
         self._ours.sendall(msgspec.msgpack.encode(Hello(worker, settings)))
