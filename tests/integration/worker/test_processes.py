@@ -224,7 +224,7 @@ async def test_a_forked_process_ends_on_sigterm(fleet: Fleet, settings: WorkerSe
 
 
 @pytest.mark.parametrize("how", ["kill", "drain", "second signal"])
-@pytest.mark.parametrize("task", ["shell", "orphans"])
+@pytest.mark.parametrize("task", ["shell", "orphans", "holds_the_lock"])
 async def test_nothing_outlives_the_worker(
     fleet: Fleet, spawn: Spawn, mark: Path, how: str, task: str
 ) -> None:

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from headrace.runtime import WorkerSettings
+from headrace.runtime.process_tree import descendants
 from headrace_protocol.codec import raw
 from headrace_protocol.definition import Isolation
 from headrace_protocol.errors import ErrorCode
@@ -80,3 +81,82 @@ async def test_what_blocks_without_a_timeout_keeps_its_lease(
 
 def _all(queue: asyncio.Queue[T]) -> list[T]:
     return [queue.get_nowait() for _ in range(queue.qsize())]
+
+
+async def test_a_block_past_its_timeout_ends_the_worker_and_returns_what_was_beside_it(
+    fleet: Fleet, spawn: Spawn, tmp_path: Path
+) -> None:
+    worker = spawn()
+    marks = {name: tmp_path / name for name in ("waits", "process_waits", "blocks_later")}
+    beats = await fleet.collect(fleet.subjects.heartbeat, Heartbeat)
+    # Its timeout is over too: it could not be ended, and is not what blocks.
+    waits = task_message("waits", {"mark": str(marks["waits"])}, timeout_s=1.0)
+    in_process = task_message(
+        "process_waits", {"mark": str(marks["process_waits"])}, isolation=Isolation.PROCESS
+    )
+    await fleet.publish(in_process)
+    (process,) = await begun(marks["process_waits"])
+    values: dict[str, object] = {"seconds": 60, "mark": str(marks["blocks_later"])}
+    blocks = task_message("blocks_later", values, timeout_s=1.0)
+    await fleet.publish(waits)
+    await fleet.publish(blocks)
+    outcomes = {outcome.run_id: outcome for outcome in [await fleet.outcome() for _ in range(3)]}
+    assert await asyncio.to_thread(worker.process.wait, 30) == -signal.SIGKILL
+
+    failed = outcomes[blocks.run_id]
+    assert failed.state is OutcomeState.FAILED
+    assert failed.error is not None
+    assert failed.error.code == ErrorCode.TASK_TIMEOUT
+    assert "took longer than 1 s, and blocked the worker's event loop" in failed.error.message
+    assert "in blocks" in failed.error.traceback
+    assert "builtins.TimeoutError" in failed.error_kinds
+    assert outcomes[waits.run_id].state is OutcomeState.RETURNED
+    assert outcomes[in_process.run_id].state is OutcomeState.RETURNED
+
+    async def settled() -> bool:
+        return await fleet.unsettled() == 0
+
+    await until(settled)
+    assert not alive(process)
+    assert [beat.stopped for beat in _all(beats)][-1]
+
+
+async def test_a_frozen_worker_loses_its_lease(fleet: Fleet, spawn: Spawn, mark: Path) -> None:
+    worker = spawn()
+    await fleet.publish(task_message("waits", {"mark": str(mark)}))
+    await begun(mark)
+    os.kill(worker.process.pid, signal.SIGSTOP)
+    spawn()
+
+    async def twice() -> bool:
+        return len(await begun(mark)) == 2
+
+    await until(twice)
+
+
+async def test_the_watchdog_ends_with_its_worker(fleet: Fleet, spawn: Spawn, mark: Path) -> None:
+    for end in ("kill", "terminate"):
+        worker = spawn(ack_wait_s=30.0)
+        await fleet.publish(task_message("blocks", {"seconds": 0, "mark": str(mark)}))
+        await fleet.outcome()
+        (watchdog,) = (pid for pid in descendants(worker.process.pid) if b"idle.py" in command_of(pid))
+        getattr(worker, end)()
+
+        async def gone(pid: int = watchdog) -> bool:
+            return not alive(pid)
+
+        await until(gone)
+
+
+def command_of(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+async def test_the_watchdog_is_small(fleet: Fleet, spawn: Spawn, mark: Path) -> None:
+    worker = spawn(ack_wait_s=30.0)
+    await fleet.publish(task_message("blocks", {"seconds": 0, "mark": str(mark)}))
+    await fleet.outcome()
+    (watchdog,) = (pid for pid in descendants(worker.process.pid) if b"idle.py" in command_of(pid))
+    status = Path(f"/proc/{watchdog}/status").read_text()
+    rss_kb = int(status.partition("VmRSS:")[2].split()[0])
+    assert rss_kb < 16_000
