@@ -75,10 +75,14 @@ def test_whose_step_it_is(both: tuple[Board, Reader]) -> None:
     assert reader.running == NOBODY
     one = attempt(1)
     board.hold(one)
-    board.run(board.slot_of(one))
+    board.running(one)
     (held,) = reader.held()
     assert reader.running == held.slot
-    assert board.slot_of(attempt(2)) == NOBODY
+    board.running(attempt(2))
+    assert reader.running == NOBODY
+    board.running(one)
+    board.beat(30.0)
+    assert reader.running == NOBODY
 
 
 def test_the_beat_the_processes_and_the_heartbeat(both: tuple[Board, Reader]) -> None:

@@ -15,12 +15,12 @@ def held(
     return Held(slot, entry, started_s, limit_s, Stop.TIMEOUT)
 
 
-def test_the_one_whose_step_it_is_blocks() -> None:
+def test_the_one_that_the_loop_is_in_blocks() -> None:
     both = [held(0), held(1)]
     assert suspects(both, 1) == [both[1]]
 
 
-def test_where_the_loop_is_in_no_task_everything_in_the_worker_may() -> None:
+def test_where_that_is_not_known_everything_in_the_worker_may() -> None:
     everything = [
         held(0),
         held(1, isolation=Isolation.THREAD),

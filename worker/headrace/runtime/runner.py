@@ -61,6 +61,10 @@ class Runner:
     def held(self) -> Iterable[Attempt]:
         return self._held.values()
 
+    def working_in(self, task: asyncio.Task[object]) -> Attempt | None:
+        """The attempt that an asyncio task works for; may be called on another thread."""
+        return next((attempt for attempt in list(self._held.values()) if attempt.runner is task), None)
+
     def free(self) -> int:
         """Slots that nothing occupies. None are free while an attempt waits for a process: more of its kind
         would only be kept from workers that have one."""

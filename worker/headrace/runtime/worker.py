@@ -154,7 +154,7 @@ class _Parts:
             task.definition.options.isolation is Isolation.PROCESS for task in tasks.values()
         )
         self._lanes: Mapping[Isolation, Lane] = within.lanes or {
-            Isolation.ASYNC: InlineLane(board),
+            Isolation.ASYNC: InlineLane(),
             Isolation.THREAD: self._threads,
             Isolation.PROCESS: self._processes,
             Isolation.FRESH: self._fresh,
@@ -200,7 +200,9 @@ class _Parts:
     async def start(self) -> None:
         if self._watchdog is not None:
             self._watchdog.begin(
-                lambda: self._pull.ack_wait_s, lambda: (*self._processes.pids, *self._fresh.pids)
+                lambda: self._pull.ack_wait_s,
+                lambda: (*self._processes.pids, *self._fresh.pids),
+                self._runner.working_in,
             )
         await self._bus.subscribe(self._cancel_subject, self._cancel)
         self._pull.start()

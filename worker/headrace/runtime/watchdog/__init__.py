@@ -3,7 +3,8 @@
 An async task that never awaits, or native code that keeps Python's lock, stops everything in the worker: signs of
 life, timeouts, cancels. The bus would give its tasks to others while they still run. So the worker *beats*: its loop
 counts up in memory that it shares with the watchdog, where it also writes what it holds, at the moment in which it gets
-it (a block may begin with the very next step). No message passes between the two.
+it (a block may begin with the very next step). No message passes between the two. Who blocks, a thread of the worker
+adds when the beat stands still, where Python's lock lets it.
 
 While the beat stands still, and the worker is not merely frozen (SIGSTOP), the watchdog
 

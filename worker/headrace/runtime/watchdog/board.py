@@ -13,23 +13,23 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from headrace.runtime.attempt import Attempt, Stop
-from headrace.runtime.watchdog.idle import HEAD
+from headrace.runtime.watchdog.idle import HEAD, SLOT_BYTES, SLOTS_AT
 from headrace_protocol.definition import Isolation
 from headrace_protocol.messages import Heartbeat
 
 PROCESSES_AT, PROCESSES = 64, 1_000
 HEARTBEAT_AT, HEARTBEAT_BYTES = 4_096, 60 * 1024
-SLOTS_AT, SLOT_BYTES = 64 * 1024, 1_024
 SPARE_SLOTS = 64
 """Deliveries that are held beyond the slots: outcomes on their way, what came too much."""
-NOBODY = -1
+NOBODY = 0xFFFF_FFFF
 
 _BEATS = struct.Struct("<Qd")
 _COUNT = struct.Struct("<I")
-_RUNNING = struct.Struct("<i")
 _SLOT = struct.Struct("<IBxxxdd")
-_HELD_AT, _PROCESSES_COUNT_AT, _RUNNING_AT, _LEAVING_AT = 16, 20, 24, 28
+_PROCESSES_COUNT_AT, _RUNNING_AT, _LEAVING_AT = 16, 20, 24
 _STARTED = struct.Struct("<Bxxxdd")
+_NOT_STARTED = bytes(_STARTED.size)
+_EMPTY = bytes(4)
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -65,6 +65,11 @@ _decode = msgspec.msgpack.Decoder(Entry).decode
 _decode_heartbeat = msgspec.msgpack.Decoder(Heartbeat).decode
 
 
+def _slot(at: int) -> int:
+    """The number of the slot at a place."""
+    return (at - SLOTS_AT) // SLOT_BYTES
+
+
 def size_bytes(slots: int) -> int:
     """Of a board for so many deliveries."""
     return SLOTS_AT + (slots + SPARE_SLOTS) * SLOT_BYTES
@@ -77,15 +82,20 @@ class Board:
         """`ack_wait_s`: as expected, until a beat knows better."""
         self._memory = memory
         _BEATS.pack_into(memory, 0, 0, ack_wait_s)
-        self._free = list(range((len(memory) - SLOTS_AT) // SLOT_BYTES - 1, -1, -1))
-        self._slots: dict[str, int] = {}
-        """By reply subject."""
+        self._free = list(range(len(memory) - SLOT_BYTES, SLOTS_AT - 1, -SLOT_BYTES))
+        self._places: dict[str, int] = {}
+        """Where the slots are, by reply subject."""
         self._beats = 0
-        self.run(NOBODY)
+        self.running(None)
 
     def beat(self, ack_wait_s: float) -> None:
         self._beats += 1
+        self.running(None)
         _BEATS.pack_into(self._memory, 0, self._beats, ack_wait_s)
+
+    @property
+    def beats(self) -> int:
+        return self._beats
 
     def hold(self, attempt: Attempt) -> None:
         """The attempt's delivery is held from now on."""
@@ -108,38 +118,30 @@ class Board:
         length = len(body)
         if not self._free or length > SLOT_BYTES - _SLOT.size:
             return  # its lease is kept by the worker alone
-        slot = self._free.pop()
-        at = SLOTS_AT + slot * SLOT_BYTES
-        self._memory[at + _SLOT.size : at + _SLOT.size + length] = body
-        _SLOT.pack_into(self._memory, at, length, 0, 0.0, 0.0)
-        self._slots[attempt.reply] = slot
-        _COUNT.pack_into(self._memory, _HELD_AT, len(self._slots))
+        at = self._places[attempt.reply] = self._free.pop()
+        self._memory[at + 4 : at + _SLOT.size + length] = _NOT_STARTED + body
+        self._memory[at : at + 4] = length.to_bytes(4, "little")
 
     def release(self, reply: str) -> None:
         """The delivery is settled."""
-        slot = self._slots.pop(reply, None)
-        if slot is None:
-            return
-        _COUNT.pack_into(self._memory, SLOTS_AT + slot * SLOT_BYTES, 0)
-        _COUNT.pack_into(self._memory, _HELD_AT, len(self._slots))
-        self._free.append(slot)
+        at = self._places.pop(reply, None)
+        if at is not None:
+            self._memory[at : at + 4] = _EMPTY
+            self._free.append(at)
 
     def started(self, attempt: Attempt, now_s: float) -> None:
         """Its work begins, and its clock with it."""
-        slot = self._slots.get(attempt.reply)
-        if slot is None:
+        at = self._places.get(attempt.reply)
+        if at is None:
             return
         end_us = attempt.context.deadline_us
         limit_s = 0.0 if end_us is None else now_s + (end_us - attempt.started_at_us) / 1e6
-        at = SLOTS_AT + slot * SLOT_BYTES + _COUNT.size
-        _STARTED.pack_into(self._memory, at, attempt.limit is Stop.DEADLINE, now_s, limit_s)
+        _STARTED.pack_into(self._memory, at + 4, attempt.limit is Stop.DEADLINE, now_s, limit_s)
 
-    def slot_of(self, attempt: Attempt) -> int:
-        return self._slots.get(attempt.reply, NOBODY)
-
-    def run(self, slot: int) -> None:
-        """The attempt of this slot runs on the loop now; NOBODY when none does."""
-        _RUNNING.pack_into(self._memory, _RUNNING_AT, slot)
+    def running(self, attempt: Attempt | None) -> None:
+        """Which attempt the loop is in, where that is known; until the next beat."""
+        at = None if attempt is None else self._places.get(attempt.reply)
+        _COUNT.pack_into(self._memory, _RUNNING_AT, NOBODY if at is None else _slot(at))
 
     def processes(self, pids: Iterable[int]) -> None:
         """The leaders of groups that are to end with the worker."""
@@ -177,14 +179,15 @@ class Reader:
 
     @property
     def running(self) -> int:
-        return int(HEAD.unpack_from(self._memory)[4])
+        """The slot of the attempt that the loop is in; NOBODY where that is not known."""
+        return int(HEAD.unpack_from(self._memory)[3])
 
     @property
     def leaving(self) -> bool:
-        return bool(HEAD.unpack_from(self._memory)[5])
+        return bool(HEAD.unpack_from(self._memory)[4])
 
     def processes(self) -> list[int]:
-        count = min(int(HEAD.unpack_from(self._memory)[3]), PROCESSES)
+        count = min(int(HEAD.unpack_from(self._memory)[2]), PROCESSES)
         return list(struct.unpack_from(f"<{count}I", self._memory, PROCESSES_AT))
 
     def heartbeat(self) -> Heartbeat | None:
@@ -198,4 +201,4 @@ class Reader:
             if length:
                 body = self._memory[at + _SLOT.size : at + _SLOT.size + length]
                 limit = Stop.DEADLINE if deadline else Stop.TIMEOUT
-                yield Held((at - SLOTS_AT) // SLOT_BYTES, _decode(body), started_s, limit_s, limit)
+                yield Held(_slot(at), _decode(body), started_s, limit_s, limit)

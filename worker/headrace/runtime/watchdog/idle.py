@@ -13,9 +13,11 @@ import struct
 import sys
 import time
 
-HEAD = struct.Struct("<QdIIiB")
-"""Beats, ack wait in seconds, how much is held, how many processes there are, slot of the attempt that runs on the
-loop or -1, whether the worker is leaving."""
+HEAD = struct.Struct("<QdIIB")
+"""Beats, ack wait in seconds, how many processes there are, slot of the attempt that runs on the loop, whether the
+worker is leaving."""
+SLOTS_AT, SLOT_BYTES = 64 * 1024, 1_024
+"""Where in the shared memory deliveries are, and how far apart; each begins with its length, 0 for none."""
 EAGER_S = 5.0
 """With a shorter ack wait there is no time to import and connect once the beat stands still."""
 
@@ -30,6 +32,10 @@ def silence_s(ack_wait_s: float) -> float:
     return ack_wait_s / 6
 
 
+def _holds_something(memory: mmap.mmap) -> bool:
+    return any(memory[at : at + 4] != bytes(4) for at in range(SLOTS_AT, len(memory), SLOT_BYTES))
+
+
 def main() -> None:
     board, connection, stacks, worker = map(int, sys.argv[1:5])
     memory = mmap.mmap(board, 0)
@@ -38,7 +44,7 @@ def main() -> None:
     seen, since = -1, time.monotonic()
     looked = since
     while True:
-        beats, ack_wait_s, held, processes, _, leaving = HEAD.unpack_from(memory)
+        beats, ack_wait_s, processes, _, leaving = HEAD.unpack_from(memory)
         gone = bool(poll.poll(interval_s(ack_wait_s) * 1000)) or os.getppid() != worker
         if gone and (leaving or not processes):
             return
@@ -46,8 +52,8 @@ def main() -> None:
         if beats != seen or now - looked > 1 + 3 * interval_s(ack_wait_s):  # or we were stopped ourselves
             seen, since = beats, now
         looked = now
-        still = beats > 0 and held > 0 and now - since > silence_s(ack_wait_s)
-        if gone or still or ack_wait_s < EAGER_S:
+        still = beats > 0 and now - since > silence_s(ack_wait_s)
+        if gone or ack_wait_s < EAGER_S or (still and _holds_something(memory)):
             break
     sys.path[:] = sys.argv[5:]
     from headrace.runtime.watchdog.guard import guard

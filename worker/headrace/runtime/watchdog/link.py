@@ -10,12 +10,14 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
+from headrace.runtime.attempt import Attempt
 from headrace.runtime.launch import Launch
 from headrace.runtime.settings import WorkerSettings
 from headrace.runtime.watchdog.board import Board, size_bytes
@@ -53,15 +55,33 @@ class Watchdog:
             )
         os.close(fd)
         self._timer: asyncio.TimerHandle | None = None
+        self._closed = threading.Event()
 
     @property
     def pid(self) -> int:
         return self._process.pid
 
-    def begin(self, ack_wait_s: Callable[[], float], processes: Callable[[], Iterable[int]]) -> None:
+    def begin(
+        self,
+        ack_wait_s: Callable[[], float],
+        processes: Callable[[], Iterable[int]],
+        working_in: Callable[[asyncio.Task[object]], Attempt | None],
+    ) -> None:
         """Beat from now on, on the running loop. `processes` are the leaders of groups that are to end with the
-        worker."""
+        worker; `working_in` tells the attempt that an asyncio task works for."""
         loop = asyncio.get_running_loop()
+
+        def name_the_blocker() -> None:
+            """On a thread of its own, as far as whoever blocks lets Python run it. It costs the tasks nothing."""
+            seen, looks = -1, 0
+            while not self._closed.wait(interval_s(ack_wait_s())):
+                looks = looks + 1 if self.board.beats == seen else 0
+                if looks > 1:  # one may fall between two beats
+                    task = asyncio.current_task(loop)
+                    self.board.running(working_in(task) if task is not None else None)
+                seen = self.board.beats
+
+        threading.Thread(target=name_the_blocker, name="watchdog", daemon=True).start()
 
         def beat() -> None:
             wait_s = ack_wait_s()
@@ -75,6 +95,7 @@ class Watchdog:
 
     def close(self) -> None:
         """The worker ends in order: the watchdog has nothing to do."""
+        self._closed.set()
         if self._timer is not None:
             self._timer.cancel()
         faulthandler.cancel_dump_traceback_later()

@@ -22,8 +22,8 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 def suspects(held: Sequence[Held], running: int) -> list[Held]:
-    """The attempt whose step the loop is in; where the loop is in none, all that might keep Python's lock, or have left
-    something on the loop that does not end: those that work in the worker's own process."""
+    """The attempt that the loop is in. Where that is not known (Python's lock is kept, or what does not end is a task
+    or callback that an attempt has made), all that work in the worker's own process."""
     known = [one for one in held if one.slot == running]
     return known or [one for one in held if one.started_s and one.entry.isolation in _IN_THE_WORKER]
 
