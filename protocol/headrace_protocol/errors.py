@@ -118,7 +118,9 @@ ERROR_TABLE: dict[ErrorCode, ErrorEntry] = {
     ErrorCode.TASK_RESULT_INVALID: ErrorEntry(
         "A task's result cannot be encoded, or has another type than declared.", "Return what is declared."
     ),
-    ErrorCode.TASK_CRASHED: ErrorEntry("The process that ran the task ended.", "Look for memory or signals."),
+    ErrorCode.TASK_CRASHED: ErrorEntry(
+        "The process that ran the task ended.", "Read how it ended, and its last lines."
+    ),
     ErrorCode.RUN_DEADLINE: ErrorEntry("The run took longer than its deadline.", "Raise the deadline."),
     ErrorCode.RUN_CANCELLED: ErrorEntry("The run was cancelled by a command.", "Nothing."),
     ErrorCode.NOT_FOUND: ErrorEntry("What was asked for does not exist.", "Check the name or id."),

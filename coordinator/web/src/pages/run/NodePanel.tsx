@@ -87,11 +87,15 @@ export function ErrorBlock({ error, level = 3 }: { error: Schemas["ErrorInfo"]; 
     <Section title="Error" level={level}>
       <p className={classes.message}>{error.message}</p>
       {error.fix && <p className={classes.fix}>{error.fix}</p>}
-      {Object.entries(error.details ?? {}).map(([name, value]) => (
-        <Fact key={name} name={name.replaceAll("_", " ")}>
-          {value}
-        </Fact>
-      ))}
+      {error.details && (
+        <Facts>
+          {Object.entries(error.details).map(([name, value]) => (
+            <Fact key={name} name={name.replaceAll("_", " ")}>
+              {value}
+            </Fact>
+          ))}
+        </Facts>
+      )}
       {error.traceback && <TextBlock text={error.traceback} label="Traceback" wrap={false} />}
     </Section>
   );
