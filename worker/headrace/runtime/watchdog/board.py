@@ -13,11 +13,11 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from headrace.runtime.attempt import Attempt, Stop
-from headrace.runtime.watchdog.idle import HEAD, SLOT_BYTES, SLOTS_AT
+from headrace.runtime.watchdog.idle import HEAD, PROCESSES_AT, SLOT_BYTES, SLOTS_AT
 from headrace_protocol.definition import Isolation
 from headrace_protocol.messages import Heartbeat
 
-PROCESSES_AT, PROCESSES = 64, 1_000
+PROCESSES = 1_000
 HEARTBEAT_AT, HEARTBEAT_BYTES = 4_096, 60 * 1024
 SPARE_SLOTS = 64
 """Deliveries that are held beyond the slots: outcomes on their way, what came too much."""

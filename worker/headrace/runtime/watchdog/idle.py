@@ -16,6 +16,8 @@ import time
 HEAD = struct.Struct("<QdIIB")
 """Beats, ack wait in seconds, how many processes there are, slot of the attempt that runs on the loop, whether the
 worker is leaving."""
+PROCESSES_AT = 64
+"""Where in the shared memory the processes' ids are."""
 SLOTS_AT, SLOT_BYTES = 64 * 1024, 1_024
 """Where in the shared memory deliveries are, and how far apart; each begins with its length, 0 for none."""
 EAGER_S = 5.0
@@ -32,6 +34,23 @@ def silence_s(ack_wait_s: float) -> float:
     return ack_wait_s / 6
 
 
+def _all_end(pids: tuple[int, ...]) -> bool:
+    """Whether the processes of a dead worker end by themselves, as those without a task do at once."""
+    for _ in range(20):
+        if not any(_exists(pid) for pid in pids):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True
+
+
 def _holds_something(memory: mmap.mmap) -> bool:
     return any(memory[at : at + 4] != bytes(4) for at in range(SLOTS_AT, len(memory), SLOT_BYTES))
 
@@ -46,7 +65,7 @@ def main() -> None:
     while True:
         beats, ack_wait_s, processes, _, leaving = HEAD.unpack_from(memory)
         gone = bool(poll.poll(interval_s(ack_wait_s) * 1000)) or os.getppid() != worker
-        if gone and (leaving or not processes):
+        if gone and (leaving or _all_end(struct.unpack_from(f"<{processes}I", memory, PROCESSES_AT))):
             return
         now = time.monotonic()
         if beats != seen or now - looked > 1 + 3 * interval_s(ack_wait_s):  # or we were stopped ourselves
