@@ -37,6 +37,7 @@ class Isolation(StrEnum):
     ASYNC = "async"
     THREAD = "thread"
     PROCESS = "process"
+    FRESH = "fresh"
 
 
 class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 import subprocess
@@ -18,7 +19,8 @@ def test_a_process_ends_with_a_worker_that_had_not_read_all_it_was_sent() -> Non
     outputs, their_outputs = socket.socketpair(type=socket.SOCK_DGRAM)
     with theirs, outputs, their_outputs:
         ends = (theirs.fileno(), their_outputs.fileno())
-        command = [sys.executable, "-m", "headrace.runtime.child", *map(str, ends)]
+        arguments = (ends[0], os.getpid(), ends[1])
+        command = [sys.executable, "-m", "headrace.runtime.child", *map(str, arguments)]
         child = subprocess.Popen(command, pass_fds=ends)
     try:
         ours.sendall(frame(Prepare((str(TASKS),), False)))

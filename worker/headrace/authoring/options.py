@@ -24,7 +24,7 @@ class Options(TypedDict, total=False):
     priority: Priority | Literal["high", "normal", "low"]
     retries: int | Retries
     timeout: Duration | None
-    isolation: Isolation | Literal["async", "thread", "process"]
+    isolation: Isolation | Literal["async", "thread", "process", "fresh"]
     max_lost: int
     pin_code: bool
 

@@ -77,6 +77,7 @@ class Attempt:
         "context",
         "delivery",
         "finished",
+        "isolation",
         "key",
         "limit",
         "log_limit",
@@ -98,6 +99,8 @@ class Attempt:
         self.task = task
         self.reply = reply
         self.delivery = delivery
+        self.isolation = message.isolation
+        """Where it runs here."""
         self.code = ""
         """Hash of the task's code here."""
         self.key = ids.attempt_key(message.run_id, message.node, message.item, message.attempt)

@@ -1,24 +1,26 @@
-"""A warm process: `python -m headrace.runtime.child SOCKET OUTPUTS`, started by `headrace.runtime.lanes.processes`.
+"""A process that runs tasks: `main()` with a descriptor, the worker's process id, and the
+descriptor of the socket that pipes for output come through as arguments, started by
+`headrace.runtime.lanes.child_process`.
 
-The main thread runs tasks, one at a time; a second one reads the socket, so that the end of the worker ends
-this process at once, also in the middle of a task. Signals that the terminal or a supervisor sends to the
-whole group are left to the worker.
+The main thread runs tasks, one at a time; a second one reads the socket, so that a stop and the end of the worker are
+heard in the middle of a task (`headrace.runtime.interruption`). After each task the process is put back as the first
+one found it (`headrace.runtime.process_state`), unless it ends.
 """
 
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import sys
 import threading
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, BinaryIO
 
 from headrace.context import running
-from headrace.program_runner import end_programs
 from headrace.runtime.attempt import CURRENT, Attempt
-from headrace.runtime.failures import failed, failure_of
+from headrace.runtime.failures import Failure, failed, failure_of, kinds_of
+from headrace.runtime.interruption import Interruption
 from headrace.runtime.lanes.frames import (
     LENGTH_BYTES,
     Broke,
@@ -28,13 +30,16 @@ from headrace.runtime.lanes.frames import (
     Prepare,
     Ready,
     Spans,
+    Spent,
+    Stop,
     ToChild,
     frame,
     to_child,
 )
 from headrace.runtime.output_channel import ChildOutput
+from headrace.runtime.process_state import ProcessState
 from headrace.runtime.values import TaskCodec
-from headrace_protocol.errors import ErrorCode
+from headrace_protocol.errors import ErrorCode, HeadraceError
 
 if TYPE_CHECKING:
     from headrace.runtime.spans import SpanRecorder
@@ -46,49 +51,87 @@ class _Parent:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._lock = threading.Lock()
+        self._open = True
+        os.register_at_fork(after_in_child=self._forked)
 
     def send(self, message: FromChild) -> None:
-        with self._lock:
-            self._connection.sendall(frame(message))
+        """When the worker is gone, nothing happens: the thread that reads hears of it."""
+        if self._open:
+            with self._lock, suppress(ConnectionError):
+                self._connection.sendall(frame(message))
+
+    def _forked(self) -> None:
+        """A process that the task forks has no part in the conversation, nor keeps it from ending."""
+        self._open = False
+        os.close(self._connection.detach())
 
 
 def main() -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
     connection = socket.socket(fileno=int(sys.argv[1]))
-    received: SimpleQueue[ToChild] = SimpleQueue()
+    connection.set_inheritable(False)
+    interruption = Interruption(int(sys.argv[2]))
+    interruption.install()
     reader = connection.makefile("rb")
-    threading.Thread(target=_read, args=(reader, received), name="worker", daemon=True).start()
-    parent = _Parent(connection)
-    output = ChildOutput(int(sys.argv[2]))
-    prepare = received.get()
+    prepare = to_child.decode(_next(reader))
     if not isinstance(prepare, Prepare):
         raise SystemExit("the first frame must be Prepare")
+    received: SimpleQueue[ToChild] = SimpleQueue()
+    reading = (reader, received, interruption, prepare.grace_s)
+    threading.Thread(target=_read, args=reading, name="worker", daemon=True).start()
+    parent = _Parent(connection)
+    output = ChildOutput(int(sys.argv[3]))
     try:
         codecs = _import(prepare)
     except BaseException as error:  # whatever the user's module raises is told to the worker
-        parent.send(Broke(failure_of(error)))
+        parent.send(Broke(_import_failure(error)))
         return
     spans = _recorder() if prepare.traced else None
-    parent.send(Ready())
+    state = ProcessState()
     while True:
+        parent.send(Ready())
         call = received.get()
-        if isinstance(call, Call):
-            answer = _run(call, codecs, output, spans)
-            if spans is not None and (ended := spans.take()):
-                parent.send(Spans(tuple(ended)))
-            parent.send(answer)
+        if not isinstance(call, Call):
+            return
+        answer = state.context().run(_run, call, codecs, output, spans, interruption)
+        if spans is not None and (ended := spans.take()):
+            parent.send(Spans(tuple(ended)))
+        parent.send(answer)
+        if prepare.once or interruption.asked:
+            return
+        if spent := state.restore():
+            parent.send(Spent(tuple(spent)))
+            return
 
 
-def _read(reader: BinaryIO, received: SimpleQueue[ToChild]) -> None:
+def _next(reader: BinaryIO) -> bytes:
+    """The next frame; raises EOFError when the worker is gone."""
+    head = reader.read(LENGTH_BYTES)
+    if len(head) < LENGTH_BYTES:
+        raise EOFError
+    return reader.read(int.from_bytes(head, "big"))
+
+
+def _read(
+    reader: BinaryIO, received: SimpleQueue[ToChild], interruption: Interruption, grace_s: float
+) -> None:
     try:
-        while len(head := reader.read(LENGTH_BYTES)) == LENGTH_BYTES:
-            received.put(to_child.decode(reader.read(int.from_bytes(head, "big"))))
-    except OSError:
-        pass  # a worker that was killed before it had read all that we sent: no end, but a reset
+        while True:
+            message = to_child.decode(_next(reader))
+            if isinstance(message, Stop):
+                interruption.ask()
+            received.put(message)
+    except (EOFError, OSError):  # OSError: killed before it had read all that we sent, which is a reset
+        pass
     finally:
-        end_programs()
-        os._exit(0)  # the worker is gone, and nobody waits for what still runs
+        interruption.worker_gone(grace_s)
+
+
+def _import_failure(error: BaseException) -> Failure:
+    return (
+        Failure(error=error.info(), kinds=kinds_of(error))
+        if isinstance(error, HeadraceError)
+        else failure_of(error)
+    )
 
 
 def _import(prepare: Prepare) -> dict[str, TaskCodec]:
@@ -104,7 +147,11 @@ def _recorder() -> SpanRecorder:
 
 
 def _run(
-    call: Call, codecs: dict[str, TaskCodec], output: ChildOutput, spans: SpanRecorder | None
+    call: Call,
+    codecs: dict[str, TaskCodec],
+    output: ChildOutput,
+    spans: SpanRecorder | None,
+    interruption: Interruption,
 ) -> Done | Broke:
     codec = codecs.get(call.message.task)
     if codec is None:
@@ -113,7 +160,7 @@ def _run(
     attempt.begin()
     token = CURRENT.set(attempt)
     try:
-        with output.of(attempt), running(attempt.context):
+        with output.of(attempt), running(attempt.context), interruption.of(attempt):
             if spans is None or call.span is None:
                 produced = codec.call(call.inputs, call.message.counts)
             else:

@@ -35,6 +35,8 @@ class Leases:
         self._known: set[str] = set()
         """Consumers that are known to be the ones that delivered what is held."""
         self._waiting: list[tuple[str, Settlement]] = []
+        self.released: Callable[[str], None] = lambda _: None
+        """Called with the reply subject of what is not held any more."""
         bus.on_disconnect(self._known.clear)
 
     def __len__(self) -> int:
@@ -48,6 +50,7 @@ class Leases:
     def settle(self, reply: str, settlement: Settlement) -> None:
         if self._held.pop(reply, None) is None:
             return
+        self.released(reply)
         if self._bus.connected and consumer_of(reply) in self._known:
             self._bus.settle(reply, settlement)
         else:
@@ -62,11 +65,13 @@ class Leases:
             for reply, settlement in waiting:
                 self._bus.settle(reply, settlement)
         else:
-            self._held = {reply: at for reply, at in self._held.items() if consumer_of(reply) != consumer}
+            for reply in [reply for reply in self._held if consumer_of(reply) == consumer]:
+                self.drop(reply)
 
     def drop(self, reply: str) -> None:
         """The bus has delivered the message again: this reply subject means nothing any more."""
         self._held.pop(reply, None)
+        self.released(reply)
 
     def close(self) -> None:
         if self._timer is not None:

@@ -57,6 +57,8 @@ class Notices:
         self._started: list[Attempt] = []
         self._loop = asyncio.get_running_loop()
         self.draining = False
+        self.beaten: Callable[[Heartbeat], None] = lambda _: None
+        """Called with each heartbeat."""
 
     def started(self, attempt: Attempt) -> None:
         if not self._started:
@@ -104,6 +106,7 @@ class Notices:
             every_s=about.every_s,
         )
         self._send(self._subjects.heartbeat, beat)
+        self.beaten(beat)
 
     def _send(self, subject: str, message: Started | Heartbeat) -> None:
         if self._bus.connected:

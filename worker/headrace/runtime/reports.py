@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 from headrace.bus import Delivery
 from headrace.runtime.attempt import Attempt, Produced, Stop, now_us
 from headrace.runtime.capture import Captured
@@ -10,6 +12,7 @@ from headrace.runtime.leases import Leases
 from headrace.runtime.notices import Notices
 from headrace.runtime.outcomes import OutcomeSender
 from headrace.runtime.redeliveries import Redeliveries
+from headrace.runtime.watchdog.board import Board
 from headrace_protocol.errors import ErrorCode
 from headrace_protocol.messages import Outcome, OutcomeState, Result, ReturnReason, TaskMessage
 
@@ -25,13 +28,16 @@ class Reports:
         redeliveries: Redeliveries,
         notices: Notices,
         capture: Captured,
+        board: Board | None = None,
     ) -> None:
+        """`board`: where the watchdog reads what is held."""
         self.worker = worker
         self._redeliveries = redeliveries
         self._leases = leases
         self._outcomes = outcomes
         self._notices = notices
         self._capture = capture
+        self._board = board
 
     def finished_before(self, attempt: Attempt) -> bool:
         """Whether its outcome waits to be sent: the message, delivered again, is settled along with it."""
@@ -39,15 +45,19 @@ class Reports:
 
     def received(self, attempt: Attempt) -> None:
         self._leases.hold(attempt.reply)
+        if self._board is not None:
+            self._board.hold(attempt)
 
     def received_again(self, attempt: Attempt, reply: str) -> None:
         """The bus believed us dead, and delivered the message of a running attempt again."""
         self._leases.drop(attempt.reply)
         attempt.reply = reply
-        self._leases.hold(reply)
+        self.received(attempt)
 
     def started(self, attempt: Attempt) -> None:
         self._notices.started(attempt)
+        if self._board is not None:
+            self._board.started(attempt, monotonic())
 
     def redelivered(self, message: TaskMessage, delivery: Delivery) -> None:
         """The bus had given the message to somebody before: whether that one is lost is not ours to decide."""

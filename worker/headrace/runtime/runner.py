@@ -26,6 +26,8 @@ from headrace_protocol.topology import CLAIM_CHECK_BYTES
 
 log = logging.getLogger("headrace.worker")
 
+SUSPECTS = 8
+"""Processes beyond the warm ones, for tasks that elsewhere run in threads or on the loop and that run alone."""
 ENDED_RUNS = 10_000
 """Cancelled runs that are remembered, for tasks of theirs that are still queued."""
 
@@ -50,6 +52,7 @@ class Runner:
         self._store = store
         self._reports = reports
         self._processes = asyncio.Semaphore(settings.processes)
+        self._suspects = asyncio.Semaphore(settings.processes + SUSPECTS)
         self._awaiting_process = 0
         self._loop = asyncio.get_running_loop()
         self._held: dict[str, Attempt] = {}
@@ -73,6 +76,10 @@ class Runner:
     def held(self) -> Iterable[Attempt]:
         return self._held.values()
 
+    def working_in(self, task: asyncio.Task[object]) -> Attempt | None:
+        """The attempt that an asyncio task works for; may be called on another thread."""
+        return next((attempt for attempt in list(self._held.values()) if attempt.runner is task), None)
+
     def free(self) -> int:
         """Slots that nothing occupies. None are free while an attempt waits for a process: more of its kind
         would only be kept from workers that have one."""
@@ -85,6 +92,7 @@ class Runner:
         known = self._codecs.get(message.task)
         attempt = Attempt(message, known.task if known else None, delivery.reply, delivery.count)
         attempt.code = self._codes.get(message.task, "")
+        attempt.isolation = self._isolation(message, attempt.task)
         already = self._held.get(attempt.key)
         if already is not None:
             self._reports.received_again(already, delivery.reply)
@@ -146,7 +154,7 @@ class Runner:
     def _abandon(self, attempt: Attempt) -> None:
         """Tell its end, whatever it still does. A coroutine is cancelled once more: it may have lost the first time
         (see `headrace_protocol.tasks`)."""
-        if attempt.runner is not None and attempt.message.isolation is Isolation.ASYNC:
+        if attempt.runner is not None and attempt.isolation is Isolation.ASYNC:
             attempt.runner.cancel()
         self._finish(attempt, why_stopped(attempt))
 
@@ -190,7 +198,7 @@ class Runner:
         failure: Failure | None = None
         try:
             with running(attempt.context):
-                if self._isolation(attempt.message, attempt.task) is Isolation.PROCESS:
+                if attempt.isolation in (Isolation.PROCESS, Isolation.FRESH):
                     produced = await self._with_process(attempt)
                 else:
                     produced = await self._go(attempt)
@@ -203,16 +211,22 @@ class Runner:
             self._finish(attempt, failure, produced)
 
     async def _with_process(self, attempt: Attempt) -> Produced:
-        self._awaiting_process += 1
+        processes = self._processes
+        if attempt.message.isolation in (Isolation.PROCESS, Isolation.FRESH):
+            self._awaiting_process += 1
+            try:
+                await processes.acquire()
+            finally:
+                self._awaiting_process -= 1
+                self.freed()
+        else:  # it is in a process because it may have killed its last worker, not because it needs a processor
+            processes = self._suspects
+            await processes.acquire()
         try:
-            await self._processes.acquire()
+            async with self._lanes[attempt.isolation].reserved(attempt):
+                return await self._go(attempt)
         finally:
-            self._awaiting_process -= 1
-            self.freed()
-        try:
-            return await self._go(attempt)
-        finally:
-            self._processes.release()
+            processes.release()
 
     async def _go(self, attempt: Attempt) -> Produced:
         attempt.begin()
@@ -232,7 +246,7 @@ class Runner:
         if known is None:
             raise AttemptFailed(self._unknown_task(message))
         inputs = await Inputs(message, self._store).resolve()
-        lane = self._lanes[self._isolation(message, known.task)]
+        lane = self._lanes[attempt.isolation]
         produced = await lane.run(attempt, known, inputs)
         body = memoryview(produced.raw)
         if body.nbytes <= CLAIM_CHECK_BYTES:

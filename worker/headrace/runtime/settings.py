@@ -38,7 +38,9 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     serve_old_code_s: float = 600.0
     """How long a worker that was told to stop goes on with tasks that unfinished runs need and that only it has."""
     cancel_grace_s: float = 5.0
-    """How long a cancelled async task may clean up before it is abandoned."""
+    """How long a stopped task may clean up before its process is killed, or it is abandoned where it has none."""
+    import_timeout_s: float = 300.0
+    """How long a new process may take to import the tasks."""
     keep_spans: bool = True
     """Send spans over the bus, to be read without a tracing backend."""
     log_lines_per_s: int = LINES_PER_S
@@ -59,7 +61,11 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
         ):
             if value < least:
                 raise ConfigError("too small", where=name, found=str(value), expected=f"at least {least}")
-        for name, seconds in (("ack_wait_s", self.ack_wait_s), ("heartbeat_s", self.heartbeat_s)):
+        for name, seconds in (
+            ("ack_wait_s", self.ack_wait_s),
+            ("heartbeat_s", self.heartbeat_s),
+            ("import_timeout_s", self.import_timeout_s),
+        ):
             if seconds <= 0:
                 raise ConfigError("not positive", where=name, found=str(seconds), expected="more than 0")
         for queue in self.queues:

@@ -9,6 +9,8 @@ from headrace.bus import Bus, BusOptions
 from headrace.runtime.attempt import RunnableTask
 from headrace.runtime.capture import Captured, Sink
 from headrace.runtime.lanes import Lane
+from headrace.runtime.launch import Launch
+from headrace.runtime.watchdog.link import Watchdog
 from headrace_protocol.definition import Isolation
 
 
@@ -20,5 +22,9 @@ class Surroundings:
     tasks: Mapping[str, RunnableTask] | None = None
     lanes: Mapping[Isolation, Lane] | None = None
     capture: Callable[[Sink], Captured] | None = None
+    launch: Launch | None = None
+    """What processes start with; None: what there is when the worker is made."""
+    watchdog: Watchdog | None = None
+    """Where there is one, the worker must be the process' only purpose: the watchdog may end it."""
     otlp: bool = True
     """Export spans to the endpoint that the environment names, if it names one."""

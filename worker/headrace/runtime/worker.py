@@ -10,6 +10,7 @@ import signal
 import socket
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from headrace.bus import Bus, BusError, Delivery, Message
@@ -22,7 +23,8 @@ from headrace.runtime.attempt import RunnableTask
 from headrace.runtime.capture import Capture, Captured
 from headrace.runtime.consumers import CodeConsumers
 from headrace.runtime.drain import Drain, serving
-from headrace.runtime.lanes import InlineLane, Lane, ProcessLane, ThreadLane
+from headrace.runtime.lanes import InlineLane, Lane, ProcessLane, Reporting, ThreadLane
+from headrace.runtime.launch import Launch
 from headrace.runtime.leases import Leases
 from headrace.runtime.logs import LogShipper
 from headrace.runtime.middleware import Middleware
@@ -36,6 +38,7 @@ from headrace.runtime.runner import Runner
 from headrace.runtime.settings import WorkerSettings
 from headrace.runtime.surroundings import Surroundings
 from headrace.runtime.telemetry import tracing_wanted
+from headrace.runtime.watchdog.link import Watchdog
 from headrace_protocol import codec, ids
 from headrace_protocol.definition import DEFAULT_QUEUE, Isolation
 from headrace_protocol.errors import ConfigError, ProtocolError
@@ -48,6 +51,8 @@ log = logging.getLogger("headrace.worker")
 
 COLLECT_AFTER = 20_000
 """Containers made and not freed since the last collection."""
+BEFORE_ABANDONED = 0.9
+"""Of the grace: a process is killed before its attempt is told to have ended, so that the next never meets it."""
 
 
 class Worker:
@@ -63,6 +68,8 @@ class Worker:
         """`within` is what it finds around it, where that is not its own process and a NATS server."""
         self.settings = settings
         self._within = within or Surroundings()
+        if self._within.launch is None:  # before the user's code is imported
+            self._within = replace(self._within, launch=Launch.of(settings.targets))
         self._parts: _Parts | None = None
         self.id = ids.new_worker_id(socket.gethostname(), os.getpid())
         self._middlewares = tuple(middlewares)
@@ -70,6 +77,11 @@ class Worker:
         self._hurried = asyncio.Event()
         self.ready = asyncio.Event()
         """Set when the worker asks for tasks."""
+
+    def watch(self) -> None:
+        """Start the watchdog: in a process that is the worker's own, and before `run`, which imports the tasks."""
+        launch = self._within.launch or Launch.of(self.settings.targets)
+        self._within = replace(self._within, watchdog=Watchdog(self.id, self.settings, launch))
 
     def stop(self) -> None:
         """Drain. The second call does not wait for what still runs."""
@@ -102,6 +114,8 @@ class Worker:
                 await parts.close()
         finally:
             await bus.close()
+            if within.watchdog is not None:
+                within.watchdog.close()
 
 
 class _Parts:
@@ -117,6 +131,9 @@ class _Parts:
         middlewares: tuple[Middleware, ...],
         within: Surroundings,
     ) -> None:
+        self._watchdog = within.watchdog
+        board = None if within.watchdog is None else within.watchdog.board
+        launch = within.launch or Launch.of(settings.targets)
         self._settings = settings
         self._bus = bus
         subjects = settings.topology.subjects
@@ -132,7 +149,8 @@ class _Parts:
         self._rejects = Rejects(bus, self._leases, subjects)
         self._tracing = _tracing(worker, settings, bus, queues, otlp=within.otlp)
         self._threads = ThreadLane()
-        self._processes = self._process_lane()
+        self._processes = self._process_lane(launch)
+        self._fresh = self._process_lane(launch, fresh=True)
         self._wants_processes = within.lanes is None and any(
             task.definition.options.isolation is Isolation.PROCESS for task in tasks.values()
         )
@@ -140,6 +158,7 @@ class _Parts:
             Isolation.ASYNC: InlineLane(),
             Isolation.THREAD: self._threads,
             Isolation.PROCESS: self._processes,
+            Isolation.FRESH: self._fresh,
         }
         self._notices = Notices(
             bus,
@@ -160,26 +179,41 @@ class _Parts:
             tasks,
             self._lanes,
             ResultStore(Places(bus).open, settings.results_root),
-            Reports(worker, self._leases, self._outcomes, self._redeliveries, self._notices, self._capture),
-            Isolation.PROCESS if within.lanes is None else None,
+            Reports(
+                worker, self._leases, self._outcomes, self._redeliveries, self._notices, self._capture, board
+            ),
+            Isolation.FRESH if within.lanes is None else None,
         )
+        if board is not None:
+            self._leases.released = board.release
+            self._notices.beaten = board.heartbeat
         self._runner.use((self._tracing, *middlewares) if self._tracing else middlewares)
         self._consumers = CodeConsumers(settings.topology, queues, tasks)
         self._pull = Pull(bus, self._consumers.all(), self._runner.free, self._accept, self._refuse)
         self._pull.found = self._leases.found
         self._runner.freed = self._pull.refill
         self._beating: asyncio.Task[None] | None = None
-        self._warming: asyncio.Task[None] | None = None
 
-    def _process_lane(self) -> ProcessLane:
-        tracing = self._tracing
-        if tracing is None:
-            return ProcessLane(
-                self._settings.targets, self._logs.add, lambda *_: None, lambda: None, traced=False
-            )
-        return ProcessLane(self._settings.targets, self._logs.add, tracing.adopt, tracing.active, traced=True)
+    def _process_lane(self, launch: Launch, *, fresh: bool = False) -> ProcessLane:
+        tracing, settings = self._tracing, self._settings
+        reporting = Reporting(self._logs.add)
+        if tracing is not None:
+            reporting = Reporting(self._logs.add, tracing.adopt, tracing.active, traced=True)
+        return ProcessLane(
+            launch,
+            reporting,
+            fresh=fresh,
+            import_timeout_s=settings.import_timeout_s,
+            grace_s=settings.cancel_grace_s * BEFORE_ABANDONED,
+        )
 
     async def start(self) -> None:
+        if self._watchdog is not None:
+            self._watchdog.begin(
+                lambda: self._pull.ack_wait_s,
+                lambda: (*self._processes.pids, *self._fresh.pids),
+                self._runner.working_in,
+            )
         subjects = self._settings.topology.subjects
         await self._bus.subscribe(subjects.cancel, self._cancel)
         await self._bus.subscribe(subjects.rollcall, lambda _: self._notices.answer_roll_call())
@@ -190,7 +224,7 @@ class _Parts:
         self._pull.start()
         self._beating = asyncio.create_task(self._beat(), name="heartbeat")
         if self._wants_processes:
-            self._warming = asyncio.create_task(self._processes.warm(self._settings.processes), name="warm")
+            self._processes.warm(self._settings.processes)
 
     async def drain(self, hurried: asyncio.Event) -> None:
         self._notices.draining = True
@@ -215,10 +249,9 @@ class _Parts:
             self._tracing.flush()
 
     async def close(self) -> None:
-        background = [task for task in (self._beating, self._warming) if task is not None]
-        for task in background:
-            task.cancel()
-        await asyncio.gather(*background, return_exceptions=True)
+        if self._beating is not None:
+            self._beating.cancel()
+            await asyncio.gather(self._beating, return_exceptions=True)
         self._pull.stop()
         self._redeliveries.close()
         self._leases.close()
@@ -281,6 +314,7 @@ def run_worker(settings: WorkerSettings) -> None:
 
     async def main() -> None:
         worker = Worker(settings)
+        worker.watch()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, worker.stop)

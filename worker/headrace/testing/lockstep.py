@@ -16,7 +16,7 @@ from contextvars import copy_context
 from functools import partial
 
 from headrace.runtime.attempt import Attempt, Produced
-from headrace.runtime.lanes import InlineLane
+from headrace.runtime.lanes import InlineLane, Lane
 from headrace.runtime.values import Raw, TaskCodec
 from headrace.testing.loop import UNCERTAIN, VirtualLoop
 
@@ -37,7 +37,7 @@ class _Ended(BaseException):
     """The environment is closed: unwind."""
 
 
-class AsyncLane:
+class AsyncLane(Lane):
     """Async tasks; see `headrace.runtime.lanes.port.Lane`."""
 
     def __init__(self, loop: VirtualLoop) -> None:
@@ -60,7 +60,7 @@ class AsyncLane:
         return None
 
 
-class LockstepLane:
+class LockstepLane(Lane):
     """Sync tasks, whatever their isolation; see `headrace.runtime.lanes.port.Lane`."""
 
     def __init__(self, asynchronous: AsyncLane) -> None:

@@ -115,6 +115,7 @@ class Site:
             Isolation.ASYNC: asynchronous,
             Isolation.THREAD: self._threads,
             Isolation.PROCESS: self._threads,
+            Isolation.FRESH: self._threads,
         }
         self.screen = Screen()
         self.points = Points()

@@ -1148,7 +1148,7 @@ export interface components {
          * @description Where the task's function runs in the worker.
          * @enum {unknown}
          */
-        Isolation: "async" | "process" | "thread";
+        Isolation: "async" | "fresh" | "process" | "thread";
         /**
          * Item
          * @description The item that this instance of a map node works on.

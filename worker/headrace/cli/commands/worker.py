@@ -57,6 +57,15 @@ def worker(
             help="As the coordinator's: seconds of silence.",
         ),
     ] = 30.0,
+    import_timeout: Annotated[
+        float,
+        typer.Option(
+            "--import-timeout",
+            envvar="HEADRACE_IMPORT_TIMEOUT",
+            min=1.0,
+            help="Seconds in which a new process must have imported the tasks.",
+        ),
+    ] = 300.0,
     results: Annotated[
         str,
         typer.Option(
@@ -117,6 +126,7 @@ def worker(
             ack_wait_s=ack_wait,
             log_lines_per_s=log_lines_per_s,
             log_bytes=log_bytes,
+            import_timeout_s=import_timeout,
             echo=echo,
         )
     )

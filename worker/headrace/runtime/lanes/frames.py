@@ -16,6 +16,10 @@ class Prepare(msgspec.Struct, frozen=True, tag="prepare"):
 
     targets: tuple[str, ...]
     traced: bool
+    once: bool = False
+    """End after one attempt."""
+    grace_s: float = 5.0
+    """How long a task may clean up when the worker is gone."""
 
 
 class Call(msgspec.Struct, frozen=True, tag="call"):
@@ -28,8 +32,18 @@ class Call(msgspec.Struct, frozen=True, tag="call"):
     """The attempt's span, the parent of the user's."""
 
 
+class Stop(msgspec.Struct, frozen=True, tag="stop"):
+    """Interrupt the task and end."""
+
+
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
-    """The targets are imported."""
+    """The next call may come: the targets are imported, or what the last task changed is as it was."""
+
+
+class Spent(msgspec.Struct, frozen=True, tag="spent"):
+    """The process ends: what the last task changed cannot be put back."""
+
+    changed: tuple[str, ...]
 
 
 class Spans(msgspec.Struct, frozen=True, tag="spans"):
@@ -51,8 +65,8 @@ class Broke(msgspec.Struct, frozen=True, tag="broke"):
     failure: Failure
 
 
-ToChild = Prepare | Call
-FromChild = Ready | Spans | Done | Broke
+ToChild = Prepare | Call | Stop
+FromChild = Ready | Spent | Spans | Done | Broke
 
 _encoder = msgspec.msgpack.Encoder()
 to_child: msgspec.msgpack.Decoder[ToChild] = msgspec.msgpack.Decoder(ToChild)

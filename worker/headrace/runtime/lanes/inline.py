@@ -6,10 +6,11 @@ import inspect
 from collections.abc import Mapping
 
 from headrace.runtime.attempt import Attempt, Produced
+from headrace.runtime.lanes.port import Lane
 from headrace.runtime.values import Raw, TaskCodec
 
 
-class InlineLane:
+class InlineLane(Lane):
     """See `headrace.runtime.lanes.port.Lane`."""
 
     async def run(self, attempt: Attempt, codec: TaskCodec, inputs: Mapping[str, Raw]) -> Produced:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Protocol
 
 from headrace.runtime.attempt import Attempt, Produced
@@ -11,6 +12,11 @@ from headrace.runtime.values import Raw, TaskCodec
 
 class Lane(Protocol):
     """See the package's docstring."""
+
+    def reserved(self, attempt: Attempt) -> AbstractAsyncContextManager[None]:
+        """What the attempt needs before its clock starts; nothing, unless a lane says otherwise. Raises AttemptFailed
+        when it cannot be had."""
+        return nullcontext()
 
     async def run(self, attempt: Attempt, codec: TaskCodec, inputs: Mapping[str, Raw]) -> Produced: ...
 

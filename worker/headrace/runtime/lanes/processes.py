@@ -1,260 +1,158 @@
-"""Tasks in warm processes: imported once, one task at a time, killed when it must stop.
+"""Tasks in processes: warm ones that are used again, or a fresh one for each attempt.
 
-A process is *new* until it has imported the targets, then *idle* or *busy*. One that was killed or died is
-replaced when the next task needs it. Nothing is forked: a fork would take locks and threads along.
+A process is *reserved* for an attempt before the attempt's clock starts, so that what it takes to start and import is
+not taken from the timeout. Stopping an attempt interrupts the task, gives it a grace in which its `finally` blocks run,
+then kills the process with everything it started; only then `run` returns, so that no next attempt meets the last one.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
-import signal
-import socket
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 
 import msgspec
 
 from headrace.runtime.attempt import Attempt, Produced
 from headrace.runtime.capture import Sink
-from headrace.runtime.failures import AttemptFailed, failed
-from headrace.runtime.lanes.frames import (
-    LENGTH_BYTES,
-    Broke,
-    Call,
-    Done,
-    FromChild,
-    Prepare,
-    Ready,
-    Spans,
-    ToChild,
-    frame,
-    from_child,
-)
+from headrace.runtime.deaths import crashed
+from headrace.runtime.failures import AttemptFailed
+from headrace.runtime.lanes.child_process import ChildProcess
+from headrace.runtime.lanes.frames import Broke, Call, Done, Prepare, Ready, Spans, Spent
+from headrace.runtime.lanes.pool import CLOSE_S, ProcessPool
+from headrace.runtime.lanes.port import Lane
+from headrace.runtime.launch import Launch
+from headrace.runtime.memory_limit import MemoryLimit
 from headrace.runtime.output_pipes import AttemptOutput
 from headrace.runtime.values import Raw, TaskCodec
-from headrace_protocol.errors import ErrorCode
 from headrace_protocol.headers import TraceContext
 from headrace_protocol.messages import ABSENT, Span
 
-log = logging.getLogger("headrace.worker")
 
-CLOSE_S = 1.0
-"""How long an idle process may take to end by itself."""
+class Reporting(msgspec.Struct, frozen=True):
+    """Where what processes tell goes."""
+
+    sink: Sink
+    spans: Callable[[Attempt, Sequence[Span]], None] = lambda *_: None
+    span_of: Callable[[], TraceContext | None] = lambda: None
+    """The span that is active now."""
+    traced: bool = False
+    """Whether processes record spans."""
 
 
-class ProcessLane:
+class ProcessLane(Lane):
     """See `headrace.runtime.lanes.port.Lane`. The runner bounds how many run at once."""
 
     def __init__(
         self,
-        targets: tuple[str, ...],
-        sink: Sink,
-        spans: Callable[[Attempt, Sequence[Span]], None],
-        span_of: Callable[[], TraceContext | None],
+        launch: Launch,
+        reporting: Reporting,
         *,
-        traced: bool,
+        fresh: bool = False,
+        import_timeout_s: float,
+        grace_s: float,
     ) -> None:
-        """`span_of` gives the span that is active now; `traced` says whether processes record spans."""
-        self._prepare = Prepare(targets, traced)
-        self._sink = sink
-        self._spans = spans
-        self._span_of = span_of
-        self._idle: list[_Child] = []
-        self._all: set[_Child] = set()
-        self._ending: set[asyncio.Task[str]] = set()
-        """Processes that were killed and have to be waited for."""
+        """`fresh`: every attempt gets a process that nothing has run in. `grace_s` is how long a task may clean up when
+        it is stopped."""
+        self._reporting = reporting
+        self._grace_s = grace_s
+        self._memory = MemoryLimit()
+        prepare = Prepare(launch.targets, reporting.traced, once=fresh, grace_s=grace_s)
+        self._pool = ProcessPool(launch, prepare, self._memory, import_timeout_s=import_timeout_s)
+        self._reserved: dict[str, ChildProcess] = {}
         self._outputs: set[AttemptOutput] = set()
         """Of attempts that run, and of those that have left processes behind."""
-        self._warmed = asyncio.Event()
-        self._warmed.set()
 
-    async def warm(self, count: int) -> None:
-        """Start processes before they are needed; tasks that come meanwhile wait for them."""
-        self._warmed.clear()
+    def warm(self, count: int) -> None:
+        """Start processes before they are needed."""
+        self._pool.warm(count)
+
+    @property
+    def pids(self) -> list[int]:
+        """Of the processes that there are, each the leader of a group."""
+        return self._pool.pids
+
+    @asynccontextmanager
+    async def reserved(self, attempt: Attempt) -> AsyncIterator[None]:
+        """A process waits for `run`. Raises AttemptFailed when none can be started."""
+        self._reserved[attempt.key] = await self._pool.take()
         try:
-            children = [await self._start() for _ in range(count)]
-            await asyncio.gather(*(self._keep(child) for child in children))
+            yield
         finally:
-            self._warmed.set()
+            unused = self._reserved.pop(attempt.key, None)
+            if unused is not None:
+                self._pool.give(unused)
 
     async def run(self, attempt: Attempt, codec: TaskCodec, inputs: Mapping[str, Raw]) -> Produced:
-        child = await self._take()
-        output = self._output(child, attempt)
+        child = self._reserved.pop(attempt.key, None) or await self._pool.take()
         bare = msgspec.structs.replace(
             attempt.message, inputs={}, params=ABSENT, item_input=None, bindings={}
         )
-        child.send(Call(bare, dict(inputs), attempt.delivery, self._span_of()))
+        output = self._output(child, attempt)
+        kills = self._memory.kills()
+        child.send(Call(bare, dict(inputs), attempt.delivery, self._reporting.span_of()))
         try:
-            while True:
-                match await child.receive():
-                    case Spans(spans=spans):
-                        self._spans(attempt, spans)
-                    case Done(raw=raw, counts=counts):
-                        self._idle.append(child)
-                        return Produced(raw, counts)
-                    case Broke(failure=failure):
-                        self._idle.append(child)
-                        raise AttemptFailed(failure)
-                    case Ready():
-                        continue
-                    case None:
-                        self._all.discard(child)
-                        raise AttemptFailed(failed(ErrorCode.TASK_CRASHED, await child.why_ended()))
+            match await self._answer(attempt, child):
+                case Done(raw=raw, counts=counts):
+                    self._pool.rest(child)
+                    return Produced(raw, counts)
+                case Broke(failure=failure):
+                    self._pool.rest(child)
+                    raise AttemptFailed(failure)
+                case None:
+                    self._pool.discard(child)
+                    raise AttemptFailed(crashed(await child.ended(CLOSE_S), self._memory, kills))
         except asyncio.CancelledError:
-            self._end(child)
+            await self._stop(attempt, child)
             raise
         finally:
             output.finish()
 
     async def close(self) -> None:
-        for child in tuple(self._all):
-            self._end(child)
-        await asyncio.gather(*self._ending)
-        self._idle.clear()
+        await self._pool.close()
         for output in tuple(self._outputs):
             output.close()
 
-    def _output(self, child: _Child, attempt: Attempt) -> AttemptOutput:
+    def _output(self, child: ChildProcess, attempt: Attempt) -> AttemptOutput:
         """Where the attempt prints. Raises OSError when there are no file descriptors left."""
         output = child.output
         if output is not None and output.reusable:
             output.serve(attempt)
             return output
         try:
-            output = AttemptOutput(attempt, self._sink, self._outputs.discard)
+            output = AttemptOutput(attempt, self._reporting.sink, self._outputs.discard)
             self._outputs.add(output)
             child.prints_to(output)
         except BaseException:
-            self._end(child)
+            child.kill()
+            self._pool.discard(child)
             raise
         return output
 
-    def _end(self, child: _Child) -> None:
-        self._all.discard(child)
+    async def _answer(self, attempt: Attempt, child: ChildProcess) -> Done | Broke | None:
+        """What the task came to; None when its process ended first."""
+        while True:
+            match await child.receive():
+                case Spans(spans=spans):
+                    self._reporting.spans(attempt, spans)
+                case Ready() | Spent():
+                    continue
+                case Done() | Broke() | None as answer:
+                    return answer
+
+    async def _stop(self, attempt: Attempt, child: ChildProcess) -> None:
+        """Shielded: whoever cancels once more does not shorten the grace, the runner's end of the grace does."""
+        stopping = asyncio.create_task(self._stopped(attempt, child), name=f"stop of {child.pid}")
+        while not stopping.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.shield(stopping)
+
+    async def _stopped(self, attempt: Attempt, child: ChildProcess) -> None:
+        child.ask_to_stop()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._grace_s):
+                while await self._answer(attempt, child) is not None:
+                    continue
         child.kill()
-        ending = asyncio.create_task(child.why_ended(), name="end of a process")
-        self._ending.add(ending)
-        ending.add_done_callback(self._ending.discard)
-
-    async def _take(self) -> _Child:
-        await self._warmed.wait()
-        while self._idle:
-            child = self._idle.pop()
-            if child.alive:
-                return child
-            self._all.discard(child)
-            child.kill()
-        child = await self._start()
-        try:
-            await self._imported(child)
-        except BaseException:
-            self._end(child)
-            raise
-        return child
-
-    async def _keep(self, child: _Child) -> None:
-        with contextlib.suppress(AttemptFailed):  # the first task that needs one tells what is wrong
-            await self._imported(child)
-            self._idle.append(child)
-
-    async def _start(self) -> _Child:
-        child = await _Child.start()
-        self._all.add(child)
-        child.send(self._prepare)
-        return child
-
-    async def _imported(self, child: _Child) -> None:
-        match await child.receive():
-            case Ready():
-                return
-            case Broke(failure=failure):
-                raise AttemptFailed(failure)
-            case _:
-                ended = f"before it had imported the tasks, {await child.why_ended()}"
-                raise AttemptFailed(failed(ErrorCode.TASK_CRASHED, ended))
-
-
-class _Child:
-    """One process and the socket to it."""
-
-    def __init__(
-        self,
-        process: asyncio.subprocess.Process,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        outputs: socket.socket,
-    ) -> None:
-        self._process = process
-        self._reader = reader
-        self._writer = writer
-        self._outputs = outputs
-        self.output: AttemptOutput | None = None
-
-    @classmethod
-    async def start(cls) -> _Child:
-        ours, theirs = socket.socketpair()
-        outputs, their_outputs = socket.socketpair(type=socket.SOCK_DGRAM)
-        with theirs, their_outputs:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "headrace.runtime.child",
-                str(theirs.fileno()),
-                str(their_outputs.fileno()),
-                stdin=asyncio.subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(), their_outputs.fileno()),
-            )
-        ours.setblocking(False)
-        try:
-            return cls(process, *await asyncio.open_connection(sock=ours), outputs)
-        except BaseException:
-            process.kill()
-            await process.wait()
-            raise
-
-    @property
-    def alive(self) -> bool:
-        return self._process.returncode is None and not self._reader.at_eof()
-
-    def prints_to(self, output: AttemptOutput) -> None:
-        """Before the attempt is sent: where it prints."""
-        self.output = output
-        output.hand_over(self._outputs)
-
-    def send(self, message: ToChild) -> None:
-        self._writer.write(frame(message))
-
-    async def receive(self) -> FromChild | None:
-        """The next frame; None when the process has ended."""
-        try:
-            head = await self._reader.readexactly(LENGTH_BYTES)
-            return from_child.decode(await self._reader.readexactly(int.from_bytes(head, "big")))
-        except (asyncio.IncompleteReadError, ConnectionError):
-            return None
-
-    def kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
-        self._writer.close()
-        self._outputs.close()
-
-    async def why_ended(self) -> str:
-        """Waits for the end; a process that only closed its socket is ended."""
-        self._writer.close()
-        self._outputs.close()
-        try:
-            code = await asyncio.wait_for(self._process.wait(), CLOSE_S)
-        except TimeoutError:
-            self.kill()
-            code = await self._process.wait()
-        if self.output is not None:
-            self.output.end_groups()
-        if code >= 0:
-            return f"the process that ran the task ended with exit code {code}"
-        try:
-            name = signal.Signals(-code).name
-        except ValueError:
-            name = "unknown"
-        return f"the process that ran the task was killed by signal {-code} ({name})"
+        self._pool.discard(child)
+        await child.ended(CLOSE_S)

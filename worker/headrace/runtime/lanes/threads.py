@@ -15,12 +15,13 @@ from queue import SimpleQueue
 from threading import Thread
 
 from headrace.runtime.attempt import Attempt, Produced
+from headrace.runtime.lanes.port import Lane
 from headrace.runtime.values import Raw, TaskCodec
 
 _Job = tuple[Callable[[], Produced], asyncio.Future[Produced]]
 
 
-class ThreadLane:
+class ThreadLane(Lane):
     """See `headrace.runtime.lanes.port.Lane`."""
 
     def __init__(self) -> None:

@@ -95,6 +95,15 @@ export function ErrorBlock({ error, level = 3 }: { error: Schemas["ErrorInfo"]; 
     <Section title="Error" level={level}>
       <p className={classes.message}>{readable(error.message)}</p>
       {error.fix && <p className={classes.fix}>{error.fix}</p>}
+      {error.details && (
+        <Facts>
+          {Object.entries(error.details).map(([name, value]) => (
+            <Fact key={name} name={name.replaceAll("_", " ")}>
+              {readable(value)}
+            </Fact>
+          ))}
+        </Facts>
+      )}
       {error.traceback && <TextBlock text={readable(error.traceback)} label="Traceback" wrap={false} />}
     </Section>
   );
