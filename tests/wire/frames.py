@@ -226,6 +226,15 @@ HEARTBEAT = m.Heartbeat(
     stopped=True,
 )
 
+RESULT = m.DeployResult(
+    workflow="flow",
+    state=m.DeployState.REFUSED,
+    version="00ff",
+    previous="00fe",
+    notes=("moves from old.py",),
+    error=ERROR,
+)
+
 FRAMES: dict[str, msgspec.Struct] = {
     type(frame).__name__: frame
     for frame in (
@@ -234,7 +243,19 @@ FRAMES: dict[str, msgspec.Struct] = {
         START,
         m.CancelRun(run_id=RUN, by="ada", reason="wrong month"),
         m.Deploy(definition=DEFINITION),
-        m.CommandReply(run_id=RUN, version="00ff", created=False, error=ERROR),
+        m.DeploySet(
+            members=(m.DeployMember(definition=DEFINITION, set="shop", file="flows.py", code="c0de"),),
+            owner="git.example.com/shop",
+            parts=(m.DeployPart(set="shop", file="flows.py"),),
+            replaces=("old",),
+            prune=m.Prune.SET,
+            take_over=True,
+            dry_run=True,
+            provenance=m.Provenance(
+                by="ada", host="host", commit="c0ffee", author="Ada", branch="main", dirty=True
+            ),
+        ),
+        m.CommandReply(run_id=RUN, version="00ff", created=False, error=ERROR, results=(RESULT,)),
         LIFECYCLE,
         LOGS,
         SPANS,
