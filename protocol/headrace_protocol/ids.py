@@ -58,6 +58,11 @@ def attempt_key(run_id: str, node: str, item: int | None, attempt: int) -> str:
     return f"{run_id}/{node}/{attempt}" if item is None else f"{run_id}/{node}/{item}/{attempt}"
 
 
+def name_hash(task: str) -> str:
+    """16 hex digits that stand for a task's name in a subject, where any code that has the task will do."""
+    return blake2b(task.encode(), digest_size=8, person=b"task").hexdigest()
+
+
 def derived_trace_id(run_id: str) -> TraceId:
     """Trace id of a run whose trigger brought none."""
     return TraceId(blake2b(run_id.encode(), digest_size=16, person=b"trace").hexdigest())
