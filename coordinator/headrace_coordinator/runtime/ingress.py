@@ -20,6 +20,7 @@ from headrace_protocol.messages import (
     Command,
     CommandReply,
     Deploy,
+    DeploySet,
     Outcome,
     OutcomeBatch,
     Rejected,
@@ -41,7 +42,7 @@ class Ingress:
         self._bus = bus
         self._clock = clock
 
-    def envelope(self, message: Incoming) -> Envelope | Deploy:
+    def envelope(self, message: Incoming) -> Envelope | Deploy | DeploySet:
         """What a message asks for. A deploy is no input of a run and is returned as it is."""
         try:
             kind = self._subjects.parse_input(message.subject).kind
@@ -64,9 +65,9 @@ class Ingress:
         except Exception as error:
             return self._unreadable(message, understood(error))
 
-    def _command(self, message: Incoming) -> Envelope | Deploy:
+    def _command(self, message: Incoming) -> Envelope | Deploy | DeploySet:
         command: Command = decode(message.body, Command, message.headers, where=message.subject)  # type: ignore[arg-type]
-        if isinstance(command, Deploy):
+        if isinstance(command, Deploy | DeploySet):
             return command
         if isinstance(command, StartRun):
             self._check_cause(command)

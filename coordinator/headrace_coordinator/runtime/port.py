@@ -10,9 +10,17 @@ import msgspec
 
 from headrace_coordinator.engine.inputs import RetryRun
 from headrace_coordinator.runtime.arrivals import Arrival
+from headrace_coordinator.runtime.orders import OrderReply, WorkflowOrder
 from headrace_protocol.cloudevent import CloudEvent
 from headrace_protocol.definition import WorkflowDefinition
-from headrace_protocol.messages import CancelRun, CommandReply, HeldAttempt, LifecycleBatch, StartRun
+from headrace_protocol.messages import (
+    CancelRun,
+    CommandReply,
+    DeploySet,
+    HeldAttempt,
+    LifecycleBatch,
+    StartRun,
+)
 
 
 class WorkerView(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +87,15 @@ class Commands(Protocol):
 
     async def deploy(self, definition: WorkflowDefinition) -> CommandReply:
         """`created` is False when this content is the current version already. Raises DefinitionError."""
+        ...
+
+    async def deploy_set(self, command: DeploySet) -> CommandReply:
+        """Deploy all of a set or nothing. The reply says what became of each workflow, and in `error` why nothing
+        was deployed."""
+        ...
+
+    async def order(self, order: WorkflowOrder) -> OrderReply:
+        """Retire, restore, delete, roll back, pause or resume a workflow. Raises NotFound, Conflict."""
         ...
 
     async def event(self, event: CloudEvent) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ class Entry:
     """A version of a workflow, ready to start and run."""
 
     def __init__(self, row: DefinitionRow) -> None:
+        self.row = row
         self.definition = row.definition
         self.version = row.version
         self.plan: Plan = compile_plan(row.definition, row.version)
@@ -192,6 +193,11 @@ class Registry:
                 expected="a workflow that is deployed",
                 fix="Deploy the workflow again, then retry the run.",
             )
+
+    def known(self, workflow: str, version: str) -> DefinitionRow | None:
+        """A version that is in memory, as every current one is."""
+        entry = self._entries.get((workflow, version))
+        return None if entry is None else entry.row
 
     def current_version(self, workflow: str) -> str | None:
         return self._current.get(workflow)

@@ -146,16 +146,6 @@ class ScheduleRunner:
         self._paused = frozenset(keys)
         self._wake.set()
 
-    def missed(self, key: tuple[str, str], limit: int) -> int:
-        """How many of a schedule's times have passed without a run, up to a limit."""
-        schedule, state = self._schedules.get(key), self._states.get(key)
-        if schedule is None or state is None:
-            return 0
-        now_us, count, at_us = self._clock.now_us(), 0, state.next_fire_us
-        while at_us <= now_us and count < limit:
-            count, at_us = count + 1, next_fire_us(schedule, at_us)
-        return count
-
     def _live(self) -> list[tuple[str, str]]:
         return [key for key in self._schedules if key not in self._paused]
 

@@ -19,12 +19,16 @@ from headrace_coordinator.runtime.deadletters import check_open, dead_letter, un
 from headrace_coordinator.runtime.envelope import Envelope, Write
 from headrace_coordinator.runtime.fleet import Fleet
 from headrace_coordinator.runtime.keeper import Keeper
+from headrace_coordinator.runtime.orders import OrderReply, WorkflowOrder
 from headrace_coordinator.runtime.parts import Parts
 from headrace_coordinator.runtime.port import QueueView, ReadinessView, WorkerView
 from headrace_coordinator.runtime.vigil import Vigil
 from headrace_coordinator.schedules.runner import ScheduleRunner
+from headrace_coordinator.service.catalog import Catalog
 from headrace_coordinator.service.deployment import Deployment
-from headrace_coordinator.service.failures import raised
+from headrace_coordinator.service.failures import as_exception, raised
+from headrace_coordinator.service.lifecycle import Lifecycle
+from headrace_coordinator.service.replay import Replayer
 from headrace_coordinator.service.retention import Retention
 from headrace_coordinator.service.shards import LEASE_S, ShardSet
 from headrace_coordinator.store.port import RetentionPolicy
@@ -38,7 +42,15 @@ from headrace_protocol.definition import Priority, WorkflowDefinition
 from headrace_protocol.errors import Conflict, NotFound, Unavailable
 from headrace_protocol.headers import MESSAGE_ID
 from headrace_protocol.ids import shard_of
-from headrace_protocol.messages import CancelRun, CommandReply, Deploy, HeldAttempt, LifecycleBatch, StartRun
+from headrace_protocol.messages import (
+    CancelRun,
+    CommandReply,
+    Deploy,
+    DeploySet,
+    HeldAttempt,
+    LifecycleBatch,
+    StartRun,
+)
 from headrace_protocol.tasks import end
 
 log = logging.getLogger("headrace.coordinator")
@@ -82,7 +94,10 @@ class RunningCoordinator:
         self._matcher = Matcher(topology.namespace, clock.now_us)
         self._events = EventConsumer(topology, bus, self._matcher, self._shards, clock)
         self._schedules = ScheduleRunner(topology.namespace, store, self._shards, clock)
-        self._deployment = Deployment(parts, self._matcher, self._schedules, self._shards)
+        self._catalog = Catalog(parts, self._matcher, self._schedules, self._shards)
+        self._deployment = Deployment(parts, self._catalog)
+        self._replayer = Replayer(self._catalog, self._shards, topology.subjects, clock)
+        self._lifecycle = Lifecycle(self._catalog, self._shards, self._replayer.wake)
         self._vigil = Vigil(parts, self._fleet, self._shards, sweep_s=options.sweep_s)
         self._keeper = Keeper(topology, bus, store, clock, parts.arrivals, spans=options.keep_spans)
         self._background: set[asyncio.Task[None]] = set()
@@ -105,8 +120,8 @@ class RunningCoordinator:
             ) from error
         await self._shards.acquire()
         await self._registry.load()  # what a predecessor deployed while we waited counts too
-        definitions = [entry.definition for entry in self._registry.current()]
-        self._matcher.rebuild(definitions)
+        definitions = [entry.definition for entry in self._registry.active()]
+        self._catalog.refresh()
         await self._fleet.start(self._bus)
         await self._shards.start()
         await self._vigil.start()
@@ -114,6 +129,7 @@ class RunningCoordinator:
         await self._shards.consume()
         await self._events.start()
         await self._keeper.start()
+        self._replayer.start()
         self._spawn(self._retention.prune())
         if self._trim_s:
             self._spawn(self._retention.trim(self._trim_s))
@@ -123,6 +139,7 @@ class RunningCoordinator:
         """Stop in the opposite order: first what makes inputs, then the loops."""
         self._ready = False
         await end(*self._background)
+        await self._replayer.stop()
         await self._schedules.stop()
         await self._events.stop()
         await self._vigil.stop()
@@ -144,6 +161,12 @@ class RunningCoordinator:
 
     async def deploy(self, definition: WorkflowDefinition) -> CommandReply:
         return await self._deployment.deploy(definition)
+
+    async def deploy_set(self, command: DeploySet) -> CommandReply:
+        return await self._deployment.deploy_set(command)
+
+    async def order(self, order: WorkflowOrder) -> OrderReply:
+        return await self._lifecycle.order(order)
 
     async def event(self, event: CloudEvent) -> tuple[str, ...]:
         """Start what the event matches, then let the bus have it too, for whoever else listens."""
@@ -213,13 +236,13 @@ class RunningCoordinator:
         raised(await self._shards.ask(0, Envelope(write=store)))
         outbox.publish(batch)
 
-    def _deploy_message(self, command: Deploy, message: Incoming) -> None:
+    def _deploy_message(self, command: Deploy | DeploySet, message: Incoming) -> None:
         self._spawn(self._deploy_and_reply(command, message))
 
-    async def _deploy_and_reply(self, command: Deploy, message: Incoming) -> None:
+    async def _deploy_and_reply(self, command: Deploy | DeploySet, message: Incoming) -> None:
         reply_to = message.headers.get(headers.REPLY_TO, "")
         try:
-            reply = await self._deployment.deploy(command.definition, message)
+            reply = await self._deployed(command, message)
         except Unavailable as error:
             log.warning("a deploy cannot be carried out now; it comes again: %s", error)
             return
@@ -232,6 +255,14 @@ class RunningCoordinator:
         self._bus.acknowledge(message)
         if is_subject(reply_to):
             self._bus.send(reply_to, headers.make(), encode(reply))
+
+    async def _deployed(self, command: Deploy | DeploySet, message: Incoming) -> CommandReply:
+        if isinstance(command, Deploy):
+            return await self._deployment.deploy(command.definition, message)
+        reply = await self._deployment.deploy_set(command, message)
+        if reply.error is not None and not message.headers.get(headers.REPLY_TO):
+            raise as_exception(reply.error)
+        return reply
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)

@@ -20,7 +20,7 @@ from headrace_coordinator.runtime.shard import Shard
 from headrace_coordinator.store.records import ShardFence
 from headrace_coordinator.timers import Wheel
 from headrace_protocol.errors import HeadraceError, Unavailable
-from headrace_protocol.messages import CommandReply, Deploy
+from headrace_protocol.messages import CommandReply, Deploy, DeploySet
 from headrace_protocol.tasks import end
 
 log = logging.getLogger("headrace.shards")
@@ -55,7 +55,7 @@ class ShardSet:
         fleet: Fleet,
         count: int,
         owner: str,
-        on_deploy: Callable[[Deploy, Incoming], None],
+        on_deploy: Callable[[Deploy | DeploySet, Incoming], None],
         lease_s: float = LEASE_S,
     ) -> None:
         self._parts = parts
@@ -157,7 +157,7 @@ class ShardSet:
 
     def _receive(self, shard: Shard, ingress: Ingress, message: Incoming) -> None:
         envelope = ingress.envelope(message)
-        if isinstance(envelope, Deploy):
+        if isinstance(envelope, Deploy | DeploySet):
             self._on_deploy(envelope, message)
             return
         for received in envelope.inputs:

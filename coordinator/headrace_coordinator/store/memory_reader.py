@@ -168,6 +168,10 @@ class MemoryReader(MemoryLogs, MemoryOverviews, Reader):
         position = self._opened.event_positions.get((source, event_id))
         return None if position is None else self._opened.events[position]
 
+    async def count_events_after(self, event_type: str, position: int, limit: int) -> int:
+        later = self._opened.events.values()
+        return min(limit, sum(one.type == event_type and one.position > position for one in later))
+
     async def events_after(self, position: int, limit: int) -> list[EventRecord]:
         later = (event for event in self._opened.events.values() if event.position > position)
         return nsmallest(limit, later, key=lambda event: event.position)

@@ -238,6 +238,10 @@ class Reader(Protocol):
         """Oldest first, after a position."""
         ...
 
+    async def count_events_after(self, event_type: str, position: int, limit: int) -> int:
+        """Events of a type after a position, at most `limit`."""
+        ...
+
     async def event(self, source: str, event_id: str) -> EventRecord | None: ...
 
     async def dead_letters(

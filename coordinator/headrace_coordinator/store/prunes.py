@@ -100,10 +100,13 @@ PRUNES: dict[str, Delete | ReturningDelete[str]] = {
     ),
     "prune_workflow_states": _some(
         workflow_states,
-        _without_runs.where(~exists().where(definitions.c.workflow == workflow_states.c.workflow)).limit(LIMIT),
+        _without_runs.where(~exists().where(definitions.c.workflow == workflow_states.c.workflow)).limit(
+            LIMIT
+        ),
     ),
     "prune_workflow_changes": _some(
-        workflow_changes, select(workflow_changes.c.position).order_by(workflow_changes.c.position).limit(LIMIT)
+        workflow_changes,
+        select(workflow_changes.c.position).order_by(workflow_changes.c.position).limit(LIMIT),
     ).where(workflow_changes.c.at_us < BEFORE),
     "prune_logs": _older(logs, logs.c.at_us),
     "prune_spans": _older(spans, spans.c.start_us),

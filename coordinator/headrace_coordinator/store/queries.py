@@ -251,6 +251,12 @@ READS: dict[str, ClauseElement] = {
     .where(events.c.position > _int("after"))
     .order_by(events.c.position)
     .limit(LIMIT),
+    "count_events_after": select(func.count()).select_from(
+        select(events.c.position)
+        .where(events.c.type == _text("type"), events.c.position > _int("after"))
+        .limit(LIMIT)
+        .subquery()
+    ),
     "event": select(events.c.position, events.c.body).where(
         events.c.source == _text("source"), events.c.event_id == _text("event_id")
     ),

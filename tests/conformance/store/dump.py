@@ -24,6 +24,7 @@ async def dump(
         "workflow states": await store.workflow_states(),
         "workflow changes": await store.workflow_changes("w", None, ALL),
         "events": await store.events(None, None, ALL),
+        "count of events": [await store.count_events_after("a", 1, limit) for limit in (1, ALL)],
         "letters": await store.dead_letters(LetterFilter(), None, ALL),
         "changed": await store.dead_letters_after(0, ALL),
         "positions": await store.positions(),

@@ -5,8 +5,8 @@ from headrace_coordinator.engine.state import Node, NodeState, RunHead, RunState
 from headrace_coordinator.store.records import (
     DeadLetter,
     DefinitionRow,
-    Mark,
     EventRecord,
+    Mark,
     NodeRow,
     Origin,
     OutboxBatch,

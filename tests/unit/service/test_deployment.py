@@ -9,6 +9,7 @@ from headrace_coordinator.bus.port import Incoming, StreamState
 from headrace_coordinator.runtime.envelope import Envelope
 from headrace_coordinator.runtime.parts import Parts
 from headrace_coordinator.schedules.runner import ScheduleRunner
+from headrace_coordinator.service.catalog import Catalog
 from headrace_coordinator.service.deployment import Deployment
 from headrace_coordinator.store.memory import MemoryStore
 from headrace_coordinator.store.records import StreamIdentity, Transaction
@@ -48,7 +49,9 @@ class Setting:
         self.parts = Parts(Topology("n"), store, self.bus, FakeResults(), clock)  # type: ignore[arg-type]
         shards = Shards(store)
         schedules = ScheduleRunner("n", store, shards, clock)
-        self.deployment = Deployment(self.parts, Matcher("n", clock.now_us), schedules, shards)  # type: ignore[arg-type]
+        self.matcher = Matcher("n", clock.now_us)
+        self.catalog = Catalog(self.parts, self.matcher, schedules, shards)  # type: ignore[arg-type]
+        self.deployment = Deployment(self.parts, self.catalog)
 
     async def stream(self, created: str) -> None:
         await self.store.commit(Transaction(streams=[StreamIdentity(INPUTS, created, 0)]))

@@ -183,6 +183,9 @@ class SqliteReader(SqliteLogs, SqliteOverviews, Reader):
         upto = MAX_INT if before is None else before
         return await self._all(query, _decode_event, type=event_type, before=upto, limit=limit)
 
+    async def count_events_after(self, event_type: str, position: int, limit: int) -> int:
+        return await self._number("count_events_after", type=event_type, after=position, limit=limit)
+
     async def event(self, source: str, event_id: str) -> EventRecord | None:
         return await self._first("event", _decode_event, source=source, event_id=event_id)
 

@@ -254,6 +254,13 @@ FROM events
 WHERE events.position > :after ORDER BY events.position
  LIMIT :limit OFFSET 0;
 
+-- name: count_events_after
+SELECT count(*) AS count_1
+FROM (SELECT events.position AS position
+FROM events
+WHERE events.type = :type AND events.position > :after
+ LIMIT :limit OFFSET 0) AS anon_1;
+
 -- name: event
 SELECT events.position, events.body
 FROM events

@@ -156,7 +156,10 @@ def _plain(transaction: Transaction) -> list[tuple[str, list[Row]]]:
         ),
         (
             SET_WORKFLOW_STATE,
-            [(row.workflow, int(row.deleted is not None), _encode(row)) for row in transaction.workflow_states],
+            [
+                (row.workflow, int(row.deleted is not None), _encode(row))
+                for row in transaction.workflow_states
+            ],
         ),
         (
             ADD_WORKFLOW_CHANGE,
