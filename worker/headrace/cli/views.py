@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from headrace_protocol.errors import ErrorInfo
-from headrace_protocol.messages import HeldAttempt, LifecycleBatch, LogLine
+from headrace_protocol.messages import DeployResult, HeldAttempt, LifecycleBatch, LogLine
 
 RUNNING = "running"
 SUCCEEDED = "succeeded"
@@ -121,12 +121,18 @@ class Started(msgspec.Struct, frozen=True, kw_only=True):
     trace_id: str = ""
 
 
-class Deployed(msgspec.Struct, frozen=True, kw_only=True):
-    """A definition that is current now."""
+class DeployReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a deploy did, or in a dry run would do."""
 
-    workflow: str
-    version: str
+    dry_run: bool
     created: bool
+    results: tuple[DeployResult, ...]
+    error: ErrorInfo | None = None
+    """Why nothing was deployed."""
+    not_checked: tuple[str, ...] = ()
+    """What was not checked, because no coordinator answered."""
+    coordinator: str = ""
+    """Why none did."""
 
 
 class PublishedEvent(msgspec.Struct, frozen=True, kw_only=True):
