@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from headrace_protocol import codec
+from headrace_protocol import codec, deploys
 from headrace_protocol import definition as d
 from headrace_protocol import messages as m
 from headrace_protocol.errors import ErrorInfo
@@ -226,9 +226,9 @@ HEARTBEAT = m.Heartbeat(
     stopped=True,
 )
 
-RESULT = m.DeployResult(
+RESULT = deploys.DeployResult(
     workflow="flow",
-    state=m.DeployState.REFUSED,
+    state=deploys.DeployState.REFUSED,
     version="00ff",
     previous="00fe",
     notes=("moves from old.py",),
@@ -244,14 +244,14 @@ FRAMES: dict[str, msgspec.Struct] = {
         m.CancelRun(run_id=RUN, by="ada", reason="wrong month"),
         m.Deploy(definition=DEFINITION),
         m.DeploySet(
-            members=(m.DeployMember(definition=DEFINITION, set="shop", file="flows.py", code="c0de"),),
+            members=(deploys.DeployMember(definition=DEFINITION, set="shop", file="flows.py", code="c0de"),),
             owner="git.example.com/shop",
-            parts=(m.DeployPart(set="shop", file="flows.py"),),
+            parts=(deploys.DeployPart(set="shop", file="flows.py"),),
             replaces=("old",),
-            prune=m.Prune.SET,
+            prune=deploys.Prune.SET,
             take_over=True,
             dry_run=True,
-            provenance=m.Provenance(
+            provenance=deploys.Provenance(
                 by="ada", host="host", commit="c0ffee", author="Ada", branch="main", dirty=True
             ),
         ),

@@ -16,7 +16,8 @@ from headrace_coordinator.api.services import Given, Services
 from headrace_coordinator.queries.workflows import ChangeList, list_changes
 from headrace_coordinator.runtime.orders import OrderKind, OrderReply, WorkflowOrder
 from headrace_coordinator.service.failures import as_exception
-from headrace_protocol.messages import DeployResult, DeploySet
+from headrace_protocol.deploys import DeployResult
+from headrace_protocol.messages import DeploySet
 
 ORDER_PROBLEMS = problems(400, 403, 404, 409, 413, 415, 422, 503)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from headrace_coordinator.store.records import DefinitionRow, WorkflowChange, WorkflowState
+from headrace_protocol.deploys import DeployMember, DeployResult
 from headrace_protocol.errors import Conflict, ErrorInfo
-from headrace_protocol.messages import DeployMember, DeployResult, DeploySet
+from headrace_protocol.messages import DeploySet
 
 
 class Planned(msgspec.Struct):

@@ -30,15 +30,9 @@ from headrace_coordinator.store.records import (
     WorkflowState,
 )
 from headrace_protocol.definition import WorkflowDefinition
+from headrace_protocol.deploys import DeployMember, DeployResult, DeployState, Prune
 from headrace_protocol.errors import DefinitionError, HeadraceError
-from headrace_protocol.messages import (
-    CommandReply,
-    DeployMember,
-    DeployResult,
-    DeploySet,
-    DeployState,
-    Prune,
-)
+from headrace_protocol.messages import CommandReply, DeploySet
 
 PRUNED = "no file of its set defines it any more"
 

@@ -9,8 +9,9 @@ import msgspec
 from headrace_coordinator.engine.effects import AttemptRecord, TimerKey
 from headrace_coordinator.engine.state import Node, NodeState, RunHead
 from headrace_protocol.definition import WorkflowDefinition
+from headrace_protocol.deploys import Provenance
 from headrace_protocol.errors import ErrorInfo
-from headrace_protocol.messages import LifecycleBatch, LogLine, Provenance, Span
+from headrace_protocol.messages import LifecycleBatch, LogLine, Span
 
 TALLY_S = 60
 """Tallies are kept by the minute."""

@@ -13,10 +13,11 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
+from headrace.cli.deploy_views import DeployReport
 from headrace.cli.failures import TimedOut, from_info
-from headrace.cli.views import DeployReport
+from headrace_protocol.deploys import DeployResult
 from headrace_protocol.errors import ConfigError, ErrorCode, ErrorInfo, HeadraceError, Unavailable
-from headrace_protocol.messages import DeployResult, DeploySet, LifecycleBatch
+from headrace_protocol.messages import DeploySet, LifecycleBatch
 
 T = TypeVar("T")
 PREFIX = "/api/v1"

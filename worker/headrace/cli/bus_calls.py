@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from headrace.bus.options import BusOptions
-from headrace.cli.views import DeployReport
+from headrace.cli.deploy_views import DeployReport
 from headrace.client import Client
 from headrace_protocol.cloudevent import CloudEvent
 from headrace_protocol.messages import DeploySet

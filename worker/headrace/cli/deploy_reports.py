@@ -8,12 +8,13 @@ from pathlib import Path
 import msgspec
 
 from headrace.cli import output
+from headrace.cli.deploy_views import DeployReport
 from headrace.cli.failures import ExitCode, exit_code, from_info
-from headrace.cli.views import DeployReport
+from headrace.cli.rendering.units import VERSION_CHARACTERS
+from headrace_protocol.deploys import DeployResult, DeployState
 from headrace_protocol.errors import ErrorInfo, HeadraceError
-from headrace_protocol.messages import DeployResult, DeploySet, DeployState
+from headrace_protocol.messages import DeploySet
 
-VERSION_CHARACTERS = 12
 NOT_CHECKED = (
     "schedules (whether they can be read, and ever fire)",
     "CEL expressions of triggers",

@@ -20,8 +20,9 @@ from headrace.authoring import modules
 from headrace.authoring.code_hash import code_hash_of
 from headrace.authoring.loader import Definitions, load, load_all
 from headrace.cli.provenance import provenance, repository
+from headrace_protocol.deploys import DeployMember, DeployPart, Prune
 from headrace_protocol.errors import DefinitionError, ErrorInfo, HeadraceError
-from headrace_protocol.messages import DeployMember, DeployPart, DeploySet, Prune
+from headrace_protocol.messages import DeploySet
 
 if TYPE_CHECKING:
     from headrace.authoring.workflows import Workflow

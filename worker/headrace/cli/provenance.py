@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from headrace_protocol.messages import Provenance
+from headrace_protocol.deploys import Provenance
 
 TIMEOUT_S = 3.0
 _QUIET = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "log.showSignature=false")

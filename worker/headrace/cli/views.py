@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from headrace_protocol.deploys import Provenance
 from headrace_protocol.errors import ErrorInfo
-from headrace_protocol.messages import DeployResult, HeldAttempt, LifecycleBatch, LogLine
+from headrace_protocol.messages import HeldAttempt, LifecycleBatch, LogLine
 
 RUNNING = "running"
 SUCCEEDED = "succeeded"
@@ -121,20 +122,6 @@ class Started(msgspec.Struct, frozen=True, kw_only=True):
     trace_id: str = ""
 
 
-class DeployReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a deploy did, or in a dry run would do."""
-
-    dry_run: bool
-    created: bool
-    results: tuple[DeployResult, ...]
-    error: ErrorInfo | None = None
-    """Why nothing was deployed."""
-    not_checked: tuple[str, ...] = ()
-    """What was not checked, because no coordinator answered."""
-    coordinator: str = ""
-    """Why none did."""
-
-
 class PublishedEvent(msgspec.Struct, frozen=True, kw_only=True):
     """An event that was taken, and the runs it started."""
 
@@ -238,12 +225,38 @@ class TraceView(msgspec.Struct, frozen=True, kw_only=True):
     omitted: int = 0
 
 
+class MarkView(msgspec.Struct, frozen=True, kw_only=True):
+    """An order that holds."""
+
+    at_us: int = 0
+    by: str = ""
+    reason: str = ""
+
+
+class OriginView(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a version came from."""
+
+    set: str = ""
+    owner: str = ""
+    file: str = ""
+    code: str = ""
+    provenance: Provenance = Provenance()
+
+
+class PausedView(msgspec.Struct, frozen=True, kw_only=True):
+    """A paused trigger."""
+
+    kept: int = 0
+    resuming: bool = False
+
+
 class TriggerView(msgspec.Struct, frozen=True, kw_only=True):
     """A trigger in words."""
 
     id: str
     text: str
     next_fire_us: int | None = None
+    paused: PausedView | None = None
 
 
 class WorkflowSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -257,6 +270,12 @@ class WorkflowSummary(msgspec.Struct, frozen=True, kw_only=True):
     triggers: tuple[TriggerView, ...] = ()
     runs: dict[str, int] = {}
     last_runs: tuple[RunSummary, ...] = ()
+    condition: str = "active"
+    retired: MarkView | None = None
+    paused: MarkView | None = None
+    origin: OriginView = OriginView()
+    set: str = ""
+    owner: str = ""
 
 
 class WorkflowList(msgspec.Struct, frozen=True, kw_only=True):

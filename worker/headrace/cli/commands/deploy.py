@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from headrace.bus.options import BusOptions
     from headrace.cli.deploy_sets import Loaded, SetOptions
-    from headrace.cli.views import DeployReport
+    from headrace.cli.deploy_views import DeployReport
     from headrace_protocol.messages import DeploySet
 
 SetFlag = Annotated[
