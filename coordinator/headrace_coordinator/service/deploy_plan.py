@@ -64,17 +64,17 @@ def conflict_with(state: WorkflowState, command: DeploySet, member: DeployMember
     )
 
 
-def took_over(state: WorkflowState, command: DeploySet, member: DeployMember) -> str:
-    """What changes about whose the workflow is; empty when nothing does."""
+def moved(state: WorkflowState, command: DeploySet, member: DeployMember) -> tuple[str, str]:
+    """What changes about whose the workflow is: the kind of the change, and a sentence. Empty when nothing does."""
     if not state.set:
-        return ""
-    if _foreign(state, command, member):
-        return f"taken over from the set {named(state.set, state.owner)}"
+        return "", ""
+    if _foreign(state, command, member) and not state.pruned:
+        return "taken_over", f"taken over from the set {named(state.set, state.owner)}"
     if state.set != member.set:
-        return f"moved from the set {named(state.set, state.owner)}"
+        return "moved", f"moved from the set {named(state.set, state.owner)}"
     if state.file != member.file:
-        return f"moved from {state.file} to {member.file}"
-    return ""
+        return "moved", f"moved from {state.file} to {member.file}"
+    return "", ""
 
 
 def part_of_set(state: WorkflowState, command: DeploySet) -> Conflict:

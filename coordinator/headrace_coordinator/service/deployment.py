@@ -20,7 +20,7 @@ from headrace_coordinator.runtime.parts import Parts
 from headrace_coordinator.runtime.registry import said
 from headrace_coordinator.service.catalog import Catalog
 from headrace_coordinator.service.definition_checks import check_deployable
-from headrace_coordinator.service.deploy_plan import Planned, conflict_with, part_of_set, refused, took_over
+from headrace_coordinator.service.deploy_plan import Planned, conflict_with, moved, part_of_set, refused
 from headrace_coordinator.service.holds import holds_for
 from headrace_coordinator.store.records import (
     DefinitionRow,
@@ -211,11 +211,11 @@ class Deployment:
                 f"it stays retired{said(new.retired)} (`headrace workflows restore {name}` ends that)"
             )
         if member.set:
-            moved = took_over(new, command, member)
-            if moved:
-                planned.notes.append(moved)
+            kind, note = moved(new if state.deleted is not None else state, command, member)
+            if kind:
+                planned.notes.append(note)
                 planned.changes.append(
-                    WorkflowChange(workflow=name, kind="taken_over", at_us=now_us, by=by, previous=new.set)
+                    WorkflowChange(workflow=name, kind=kind, at_us=now_us, by=by, previous=state.set)
                 )
             new = msgspec.structs.replace(new, set=member.set, owner=command.owner, file=member.file)
         new = holds_for(new, member.definition, position, now_us)

@@ -166,7 +166,7 @@ class WorkflowChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
     workflow: str
     kind: str
-    """`deployed`, `rolled_back`, `taken_over`, `retired`, `restored`, `deleted`, `paused`, `resumed`."""
+    """`deployed`, `rolled_back`, `moved`, `taken_over`, `retired`, `restored`, `deleted`, `paused`, `resumed`."""
     at_us: int
     by: str = ""
     reason: str = ""

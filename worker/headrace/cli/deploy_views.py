@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from headrace.cli.views import OriginView
+from headrace.cli.workflow_views import OriginView
 from headrace_protocol.deploys import DeployResult
 from headrace_protocol.errors import ErrorInfo
 

@@ -25,7 +25,7 @@ def list_workflows(api: ApiFlag = None, as_json: JsonFlag = False) -> None:
     """List workflows with their triggers and runs."""
     from headrace.cli.api import Api
     from headrace.cli.rendering.listings import workflow_table
-    from headrace.cli.views import WorkflowList
+    from headrace.cli.workflow_views import WorkflowList
 
     client = Api(api_url(api))
     if as_json:
@@ -50,7 +50,7 @@ def show_workflow(
     """Show a workflow: triggers, params, graph, last runs."""
     from headrace.cli.api import Api, segment
     from headrace.cli.rendering.listings import workflow_lines
-    from headrace.cli.views import WorkflowDetail
+    from headrace.cli.workflow_views import WorkflowDetail
 
     client, path, query = Api(api_url(api)), f"/workflows/{segment(name)}", {"version": version}
     if as_json:

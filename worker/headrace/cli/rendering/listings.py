@@ -8,14 +8,8 @@ from headrace.cli import output
 from headrace.cli.rendering.runs import error_lines, run_table
 from headrace.cli.rendering.units import VERSION_CHARACTERS, ago, clip, moment, short, size
 from headrace.cli.rendering.workflows import marked, origin_lines, paused
-from headrace.cli.views import (
-    DeadLetterView,
-    ParamsView,
-    QueueView,
-    WorkerView,
-    WorkflowDetail,
-    WorkflowSummary,
-)
+from headrace.cli.views import DeadLetterView, QueueView, WorkerView
+from headrace.cli.workflow_views import ParamsView, WorkflowDetail, WorkflowSummary
 
 
 def workflow_table(workflows: Sequence[WorkflowSummary]) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from headrace.cli import output
 from headrace.cli.deploy_views import ChangeView, OrderReply, VersionView
 from headrace.cli.rendering.units import VERSION_CHARACTERS, ago, clip, moment
-from headrace.cli.views import MarkView, OriginView, PausedView
+from headrace.cli.workflow_views import MarkView, OriginView, PausedView
 from headrace_protocol.deploys import Provenance
 
 COMMIT_CHARACTERS = 10
