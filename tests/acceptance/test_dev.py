@@ -58,7 +58,7 @@ def test_a_save_deploys_and_a_mistake_changes_nothing(shell: Shell, start_dev: S
     old = dev.state().worker_pids
 
     shell.write("flows.py", WORKFLOWS + "\ndef (:\n")
-    dev.wait_for_output("not loaded: what was deployed before goes on")
+    dev.wait_for_output("not loaded: flows.py; what was deployed of it goes on")
     assert "invalid syntax" in dev.output() or "SyntaxError" in dev.output()
     assert dev.state().worker_pids == old
     assert "Hello, name 0" in shell("run", "hello", "-p", "count=1", "--wait")

@@ -78,6 +78,7 @@ VERSIONED: list[HTTPRouteHandler] = [
     follow.live,
     follow.live_poll,
     operations.info,
+    operations.load_failures_report,
     operations.workers_list,
     operations.queues_list,
     operations.queues_show,

@@ -1,10 +1,12 @@
-"""What operators order about workflows, and what it does."""
+"""What operators order about workflows, and what it does; and what `headrace dev` reports of its files."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 
 import msgspec
+
+from headrace_protocol.errors import ErrorInfo
 
 
 class OrderKind(StrEnum):
@@ -49,3 +51,11 @@ class OrderReply(msgspec.Struct, frozen=True, kw_only=True):
     dry_run: bool
     effects: tuple[str, ...]
     """What happens, a sentence each."""
+
+
+class LoadFailure(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of `headrace dev` that cannot be loaded or deployed: what was deployed of it before goes on."""
+
+    target: str
+    since_us: int
+    error: ErrorInfo

@@ -10,7 +10,7 @@ import msgspec
 
 from headrace_coordinator.engine.inputs import RetryRun
 from headrace_coordinator.runtime.arrivals import Arrival
-from headrace_coordinator.runtime.orders import OrderReply, WorkflowOrder
+from headrace_coordinator.runtime.orders import LoadFailure, OrderReply, WorkflowOrder
 from headrace_protocol.cloudevent import CloudEvent
 from headrace_protocol.definition import WorkflowDefinition
 from headrace_protocol.messages import (
@@ -98,6 +98,10 @@ class Commands(Protocol):
         """Retire, restore, delete, roll back, pause or resume a workflow. Raises NotFound, Conflict."""
         ...
 
+    async def loaded(self, failures: tuple[LoadFailure, ...]) -> None:
+        """Definitions have been loaded, except for these files: events are accepted from now on."""
+        ...
+
     async def event(self, event: CloudEvent) -> tuple[str, ...]:
         """Ids of the runs that the event started, now or when it was delivered before."""
         ...
@@ -115,6 +119,10 @@ class Live(Protocol):
     """What is known only while the coordinator runs."""
 
     def readiness(self) -> ReadinessView: ...
+
+    def load_failures(self) -> tuple[LoadFailure, ...]:
+        """Files of `headrace dev` that cannot be loaded now."""
+        ...
 
     def workers(self) -> tuple[WorkerView, ...]: ...
 

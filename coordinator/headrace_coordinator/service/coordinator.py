@@ -19,7 +19,7 @@ from headrace_coordinator.runtime.deadletters import check_open, dead_letter, un
 from headrace_coordinator.runtime.envelope import Envelope, Write
 from headrace_coordinator.runtime.fleet import Fleet
 from headrace_coordinator.runtime.keeper import Keeper
-from headrace_coordinator.runtime.orders import OrderReply, WorkflowOrder
+from headrace_coordinator.runtime.orders import LoadFailure, OrderReply, WorkflowOrder
 from headrace_coordinator.runtime.parts import Parts
 from headrace_coordinator.runtime.port import QueueView, ReadinessView, WorkerView
 from headrace_coordinator.runtime.vigil import Vigil
@@ -71,6 +71,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     refuses publishers, though all is read."""
     lease_s: float = LEASE_S
     """How long a coordinator that fell silent keeps its shards."""
+    await_definitions: bool = False
+    """Accept no events until somebody says that definitions have been loaded: without them an event starts nothing."""
 
 
 class RunningCoordinator:
@@ -102,6 +104,8 @@ class RunningCoordinator:
         self._keeper = Keeper(topology, bus, store, clock, parts.arrivals, spans=options.keep_spans)
         self._background: set[asyncio.Task[None]] = set()
         self._ready = False
+        self._awaits_definitions = options.await_definitions
+        self._load_failures: tuple[LoadFailure, ...] = ()
 
     async def open(self) -> None:
         """Start every part. The store must be open and the bus connected.
@@ -127,7 +131,8 @@ class RunningCoordinator:
         await self._vigil.start()
         await self._schedules.start(definitions)  # before a deploy can come that changes them
         await self._shards.consume()
-        await self._events.start()
+        if not self._awaits_definitions:
+            await self._events.start()
         await self._keeper.start()
         self._replayer.start()
         self._spawn(self._retention.prune())
@@ -168,8 +173,29 @@ class RunningCoordinator:
     async def order(self, order: WorkflowOrder) -> OrderReply:
         return await self._lifecycle.order(order)
 
+    async def loaded(self, failures: tuple[LoadFailure, ...]) -> None:
+        self._load_failures = failures
+        if self._awaits_definitions:
+            self._awaits_definitions = False
+            await self._events.start()
+
+    def load_failures(self) -> tuple[LoadFailure, ...]:
+        return self._load_failures
+
+    def check_accepts_events(self) -> None:
+        """Raises Unavailable while definitions are being loaded."""
+        if self._awaits_definitions:
+            raise Unavailable(
+                "events are not accepted yet",
+                where="coordinator",
+                found="definitions that are still being loaded",
+                expected="deployed definitions",
+                fix="Publish again in a moment; `headrace dev` says when it is ready.",
+            )
+
     async def event(self, event: CloudEvent) -> tuple[str, ...]:
         """Start what the event matches, then let the bus have it too, for whoever else listens."""
+        self.check_accepts_events()
         binary, body = encode_binary(event)
         message_id = {MESSAGE_ID: f"{event.source}/{event.id}"}
         subject = self._topology.subjects.event(event.type)
@@ -276,8 +302,14 @@ class RunningCoordinator:
         reason = "" if connected else "no connection to NATS"
         if not self._ready:
             reason = reason or "starting or stopping"
+        elif self._awaits_definitions:
+            reason = reason or "definitions are being loaded"
         return ReadinessView(
-            ready=self._ready and connected and bool(owned) and trouble is None,
+            ready=self._ready
+            and not self._awaits_definitions
+            and connected
+            and bool(owned)
+            and trouble is None,
             store=trouble is None,
             bus=connected,
             shards=owned,

@@ -38,6 +38,9 @@ class SetOptions(msgspec.Struct, frozen=True, kw_only=True):
     take_over: bool = False
     prune: bool = False
     gone: tuple[str, ...] = ()
+    """Files that no longer exist."""
+    missing: tuple[str, ...] = ()
+    """Files that are not there now: their workflows may have moved."""
     dry_run: bool = False
 
 
@@ -80,7 +83,7 @@ def one_by_one(targets: Sequence[str], options: SetOptions) -> Loaded:
         known |= found.workflows
         loaded.append((target, found))
     replaces = tuple(project.set_of(project.label(target)) for target, _ in loaded) + tuple(
-        project.set_of(file) for file in options.gone
+        project.set_of(file) for file in (*project.gone, *map(project.label, options.missing))
     )
     prune = Prune.FILES if options.prune else Prune.NONE
     deploys: list[tuple[tuple[str, ...], DeploySet]] = [
@@ -98,18 +101,24 @@ class _Project:
     def __init__(self, targets: Sequence[str], options: SetOptions) -> None:
         self._options = options
         paths = [Path(target).resolve() for target in targets if modules.is_file(target)]
-        self.root = project_root(paths[0] if paths else Path.cwd() / "none")
+        gone = [Path(file).resolve() for file in options.gone]
+        self.root = project_root((*paths, *gone, Path.cwd() / "none")[0])
         self._provenance = provenance(self.root, paths)
+        self.gone = tuple(self.label(file) for file in options.gone)
         self._owner = options.owner or repository(self.root) or self._place()
 
     def _place(self) -> str:
         """Names of our own choice are the same on every machine; paths are not."""
-        return "" if self._options.name else f"{socket.gethostname()}:{self.root}"
+        if self._options.name:
+            return ""
+        host = socket.gethostname()
+        return host if self.root == Path("/") else f"{host}:{self.root}"
 
     def label(self, target: str) -> str:
         """A target, which has been loaded, as it is called in the project."""
         if modules.is_file(target):
-            return self._relative(Path(target).resolve()) or target
+            path = Path(target).resolve()
+            return self._relative(path) or path.as_posix()
         file = getattr(sys.modules.get(target), "__file__", None)
         return (self._relative(Path(file).resolve()) if file else None) or target
 
@@ -119,7 +128,7 @@ class _Project:
     def deploy(self, targets: Sequence[str], found: Definitions, prune: Prune) -> DeploySet:
         labels = [self.label(target) for target in targets]
         with_gone = prune is Prune.SET or not targets
-        files = dict.fromkeys((*labels, *(self._options.gone if with_gone else ())))
+        files = dict.fromkeys((*labels, *(self.gone if with_gone else ())))
         return DeploySet(
             members=tuple(self._member(workflow, labels) for workflow in found.workflows.values()),
             owner=self._owner,
@@ -140,19 +149,19 @@ class _Project:
     def _relative(self, path: Path) -> str | None:
         if not path.is_relative_to(self.root) or "site-packages" in path.parts:
             return None
-        return path.relative_to(self.root).as_posix()
+        return path.as_posix() if self.root == Path("/") else path.relative_to(self.root).as_posix()
 
 
 def project_root(path: Path) -> Path:
     """The folder of the project that a file belongs to: its repository's, else the nearest with a project file, else
-    the file's own."""
+    that of all files: a path that says nothing of a project is told whole."""
     for folder in path.parents:
         if (folder / ".git").exists():
             return folder
     for folder in path.parents:
         if any((folder / name).is_file() for name in PROJECT_FILES):
             return folder
-    return path.parent
+    return Path("/")
 
 
 def _defined_in(workflow: Workflow[..., object]) -> Path | None:

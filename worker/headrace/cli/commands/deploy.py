@@ -69,6 +69,7 @@ def deploy(
         list[str] | None,
         typer.Option("--gone", metavar="FILE", help="With --prune: a file of the set that no longer exists."),
     ] = None,
+    missing: Annotated[list[str] | None, typer.Option("--missing", hidden=True)] = None,
     keep_going: Annotated[bool, typer.Option("--keep-going", hidden=True)] = False,
     report: Annotated[Path | None, typer.Option("--report", hidden=True)] = None,
     wait_s: Annotated[
@@ -96,7 +97,13 @@ def deploy(
     if not targets and not gone:
         raise typer.BadParameter("name a file or a module", param_hint="FILE_OR_MODULE")
     options = SetOptions(
-        name=set_name, owner=owner, take_over=take_over, prune=prune, gone=tuple(gone or ()), dry_run=dry_run
+        name=set_name,
+        owner=owner,
+        take_over=take_over,
+        prune=prune,
+        gone=tuple(gone or ()),
+        missing=tuple(missing or ()),
+        dry_run=dry_run,
     )
     loaded = _load(targets or [], options, keep_going=keep_going)
     if on_the_command_line(context, "nats"):
