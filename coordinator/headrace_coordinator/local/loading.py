@@ -106,7 +106,7 @@ class Failures:
             if report.error is not None
             for target in report.targets
         }
-        self._since = {target: self._since.get(target, self._now_us()) for target in failed}
+        self._since = {target: self._since.get(target) or self._now_us() for target in failed}
         return tuple(
             LoadFailure(target=target, since_us=self._since[target], error=error)
             for target, error in failed.items()

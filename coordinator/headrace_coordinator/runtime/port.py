@@ -120,6 +120,10 @@ class Live(Protocol):
 
     def readiness(self) -> ReadinessView: ...
 
+    def why_nobody_listens(self, event_type: str) -> str:
+        """Why no trigger takes events of a type, as a sentence without its end; empty when one does."""
+        ...
+
     def load_failures(self) -> tuple[LoadFailure, ...]:
         """Files of `headrace dev` that cannot be loaded now."""
         ...

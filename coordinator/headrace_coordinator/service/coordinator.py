@@ -28,6 +28,7 @@ from headrace_coordinator.service.catalog import Catalog
 from headrace_coordinator.service.deployment import Deployment
 from headrace_coordinator.service.failures import as_exception, raised
 from headrace_coordinator.service.lifecycle import Lifecycle
+from headrace_coordinator.service.listeners import why_nobody_listens
 from headrace_coordinator.service.replay import Replayer
 from headrace_coordinator.service.retention import Retention
 from headrace_coordinator.service.shards import LEASE_S, ShardSet
@@ -178,6 +179,9 @@ class RunningCoordinator:
         if self._awaits_definitions:
             self._awaits_definitions = False
             await self._events.start()
+
+    def why_nobody_listens(self, event_type: str) -> str:
+        return why_nobody_listens(self._registry, event_type)
 
     def load_failures(self) -> tuple[LoadFailure, ...]:
         return self._load_failures

@@ -172,6 +172,9 @@ class FakeCoordinator:
     async def loaded(self, failures: tuple[LoadFailure, ...]) -> None:
         self.failures = failures
 
+    def why_nobody_listens(self, event_type: str) -> str:
+        return "nobody"
+
     def load_failures(self) -> tuple[LoadFailure, ...]:
         return self.failures
 

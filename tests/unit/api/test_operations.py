@@ -118,6 +118,7 @@ async def test_the_description_names_everything(http: httpx.AsyncClient, app: Ap
     assert bodies == {
         *("startRun", "cancelRun", "cancelRuns", "retryRun", "retryRuns", "publishEvents", "deployWorkflow"),
         *(
+            "reportLoadFailures",
             "deploySet",
             "retireWorkflow",
             "restoreWorkflow",
