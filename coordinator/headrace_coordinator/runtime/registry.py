@@ -12,11 +12,12 @@ import jsonschema_rs
 import msgspec
 
 from headrace_coordinator.engine.plan import Plan, compile_plan
+from headrace_coordinator.runtime.retirement import deleted_conflict, retired_conflict
 from headrace_coordinator.store.port import Reader
-from headrace_coordinator.store.records import DefinitionRow, Mark, WorkflowState
+from headrace_coordinator.store.records import DefinitionRow, WorkflowState
 from headrace_protocol.codec import raw
 from headrace_protocol.definition import WorkflowDefinition, params_schema
-from headrace_protocol.errors import Conflict, DefinitionError, NotFound, ParamsError
+from headrace_protocol.errors import DefinitionError, NotFound, ParamsError
 
 PLANS_KEPT = 1_000
 """Compiled versions kept in memory; older ones are compiled again when a run needs them."""
@@ -77,23 +78,6 @@ class Entry:
         if self._validator is None:
             self._validator = jsonschema_rs.Draft202012Validator(params_schema(self.definition))
         return self._validator
-
-
-def said(mark: Mark) -> str:
-    """By whom and why, as the end of a clause."""
-    by = f" by {mark.by}" if mark.by else ""
-    return f"{by}: {_short(mark.reason)}" if mark.reason else by
-
-
-def retired_conflict(workflow: str, mark: Mark) -> Conflict:
-    """Why a retired workflow starts nothing."""
-    return Conflict(
-        "the workflow is retired" + said(mark),
-        where=f"workflow {workflow}",
-        found="retired",
-        expected="an active workflow",
-        fix=f"Restore it with `headrace workflows restore {workflow}`.",
-    )
 
 
 def _short(text: object) -> str:
@@ -186,13 +170,7 @@ class Registry:
         """Raises Conflict for a workflow that was deleted."""
         deleted = self.state(workflow).deleted
         if deleted is not None:
-            raise Conflict(
-                "the workflow was deleted" + said(deleted),
-                where=f"workflow {workflow}",
-                found="a run that was kept",
-                expected="a workflow that is deployed",
-                fix="Deploy the workflow again, then retry the run.",
-            )
+            raise deleted_conflict(workflow, deleted)
 
     def known(self, workflow: str, version: str) -> DefinitionRow | None:
         """A version that is in memory, as every current one is."""

@@ -17,7 +17,7 @@ import msgspec
 from headrace_coordinator.bus.delivery import delivery_of
 from headrace_coordinator.bus.port import BusError, Incoming
 from headrace_coordinator.runtime.parts import Parts
-from headrace_coordinator.runtime.registry import said
+from headrace_coordinator.runtime.retirement import said
 from headrace_coordinator.service.catalog import Catalog
 from headrace_coordinator.service.definition_checks import check_deployable
 from headrace_coordinator.service.deploy_plan import Planned, conflict_with, moved, part_of_set, refused

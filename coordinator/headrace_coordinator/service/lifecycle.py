@@ -20,7 +20,7 @@ import msgspec
 from headrace_coordinator.engine.state import RunState
 from headrace_coordinator.runtime.envelope import Envelope
 from headrace_coordinator.runtime.orders import OrderKind, OrderReply, WorkflowOrder
-from headrace_coordinator.runtime.registry import retired_conflict
+from headrace_coordinator.runtime.retirement import retired_conflict
 from headrace_coordinator.service.catalog import Catalog
 from headrace_coordinator.service.definition_checks import check_deployable
 from headrace_coordinator.service.failures import raised
