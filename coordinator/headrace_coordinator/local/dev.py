@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from headrace_coordinator.local import state_file
 from headrace_coordinator.local.loading import KnownFiles
 from headrace_coordinator.local.site import Reporter, Site, SiteSettings
 from headrace_coordinator.local.targets import Contents, watched_folders
+from headrace_protocol.tasks import end
 
 STEP_MS = 50
 """Saves that follow each other this closely are one: editors write, rename and touch."""
@@ -60,16 +61,20 @@ class Dev:
 
     async def _work(self) -> None:
         await self.site.start()
+        watch = _Watch(watched_folders(self._given, self._folder)) if self._reload else None
         try:
+            if watch is not None:
+                await watch.start()  # before the first load: what is saved from now on is not missed
             await self._load()
             if not await self.site.workers_ready():
                 self._reporter.tell("a worker is not ready yet: see what it printed")
             self._on_ready(self.site)
-            if self._reload:
-                async for saved in _saves(watched_folders(self._given, self._folder)):
-                    await self._on_save(saved)
+            while watch is not None:
+                await self._on_save(await watch.saved())
             await asyncio.Event().wait()
         finally:
+            if watch is not None:
+                await watch.stop()
             if self._later is not None:
                 self._later.cancel()
             await self.site.stop()
@@ -115,12 +120,40 @@ class Dev:
         self._later = asyncio.create_task(look(), name="look for missing files")
 
 
-async def _saves(folders: Sequence[Path]) -> AsyncIterator[list[Path]]:
-    """Python files that were saved with another content, a batch at a time."""
-    from watchfiles import PythonFilter, awatch
+class _Watch:
+    """Python files that are saved with another content, a batch at a time."""
 
-    contents = Contents(folders)
-    async for changes in awatch(*folders, watch_filter=PythonFilter(), step=STEP_MS, debounce=1_000):
-        saved = contents.changed({Path(path) for _, path in changes})
-        if saved:
-            yield saved
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self._folders = folders
+        self._changes: asyncio.Queue[set[Path]] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
+        self._contents = Contents(())
+
+    async def start(self) -> None:
+        """Watch first, and look at the contents then: what is saved in between is loaded, or told."""
+        self._task = asyncio.create_task(self._watch(), name="watch of files")
+        self._task.add_done_callback(lambda done: self._changes.put_nowait(set()))
+        await asyncio.sleep(0)
+        self._contents = Contents(self._folders)
+
+    async def stop(self) -> None:
+        await end(self._task)
+
+    async def saved(self) -> list[Path]:
+        """Wait for a save that changes something."""
+        while True:
+            paths = await self._changes.get()
+            if self._task is not None and self._task.done():
+                self._task.result()  # why it cannot watch
+            while not self._changes.empty():
+                paths |= self._changes.get_nowait()
+            if saved := self._contents.changed(paths):
+                return saved
+
+    async def _watch(self) -> None:
+        from watchfiles import PythonFilter, awatch
+
+        async for changes in awatch(
+            *self._folders, watch_filter=PythonFilter(), step=STEP_MS, debounce=1_000
+        ):
+            self._changes.put_nowait({Path(path) for _, path in changes})
