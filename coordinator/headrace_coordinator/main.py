@@ -60,6 +60,8 @@ class CoordinatorSettings(msgspec.Struct, frozen=True, kw_only=True):
     jaeger_url_template: str = ""
     """Where the web UI links a trace to, such as `http://localhost:16686/trace/{trace_id}`."""
     retention: RetentionPolicy = RetentionPolicy()
+    await_definitions: bool = False
+    """Accept no events until definitions have been loaded."""
 
 
 @asynccontextmanager
@@ -87,6 +89,7 @@ async def running(
             keep_spans=settings.keep_spans,
             retention=settings.retention,
             sweep_s=settings.sweep_s,
+            await_definitions=settings.await_definitions,
         )
         coordinator = RunningCoordinator(parts, options)
         await coordinator.open()

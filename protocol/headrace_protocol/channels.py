@@ -60,7 +60,7 @@ CHANNELS: dict[str, Channel] = {
     ),
     COMMAND: Channel(
         address="hr.{namespace}.in.{shard}.command.{source}",
-        messages=("StartRun", "CancelRun", "Deploy"),
+        messages=("StartRun", "CancelRun", "Deploy", "DeploySet"),
         senders=(PUBLISHER,),
         receivers=(COORDINATOR,),
         summary="Commands to the actors of a shard. The reply goes to the subject in Headrace-Reply-To.",

@@ -11,6 +11,7 @@ from enum import StrEnum
 import msgspec
 
 from headrace_protocol.definition import Binding, Isolation, Path, Priority, WorkflowDefinition
+from headrace_protocol.deploys import DeployMember, DeployPart, DeployResult, Provenance, Prune
 from headrace_protocol.errors import ErrorInfo
 from headrace_protocol.headers import TraceContext
 from headrace_protocol.interval import Interval
@@ -193,7 +194,24 @@ class Deploy(msgspec.Struct, frozen=True, kw_only=True, tag="deploy"):
     definition: WorkflowDefinition
 
 
-Command = StartRun | CancelRun | Deploy
+class DeploySet(msgspec.Struct, frozen=True, kw_only=True, tag="deploy_set", omit_defaults=True):
+    """Make several definitions current in one transaction: all of them, or none when one is refused."""
+
+    members: tuple[DeployMember, ...]
+    owner: str = ""
+    """Who the sets belong to, such as a repository. Empty: their names alone tell them apart."""
+    parts: tuple[DeployPart, ...] = ()
+    replaces: tuple[str, ...] = ()
+    """Sets of the same owner whose workflows may move to the members' sets."""
+    prune: Prune = Prune.NONE
+    take_over: bool = False
+    """Members may belong to another set: they move to this one."""
+    dry_run: bool = False
+    """Check everything, write nothing."""
+    provenance: Provenance = Provenance()
+
+
+Command = StartRun | CancelRun | Deploy | DeploySet
 
 
 class CommandReply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -204,6 +222,8 @@ class CommandReply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     created: bool = True
     """False when the command repeated one that had been carried out already."""
     error: ErrorInfo | None = None
+    results: tuple[DeployResult, ...] = ()
+    """Of a DeploySet: every workflow, also when the set is refused."""
 
 
 class LifecycleEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

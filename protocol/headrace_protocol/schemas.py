@@ -23,6 +23,7 @@ MESSAGE_TYPES: tuple[type[msgspec.Struct], ...] = (
     messages.StartRun,
     messages.CancelRun,
     messages.Deploy,
+    messages.DeploySet,
     messages.CommandReply,
     messages.LifecycleMessage,
     messages.LogBatch,

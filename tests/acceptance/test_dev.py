@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.acceptance.conftest import WORKFLOWS, Dev, Shell, all_gone, eventually, started
@@ -58,7 +59,7 @@ def test_a_save_deploys_and_a_mistake_changes_nothing(shell: Shell, start_dev: S
     old = dev.state().worker_pids
 
     shell.write("flows.py", WORKFLOWS + "\ndef (:\n")
-    dev.wait_for_output("not loaded: what was deployed before goes on")
+    dev.wait_for_output("not loaded: flows.py; what was deployed of it goes on")
     assert "invalid syntax" in dev.output() or "SyntaxError" in dev.output()
     assert dev.state().worker_pids == old
     assert "Hello, name 0" in shell("run", "hello", "-p", "count=1", "--wait")
@@ -67,6 +68,43 @@ def test_a_save_deploys_and_a_mistake_changes_nothing(shell: Shell, start_dev: S
     eventually(lambda: dev.state().worker_pids not in ([], old), dev.output)
     all_gone(old)
     assert "Goodbye, name 0" in shell("run", "hello", "-p", "count=1", "--wait")
+
+
+TICKING = """
+from headrace import every, task, workflow
+
+
+@task
+def tick() -> int:
+    return 1
+
+
+@workflow(triggers=[every("1s")])
+def ticking() -> int:
+    return tick()
+"""
+
+
+@pytest.mark.timeout(240)
+def test_a_workflow_that_is_removed_from_its_file_is_retired(shell: Shell, start_dev: Start) -> None:
+    shell.write("flows.py", WORKFLOWS + TICKING.replace("from headrace import every, task, workflow\n", ""))
+    text = (shell.folder / "flows.py").read_text()
+    shell.write("flows.py", "from headrace import every\n" + text)
+    dev = start_dev()
+    shell.write("broken.py", "from headrace import task\n\n\n@task\ndef (:\n")
+    dev.wait_for_output("not loaded: broken.py; what was deployed of it goes on")
+    info = httpx.get(f"{dev.state().api}/api/v1/info", timeout=30).json()
+    assert [failure["target"] for failure in info["load_failures"]] == ["broken.py"]
+    shell.write("flows.py", WORKFLOWS)  # saved beside a broken file, and loaded all the same
+    dev.wait_for_output("retired    ticking")
+    assert "ticking   retired" in shell("workflows", "list")
+    refused = shell.run("run", "ticking")
+    assert refused.returncode == 1
+    assert "the workflow is retired" in refused.stderr
+    shell("workflows", "restore", "ticking")
+    shell("workflows", "pause", "ticking", "--reason", "too much")
+    assert "paused" in shell("workflows", "show", "ticking")
+    assert "too much" in shell("workflows", "history", "ticking")
 
 
 @pytest.mark.timeout(240)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from headrace_protocol import codec
+from headrace_protocol import codec, deploys
 from headrace_protocol import definition as d
 from headrace_protocol import messages as m
 from headrace_protocol.errors import ErrorInfo
@@ -260,6 +260,15 @@ HEARTBEAT = m.Heartbeat(
     every_s=2.0,
 )
 
+RESULT = deploys.DeployResult(
+    workflow="flow",
+    state=deploys.DeployState.REFUSED,
+    version="00ff",
+    previous="00fe",
+    notes=("moves from old.py",),
+    error=ERROR,
+)
+
 FRAMES: dict[str, msgspec.Struct] = {
     type(frame).__name__: frame
     for frame in (
@@ -268,7 +277,19 @@ FRAMES: dict[str, msgspec.Struct] = {
         START,
         m.CancelRun(run_id=RUN, by="ada", reason="wrong month"),
         m.Deploy(definition=DEFINITION),
-        m.CommandReply(run_id=RUN, version="00ff", created=False, error=ERROR),
+        m.DeploySet(
+            members=(deploys.DeployMember(definition=DEFINITION, set="shop", file="flows.py", code="c0de"),),
+            owner="git.example.com/shop",
+            parts=(deploys.DeployPart(set="shop", file="flows.py"),),
+            replaces=("old",),
+            prune=deploys.Prune.SET,
+            take_over=True,
+            dry_run=True,
+            provenance=deploys.Provenance(
+                by="ada", host="host", commit="c0ffee", author="Ada", branch="main", dirty=True
+            ),
+        ),
+        m.CommandReply(run_id=RUN, version="00ff", created=False, error=ERROR, results=(RESULT,)),
         LIFECYCLE,
         LOGS,
         SPANS,

@@ -29,7 +29,7 @@ from headrace_protocol.cloudevent import CloudEvent, encode_binary
 from headrace_protocol.definition import WorkflowDefinition
 from headrace_protocol.errors import ErrorCode, ErrorInfo, HeadraceError, ParamsError, Unavailable
 from headrace_protocol.headers import TraceContext, parse_traceparent
-from headrace_protocol.messages import CancelRun, Command, CommandReply, Deploy, StartRun
+from headrace_protocol.messages import CancelRun, Command, CommandReply, Deploy, DeploySet, StartRun
 from headrace_protocol.topology import Topology
 
 DEFAULT_TIMEOUT_S = 10.0
@@ -142,7 +142,18 @@ class Client:
         """Make a definition the current version of its workflow. Raises DefinitionError, or Unavailable."""
         return await self._command(definition.name, Deploy(definition=definition))
 
+    async def deploy_set(self, command: DeploySet) -> CommandReply:
+        """Deploy all of a set or nothing: the reply says what became of each workflow, and in `error` why nothing was
+        deployed. Raises Unavailable."""
+        return await self._ask("", command)
+
     async def _command(self, actor: str, command: Command) -> CommandReply:
+        reply = await self._ask(actor, command)
+        if reply.error is not None:
+            raise error_from(reply.error)
+        return reply
+
+    async def _ask(self, actor: str, command: Command) -> CommandReply:
         bus = self._bus
         inbox = bus.inbox()
         answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
@@ -167,10 +178,7 @@ class Client:
             ) from None
         finally:
             await subscription.unsubscribe()
-        reply = codec.decode(message.body, CommandReply, message.headers, where=inbox)
-        if reply.error is not None:
-            raise error_from(reply.error)
-        return reply
+        return codec.decode(message.body, CommandReply, message.headers, where=inbox)
 
     async def _store(self, subject: str, body: bytes, sent: Mapping[str, str]) -> None:
         bus = self._bus

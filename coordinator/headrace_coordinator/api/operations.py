@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 import msgspec
-from litestar import get
+from litestar import get, put
 from litestar.params import FromPath, FromQuery, QueryParameter
 
-from headrace_coordinator.api.problems import problems
+from headrace_coordinator.api.bodies import read_body
+from headrace_coordinator.api.problems import Incoming, problems
 from headrace_coordinator.api.services import Given
 from headrace_coordinator.queries.overview import (
     Overview,
@@ -17,6 +18,7 @@ from headrace_coordinator.queries.overview import (
     show_overview,
     waits_by_queue,
 )
+from headrace_coordinator.runtime.orders import LoadFailure
 from headrace_coordinator.runtime.port import QueueView, WorkerView
 from headrace_protocol import PROTOCOL_VERSION
 from headrace_protocol.errors import ERROR_TABLE, ErrorCode, NotFound
@@ -38,6 +40,8 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
     started_at_us: int
     jaeger_url_template: str
     """Where a trace can be looked at, with `{trace_id}` for its id; empty: nowhere that we know of."""
+    load_failures: tuple[LoadFailure, ...]
+    """Files of `headrace dev` that cannot be loaded now."""
 
 
 class WorkerList(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +83,12 @@ class ErrorMeaning(msgspec.Struct, frozen=True, kw_only=True):
     remedy: str
 
 
+class LoadReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Files that cannot be loaded now."""
+
+    failures: tuple[LoadFailure, ...]
+
+
 @get("/info", operation_id="info", summary="What answers here", tags=["operations"])
 async def info(services: Given) -> Info:
     return Info(
@@ -91,7 +101,24 @@ async def info(services: Given) -> Info:
         now_us=services.now_us(),
         started_at_us=services.started_at_us,
         jaeger_url_template=services.settings.jaeger_url_template,
+        load_failures=services.coordinator.load_failures(),
     )
+
+
+@put(
+    "/load-failures",
+    operation_id="reportLoadFailures",
+    summary="Say which files cannot be loaded",
+    description="What `headrace dev` reports after each load; the list replaces the one before.",
+    tags=["operations"],
+    status_code=200,
+    opt={"body": LoadReport},
+    responses=problems(400, 403, 413, 415, 503),
+)
+async def load_failures_report(services: Given, request: Incoming) -> LoadReport:
+    report = await read_body(request, LoadReport)
+    await services.coordinator.loaded(report.failures)
+    return report
 
 
 @get("/workers", operation_id="listWorkers", summary="List workers", tags=["operations"])

@@ -100,6 +100,7 @@ def coordinator(
             help="Where the web UI links traces to: http://localhost:16686/trace/{trace_id}",
         ),
     ] = "",
+    await_definitions: Annotated[bool, typer.Option("--await-definitions", hidden=True)] = False,
     ready_fd: ReadyFlag = None,
 ) -> None:
     """Run a coordinator process.
@@ -130,6 +131,7 @@ def coordinator(
         shards=shards,
         ack_wait_s=ack_wait,
         jaeger_url_template=jaeger_url_template,
+        await_definitions=await_definitions,
         retention=RetentionPolicy(
             runs_s=keep_runs_days * DAY_S,
             logs_s=keep_logs_days * DAY_S,

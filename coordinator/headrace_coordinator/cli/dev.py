@@ -47,6 +47,9 @@ def dev(
     reload: Annotated[
         bool, typer.Option("--reload/--no-reload", help="Load definitions again on every save.")
     ] = True,
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="Replace workflows that belong to another deploy set.")
+    ] = False,
     open_ui: Annotated[bool, typer.Option("--open", help="Open the web UI in the browser.")] = False,
     state_file: Annotated[Path | None, typer.Option("--state-file", hidden=True)] = None,
     ready_fd: Annotated[int | None, typer.Option("--ready-fd", hidden=True)] = None,
@@ -70,6 +73,7 @@ def dev(
             port=port,
             nats_port=nats_port,
             workers=workers,
+            take_over=take_over,
         )
 
     told = _Told(reload=reload, ephemeral=ephemeral, open_ui=open_ui, ready_fd=ready_fd)

@@ -94,6 +94,12 @@ class Child:
         if self._watcher is not None:
             await self._watcher
 
+    def ask_again(self) -> None:
+        """Ask it once more to end, while `stop` waits."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.terminate()
+
     async def ended(self) -> None:
         """Return when it has ended by itself and everything it printed was handed on."""
         if self._watcher is not None:

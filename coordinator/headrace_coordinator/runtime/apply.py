@@ -107,6 +107,7 @@ class Applier:
             raise _no_run(run_id, received)
         run, plan = found
         if isinstance(received, RetryRun):
+            self._registry.check_exists(run.head.workflow)
             _check_retry(run)
             turn.count(TallyKind.RUN, run.head.workflow, "retried")
         if isinstance(received, CancelRun) and run.head.state is not RunState.RUNNING:
@@ -127,7 +128,10 @@ class Applier:
         command = self._traced(_checked(command))
         if run_id in turn.pruned or self._actors.cached(run_id) is not None:
             return CommandReply(run_id=run_id, created=False)
-        entry = await self._registry.entry(command.workflow, command.version)
+        by_hand = not command.event_id and (
+            command.scheduled_at_us is None or command.trigger in ("", "manual")
+        )
+        entry = await self._registry.to_start(command.workflow, command.version, by_hand=by_hand)
         params = entry.complete(command)
         run = new_run(entry.plan, command, self._shard, turn.now_us)
         run.head.params = params

@@ -20,6 +20,7 @@ from headrace_protocol.messages import (
     Command,
     CommandReply,
     Deploy,
+    DeploySet,
     Outcome,
     OutcomeBatch,
     Redelivered,
@@ -42,7 +43,7 @@ class Ingress:
         self._bus = bus
         self._clock = clock
 
-    def envelope(self, message: Incoming) -> Envelope | Deploy | Redelivered:
+    def envelope(self, message: Incoming) -> Envelope | Deploy | DeploySet | Redelivered:
         """What a message asks for. A deploy and the word of a redelivery are no inputs of a run and are returned as
         they are."""
         try:
@@ -68,9 +69,9 @@ class Ingress:
         except Exception as error:
             return self._unreadable(message, understood(error))
 
-    def _command(self, message: Incoming) -> Envelope | Deploy:
+    def _command(self, message: Incoming) -> Envelope | Deploy | DeploySet:
         command: Command = decode(message.body, Command, message.headers, where=message.subject)  # type: ignore[arg-type]
-        if isinstance(command, Deploy):
+        if isinstance(command, Deploy | DeploySet):
             return command
         if isinstance(command, StartRun):
             self._check_cause(command)

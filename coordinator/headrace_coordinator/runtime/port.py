@@ -10,10 +10,19 @@ import msgspec
 
 from headrace_coordinator.engine.inputs import RetryRun
 from headrace_coordinator.runtime.arrivals import Arrival
+from headrace_coordinator.runtime.orders import LoadFailure, OrderReply, WorkflowOrder
 from headrace_coordinator.store.records import Verdict
 from headrace_protocol.cloudevent import CloudEvent
 from headrace_protocol.definition import NodeDefinition, WorkflowDefinition
-from headrace_protocol.messages import CancelRun, CommandReply, HeldAttempt, LifecycleBatch, StartRun, Stored
+from headrace_protocol.messages import (
+    CancelRun,
+    CommandReply,
+    DeploySet,
+    HeldAttempt,
+    LifecycleBatch,
+    StartRun,
+    Stored,
+)
 
 
 class WorkerView(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,6 +105,19 @@ class Commands(Protocol):
         """`created` is False when this content is the current version already. Raises DefinitionError."""
         ...
 
+    async def deploy_set(self, command: DeploySet) -> CommandReply:
+        """Deploy all of a set or nothing. The reply says what became of each workflow, and in `error` why nothing
+        was deployed."""
+        ...
+
+    async def order(self, order: WorkflowOrder) -> OrderReply:
+        """Retire, restore, delete, roll back, pause or resume a workflow. Raises NotFound, Conflict."""
+        ...
+
+    async def loaded(self, failures: tuple[LoadFailure, ...]) -> None:
+        """Definitions have been loaded, except for these files: events are accepted from now on."""
+        ...
+
     async def events(self, events: Sequence[CloudEvent]) -> tuple[EventTaken, ...]:
         """Take events in, in one turn for up to 512 of them: one answer for each, in their order.
 
@@ -117,6 +139,14 @@ class Live(Protocol):
     """What is known only while the coordinator runs."""
 
     def readiness(self) -> ReadinessView: ...
+
+    def why_nobody_listens(self, event_type: str) -> str:
+        """Why no trigger takes events of a type, as a sentence without its end; empty when one does."""
+        ...
+
+    def load_failures(self) -> tuple[LoadFailure, ...]:
+        """Files of `headrace dev` that cannot be loaded now."""
+        ...
 
     def workers(self) -> tuple[WorkerView, ...]: ...
 

@@ -1,6 +1,7 @@
 """Deployed definitions, compiled: plans by version, and checkers of params.
 
-A run is pinned to the version it started with; a deploy only changes what new runs start with.
+A run is pinned to the version it started with; a deploy only changes what new runs start with. Beside the versions
+stands what was ordered about each workflow: whether it is retired, and which of its triggers are paused.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import jsonschema_rs
 import msgspec
 
 from headrace_coordinator.engine.plan import Plan, compile_plan
+from headrace_coordinator.runtime.retirement import deleted_conflict, retired_conflict
 from headrace_coordinator.store.port import Reader
-from headrace_coordinator.store.records import DefinitionRow
+from headrace_coordinator.store.records import DefinitionRow, WorkflowState
 from headrace_protocol.codec import raw
 from headrace_protocol.definition import NodeDefinition, WorkflowDefinition, params_schema
 from headrace_protocol.errors import DefinitionError, NotFound, ParamsError
@@ -30,6 +32,7 @@ class Entry:
     """A version of a workflow, ready to start and run."""
 
     def __init__(self, row: DefinitionRow) -> None:
+        self.row = row
         self.definition = row.definition
         self.version = row.version
         self.plan: Plan = compile_plan(row.definition, row.version)
@@ -121,9 +124,11 @@ class Registry:
         self.store = store
         self._entries: OrderedDict[tuple[str, str], Entry] = OrderedDict()
         self._current: dict[str, str] = {}
+        self._states: dict[str, WorkflowState] = {}
 
     async def load(self) -> None:
-        """Learn which version of each workflow is current."""
+        """Learn which version of each workflow is current, and what was ordered about it."""
+        self._states = {state.workflow: state for state in await self.store.workflow_states()}
         for row in await self.store.definitions():
             self.deployed(row)
 
@@ -137,9 +142,64 @@ class Registry:
         self._entries.pop((row.definition.name, row.version), None)
         self._remember(row)
 
+    def ordered(self, state: WorkflowState) -> None:
+        """Something was ordered about a workflow."""
+        self._states[state.workflow] = state
+        if state.deleted is not None:
+            self._current.pop(state.workflow, None)
+
+    def state(self, workflow: str) -> WorkflowState:
+        """What was ordered about a workflow."""
+        return self._states.get(workflow) or WorkflowState(workflow=workflow)
+
+    def states(self) -> list[WorkflowState]:
+        """What was ordered about all workflows that are not deleted."""
+        return [state for state in self._states.values() if state.workflow in self._current]
+
     def current(self) -> list[Entry]:
-        """The current version of every workflow."""
+        """The current version of every workflow, retired ones too."""
         return [self._entries[name, version] for name, version in self._current.items()]
+
+    def active(self) -> list[Entry]:
+        """The current version of every workflow that may start runs."""
+        return [entry for entry in self.current() if self.state(entry.definition.name).retired is None]
+
+    def listening(self) -> list[WorkflowDefinition]:
+        """Active definitions with the triggers that are not paused."""
+        return [
+            msgspec.structs.replace(
+                entry.definition,
+                triggers=tuple(
+                    trigger
+                    for trigger in entry.definition.triggers
+                    if trigger.id not in self.state(entry.definition.name).holds
+                ),
+            )
+            for entry in self.active()
+        ]
+
+    async def to_start(self, workflow: str, version: str, *, by_hand: bool) -> Entry:
+        """A version for a new run; raises NotFound, and Conflict for a retired workflow that somebody starts.
+
+        What a trigger let pass before the workflow was retired still starts: an event has one verdict.
+        """
+        retired = self.state(workflow).retired
+        if by_hand and retired is not None and workflow in self._current:
+            raise retired_conflict(workflow, retired)
+        if workflow not in self._current:
+            version = ""  # a deleted workflow's versions are kept for its runs, not for new ones
+        return await self.entry(workflow, version)
+
+    def check_exists(self, workflow: str) -> None:
+        """Raises Conflict for a workflow that was deleted."""
+        deleted = self.state(workflow).deleted
+        if deleted is not None:
+            raise deleted_conflict(workflow, deleted)
+
+    def known(self, workflow: str, version: str) -> DefinitionRow | None:
+        """A version that is in memory, as every current one is."""
+        entry = self._entries.get((workflow, version))
+        return None if entry is None else entry.row
 
     def current_version(self, workflow: str) -> str | None:
         return self._current.get(workflow)

@@ -96,6 +96,7 @@ class ScheduleRunner:
         self._clock = clock
         self._schedules: dict[tuple[str, str], Schedule] = {}
         self._states: dict[tuple[str, str], ScheduleState] = {}
+        self._paused: frozenset[tuple[str, str]] = frozenset()
         self._wake = asyncio.Event()
         self._looked_at_us = 0
         self.changing = asyncio.Lock()
@@ -134,6 +135,25 @@ class ScheduleRunner:
         gone = [key for key in self._states if key[0] == definition.name and key not in wanted]
         return states, gone
 
+    def of(self, workflow: str) -> list[tuple[str, str]]:
+        """The schedules that a workflow has."""
+        return [key for key in self._states if key[0] == workflow]
+
+    def removed(self, workflow: str) -> None:
+        """A workflow fires no more; its states have been deleted."""
+        for key in self.of(workflow):
+            self._states.pop(key, None)
+            self._schedules.pop(key, None)
+        self._wake.set()
+
+    def pause(self, keys: Iterable[tuple[str, str]]) -> None:
+        """Fire none of these, and all others: what one of them missed is made up for as after a stop."""
+        self._paused = frozenset(keys)
+        self._wake.set()
+
+    def _live(self) -> list[tuple[str, str]]:
+        return [key for key in self._schedules if key not in self._paused]
+
     def deployed(self, definition: WorkflowDefinition) -> None:
         """A definition is current now; its changes have been stored."""
         states, gone = self.changes(definition)
@@ -153,7 +173,7 @@ class ScheduleRunner:
             if now_us < self._looked_at_us:
                 self._clock_went_back(now_us)
             self._looked_at_us = now_us
-            for key in [key for key in self._schedules if self._states[key].next_fire_us <= now_us]:
+            for key in [key for key in self._live() if self._states[key].next_fire_us <= now_us]:
                 try:
                     async with self.changing:
                         await self._fire(key, now_us)
@@ -171,15 +191,15 @@ class ScheduleRunner:
 
     async def _sleep(self) -> None:
         now_us = self._clock.now_us()
-        due = min((self._states[key].next_fire_us for key in self._schedules), default=None)
+        due = min((self._states[key].next_fire_us for key in self._live()), default=None)
         wait_s = None if due is None else min(LONGEST_SLEEP_S, max(0.0, (due - now_us) / 1e6))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), wait_s)
         self._wake.clear()
 
     async def _fire(self, key: tuple[str, str], now_us: int) -> None:
-        if key not in self._schedules or self._states[key].next_fire_us > now_us:
-            return  # a deploy was quicker
+        if key not in self._live() or self._states[key].next_fire_us > now_us:
+            return  # a deploy or an order was quicker
         schedule, state = self._schedules[key], self._states[key]
         fire_us = latest_missed_us(schedule, state.next_fire_us, now_us)
         moved = ScheduleState(

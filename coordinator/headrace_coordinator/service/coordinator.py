@@ -22,13 +22,18 @@ from headrace_coordinator.runtime.failure_detector import FailureDetector
 from headrace_coordinator.runtime.fleet import Fleet
 from headrace_coordinator.runtime.keeper import Keeper
 from headrace_coordinator.runtime.old_code import OldCode
+from headrace_coordinator.runtime.orders import LoadFailure, OrderReply, WorkflowOrder
 from headrace_coordinator.runtime.parts import Parts
 from headrace_coordinator.runtime.port import EventTaken, QueueView, ReadinessView, WorkerView
 from headrace_coordinator.runtime.vigil import Vigil
 from headrace_coordinator.schedules.runner import ScheduleRunner
+from headrace_coordinator.service.catalog import Catalog
 from headrace_coordinator.service.deployment import Deployment
-from headrace_coordinator.service.failures import raised
+from headrace_coordinator.service.failures import as_exception, raised
+from headrace_coordinator.service.lifecycle import Lifecycle
+from headrace_coordinator.service.listeners import why_nobody_listens
 from headrace_coordinator.service.publication import Publication
+from headrace_coordinator.service.replay import Replayer
 from headrace_coordinator.service.retention import Retention
 from headrace_coordinator.service.shards import LEASE_S, ShardSet
 from headrace_coordinator.store.port import RetentionPolicy
@@ -47,6 +52,7 @@ from headrace_protocol.messages import (
     CancelRun,
     CommandReply,
     Deploy,
+    DeploySet,
     HeldAttempt,
     LifecycleBatch,
     Redelivered,
@@ -73,6 +79,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     refuses publishers, though all is read."""
     lease_s: float = LEASE_S
     """How long a coordinator that fell silent keeps its shards."""
+    await_definitions: bool = False
+    """Accept no events until somebody says that definitions have been loaded: without them an event starts nothing."""
 
 
 class RunningCoordinator:
@@ -107,11 +115,16 @@ class RunningCoordinator:
         self._events = EventConsumer(topology, bus, intake, self._shards, clock)
         self._publication = Publication(topology.subjects, store, intake)
         self._schedules = ScheduleRunner(topology.namespace, store, self._shards, clock, schedule_params)
-        self._deployment = Deployment(parts, self._matcher, self._schedules, self._shards)
+        self._catalog = Catalog(parts, self._matcher, self._schedules, self._shards)
+        self._deployment = Deployment(parts, self._catalog)
+        self._replayer = Replayer(self._catalog, self._shards, topology.subjects, clock)
+        self._lifecycle = Lifecycle(self._catalog, self._shards, self._replayer.wake)
         self._vigil = Vigil(parts, self._fleet, self._shards, sweep_s=options.sweep_s)
         self._keeper = Keeper(topology, bus, store, clock, parts.arrivals, spans=options.keep_spans)
         self._background: set[asyncio.Task[None]] = set()
         self._ready = False
+        self._awaits_definitions = options.await_definitions
+        self._load_failures: tuple[LoadFailure, ...] = ()
 
     async def open(self) -> None:
         """Start every part. The store must be open and the bus connected.
@@ -130,15 +143,17 @@ class RunningCoordinator:
             ) from error
         await self._shards.acquire()
         await self._registry.load()  # what a predecessor deployed while we waited counts too
-        definitions = [entry.definition for entry in self._registry.current()]
-        self._matcher.rebuild(definitions)
+        definitions = [entry.definition for entry in self._registry.active()]
+        self._catalog.refresh()
         await self._fleet.start(self._bus)
         await self._shards.start()
         await self._vigil.start()
         await self._schedules.start(definitions)  # before a deploy can come that changes them
         await self._shards.consume()
-        await self._events.start()
+        if not self._awaits_definitions:
+            await self._events.start()
         await self._keeper.start()
+        self._replayer.start()
         self._spawn(self._retention.prune())
         if self._trim_s:
             self._spawn(self._retention.trim(self._trim_s))
@@ -148,6 +163,7 @@ class RunningCoordinator:
         """Stop in the opposite order: first what makes inputs, then the loops."""
         self._ready = False
         await end(*self._background)
+        await self._replayer.stop()
         await self._schedules.stop()
         await self._events.stop()
         await self._vigil.stop()
@@ -172,7 +188,37 @@ class RunningCoordinator:
     async def deploy(self, definition: WorkflowDefinition) -> CommandReply:
         return await self._deployment.deploy(definition)
 
+    async def deploy_set(self, command: DeploySet) -> CommandReply:
+        return await self._deployment.deploy_set(command)
+
+    async def order(self, order: WorkflowOrder) -> OrderReply:
+        return await self._lifecycle.order(order)
+
+    async def loaded(self, failures: tuple[LoadFailure, ...]) -> None:
+        self._load_failures = failures
+        if self._awaits_definitions:
+            self._awaits_definitions = False
+            await self._events.start()
+
+    def why_nobody_listens(self, event_type: str) -> str:
+        return why_nobody_listens(self._registry, event_type)
+
+    def load_failures(self) -> tuple[LoadFailure, ...]:
+        return self._load_failures
+
+    def check_accepts_events(self) -> None:
+        """Raises Unavailable while definitions are being loaded."""
+        if self._awaits_definitions:
+            raise Unavailable(
+                "events are not accepted yet",
+                where="coordinator",
+                found="definitions that are still being loaded",
+                expected="deployed definitions",
+                fix="Publish again in a moment; `headrace dev` says when it is ready.",
+            )
+
     async def events(self, events: Sequence[CloudEvent]) -> tuple[EventTaken, ...]:
+        self.check_accepts_events()
         return await self._publication.publish(events)
 
     async def redrive(self, letter_id: str, by: str = "", reason: str = "") -> None:
@@ -232,13 +278,13 @@ class RunningCoordinator:
     def _redelivered(self, shard: int, told: Redelivered) -> None:
         self._failures.suspect(shard, told)
 
-    def _deploy_message(self, command: Deploy, message: Incoming) -> None:
+    def _deploy_message(self, command: Deploy | DeploySet, message: Incoming) -> None:
         self._spawn(self._deploy_and_reply(command, message))
 
-    async def _deploy_and_reply(self, command: Deploy, message: Incoming) -> None:
+    async def _deploy_and_reply(self, command: Deploy | DeploySet, message: Incoming) -> None:
         reply_to = message.headers.get(headers.REPLY_TO, "")
         try:
-            reply = await self._deployment.deploy(command.definition, message)
+            reply = await self._deployed(command, message)
         except Unavailable as error:
             log.warning("a deploy cannot be carried out now; it comes again: %s", error)
             return
@@ -252,6 +298,14 @@ class RunningCoordinator:
         if is_subject(reply_to):
             self._bus.send(reply_to, headers.make(), encode(reply))
 
+    async def _deployed(self, command: Deploy | DeploySet, message: Incoming) -> CommandReply:
+        if isinstance(command, Deploy):
+            return await self._deployment.deploy(command.definition, message)
+        reply = await self._deployment.deploy_set(command, message)
+        if reply.error is not None and not message.headers.get(headers.REPLY_TO):
+            raise as_exception(reply.error)
+        return reply
+
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
         self._background.add(task)
@@ -264,8 +318,14 @@ class RunningCoordinator:
         reason = "" if connected else "no connection to NATS"
         if not self._ready:
             reason = reason or "starting or stopping"
+        elif self._awaits_definitions:
+            reason = reason or "definitions are being loaded"
         return ReadinessView(
-            ready=self._ready and connected and bool(owned) and trouble is None,
+            ready=self._ready
+            and not self._awaits_definitions
+            and connected
+            and bool(owned)
+            and trouble is None,
             store=trouble is None,
             bus=connected,
             shards=owned,

@@ -21,7 +21,7 @@ from headrace_coordinator.store.records import ShardFence
 from headrace_coordinator.timers import Wheel
 from headrace_protocol.errors import HeadraceError, Unavailable
 from headrace_protocol.ids import shard_of
-from headrace_protocol.messages import CommandReply, Deploy, Redelivered
+from headrace_protocol.messages import CommandReply, Deploy, DeploySet, Redelivered
 from headrace_protocol.tasks import end
 
 log = logging.getLogger("headrace.shards")
@@ -56,7 +56,7 @@ class ShardSet:
         fleet: Fleet,
         count: int,
         owner: str,
-        on_deploy: Callable[[Deploy, Incoming], None],
+        on_deploy: Callable[[Deploy | DeploySet, Incoming], None],
         on_redelivered: Callable[[int, Redelivered], None],
         lease_s: float = LEASE_S,
     ) -> None:
@@ -160,7 +160,7 @@ class ShardSet:
 
     def _receive(self, shard: Shard, ingress: Ingress, message: Incoming) -> None:
         envelope = ingress.envelope(message)
-        if isinstance(envelope, Deploy):
+        if isinstance(envelope, Deploy | DeploySet):
             self._on_deploy(envelope, message)
             return
         if isinstance(envelope, Redelivered):

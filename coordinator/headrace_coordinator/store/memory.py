@@ -136,6 +136,9 @@ def _write_rest(tables: Tables, transaction: Transaction) -> None:
         versions = tables.definitions.setdefault(definition.definition.name, {})
         versions.pop(definition.version, None)  # Deployed again, it becomes the newest.
         versions[definition.version] = definition
+    tables.workflow_states.update((state.workflow, state) for state in transaction.workflow_states)
+    for change in transaction.workflow_changes:
+        tables.add_change(change)
     for event in transaction.events:
         _write_event(tables, event)
     for letter in transaction.dead_letters:
@@ -229,4 +232,18 @@ def _prune_rest(tables: Tables, policy: RetentionPolicy, now_us: int, limit: int
     tallies = nsmallest(limit, (key for key in tables.tallies if key[0] < tallies_before))
     for tally in tallies:
         del tables.tallies[tally]
-    return len(spans) + len(letters) + len(gone) + len(tallies) + len(old)
+    changed_before = now_us - round(policy.changes_s * 1e6)
+    changes = [change for change in tables.workflow_changes[:limit] if change.at_us < changed_before]
+    tables.workflow_changes = tables.workflow_changes[len(changes) :]
+    deleted = _prune_deleted(tables)
+    return len(spans) + len(letters) + len(gone) + len(tallies) + len(old) + len(changes) + deleted
+
+
+def _prune_deleted(tables: Tables) -> int:
+    """Deleted workflows whose last run has gone."""
+    with_runs = {run.head.workflow for run in tables.runs.values()}
+    over = [name for name in tables.workflow_states if tables.deleted(name) and name not in with_runs]
+    versions = sum(len(tables.definitions.pop(name, {})) for name in over)
+    for name in over:
+        del tables.workflow_states[name]
+    return versions + len(over)

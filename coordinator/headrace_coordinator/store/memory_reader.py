@@ -6,6 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Sequence
 from heapq import nlargest, nsmallest
+from itertools import islice
 
 from headrace_coordinator.engine.effects import AttemptRecord
 from headrace_coordinator.engine.state import RunHead, RunState
@@ -31,6 +32,8 @@ from headrace_coordinator.store.records import (
     ScheduleState,
     StreamIdentity,
     Timer,
+    WorkflowChange,
+    WorkflowState,
 )
 from headrace_coordinator.store.rows import FINISHED, letter_search, timer_key_columns
 from headrace_protocol.messages import LifecycleBatch, Span
@@ -124,18 +127,34 @@ class MemoryReader(MemoryLogs, MemoryOverviews, Reader):
         return [state for _, state in sorted(self._opened.schedules.items())]
 
     async def definitions(self) -> list[DefinitionRow]:
-        workflows = sorted(self._opened.definitions.items())
-        return [copy(next(reversed(versions.values()))) for _, versions in workflows]
+        tables = self._opened
+        workflows = sorted(tables.definitions.items())
+        return [
+            copy(next(reversed(versions.values())))
+            for name, versions in workflows
+            if not tables.deleted(name)
+        ]
 
     async def definition(self, workflow: str, version: str | None) -> DefinitionRow | None:
         versions = self._opened.definitions.get(workflow)
-        if not versions:
+        if not versions or (version is None and self._opened.deleted(workflow)):
             return None
         found = next(reversed(versions.values())) if version is None else versions.get(version)
         return None if found is None else copy(found)
 
     async def versions(self, workflow: str) -> list[DefinitionRow]:
         return [copy(row) for row in reversed(self._opened.definitions.get(workflow, {}).values())]
+
+    async def workflow_states(self) -> list[WorkflowState]:
+        return [copy(state) for _, state in sorted(self._opened.workflow_states.items())]
+
+    async def workflow_changes(self, workflow: str, before: int | None, limit: int) -> list[WorkflowChange]:
+        found = (
+            change
+            for change in reversed(self._opened.workflow_changes)
+            if change.workflow == workflow and (before is None or change.position < before)
+        )
+        return [copy(change) for change in islice(found, limit)]
 
     async def events(self, event_type: str | None, before: int | None, limit: int) -> list[EventRecord]:
         found = (
@@ -148,6 +167,10 @@ class MemoryReader(MemoryLogs, MemoryOverviews, Reader):
     async def event(self, source: str, event_id: str) -> EventRecord | None:
         position = self._opened.event_positions.get((source, event_id))
         return None if position is None else self._opened.events[position]
+
+    async def count_events_after(self, event_type: str, position: int, limit: int) -> int:
+        later = self._opened.events.values()
+        return min(limit, sum(one.type == event_type and one.position > position for one in later))
 
     async def events_after(self, position: int, limit: int) -> list[EventRecord]:
         later = (event for event in self._opened.events.values() if event.position > position)

@@ -21,6 +21,8 @@ from headrace_coordinator.store.records import (
     TallyKind,
     Timer,
     Transaction,
+    WorkflowChange,
+    WorkflowState,
 )
 from headrace_coordinator.store.rows import decode_head, encode_head
 from headrace_protocol.codec import decode, encode
@@ -97,6 +99,8 @@ class Tables:
         self.schedules: dict[tuple[str, str], ScheduleState] = {}
         self.definitions: dict[str, dict[str, DefinitionRow]] = {}
         """By workflow and version, the current version last."""
+        self.workflow_states: dict[str, WorkflowState] = {}
+        self.workflow_changes: list[WorkflowChange] = []
         self.events: dict[int, EventRecord] = {}
         self.event_positions: dict[tuple[str, str], int] = {}
         self.last_event = 0
@@ -116,6 +120,14 @@ class Tables:
         insort(self.positions, batch.position)
         insort(self.runs[batch.run_id].positions, batch.position)
         self.last_position = max(self.last_position, batch.position)
+
+    def deleted(self, workflow: str) -> bool:
+        state = self.workflow_states.get(workflow)
+        return state is not None and state.deleted is not None
+
+    def add_change(self, change: WorkflowChange) -> None:
+        last = self.workflow_changes[-1].position if self.workflow_changes else 0
+        self.workflow_changes.append(msgspec.structs.replace(change, position=last + 1))
 
     def set_letter(self, letter: DeadLetter) -> None:
         self.last_letter += 1

@@ -27,6 +27,8 @@ from headrace_coordinator.store.records import (
     Tally,
     Timer,
     Transaction,
+    WorkflowChange,
+    WorkflowState,
 )
 from headrace_protocol.messages import LifecycleBatch, Span
 
@@ -124,6 +126,8 @@ class RetentionPolicy(msgspec.Struct, frozen=True, kw_only=True):
     events_s: float = 14 * 86_400.0
     dead_letters_s: float = 90 * 86_400.0
     tallies_s: float = 14 * 86_400.0
+    changes_s: float = 400 * 86_400.0
+    """What was ordered about workflows."""
     replay_s: float = 7 * 86_400.0
     """Events on the bus that were read, for others to replay; the store's own records of them are `events_s`."""
 
@@ -206,11 +210,20 @@ class Reader(Protocol):
     async def schedules(self) -> list[ScheduleState]: ...
 
     async def definitions(self) -> list[DefinitionRow]:
-        """The current version of every workflow, by name."""
+        """The current version of every workflow that is not deleted, by name."""
+        ...
+
+    async def workflow_states(self) -> list[WorkflowState]:
+        """What was ordered about workflows, by name."""
+        ...
+
+    async def workflow_changes(self, workflow: str, before: int | None, limit: int) -> list[WorkflowChange]:
+        """The history of a workflow, newest first, before a position."""
         ...
 
     async def definition(self, workflow: str, version: str | None) -> DefinitionRow | None:
-        """One version, or the current one."""
+        """One version, or the current one. A deleted workflow has no current one; versions that its runs began
+        with are kept as long as the runs."""
         ...
 
     async def versions(self, workflow: str) -> list[DefinitionRow]:
@@ -223,6 +236,10 @@ class Reader(Protocol):
 
     async def events_after(self, position: int, limit: int) -> list[EventRecord]:
         """Oldest first, after a position."""
+        ...
+
+    async def count_events_after(self, event_type: str, position: int, limit: int) -> int:
+        """Events of a type after a position, at most `limit`."""
         ...
 
     async def event(self, source: str, event_id: str) -> EventRecord | None: ...

@@ -27,6 +27,7 @@ from headrace_coordinator.store.rows import FINISHED
 from headrace_coordinator.store.schema import (
     attempts,
     dead_letters,
+    definitions,
     events,
     history,
     logs,
@@ -35,6 +36,8 @@ from headrace_coordinator.store.schema import (
     runs,
     spans,
     tallies,
+    workflow_changes,
+    workflow_states,
 )
 
 BEFORE = bindparam("before", None, type_=BigInteger)
@@ -79,6 +82,9 @@ _children = [
     exists().where(logs.c.run_id == runs.c.run_id),
 ]
 
+_has_runs = exists().where(runs.c.workflow == workflow_states.c.workflow)
+_without_runs = select(workflow_states.c.workflow).where(workflow_states.c.deleted == 1, ~_has_runs)
+
 PRUNES: dict[str, Delete | ReturningDelete[str]] = {
     "prune_nodes": _of_expired(nodes),
     "prune_attempts": _of_expired(attempts),
@@ -87,6 +93,21 @@ PRUNES: dict[str, Delete | ReturningDelete[str]] = {
     "prune_runs": _some(runs, _expired(runs.c.key))
     .where(*(~child for child in _children))
     .returning(runs.c.run_id),
+    # A deleted workflow goes when the last of its runs has gone: until then they need their definitions.
+    "prune_definitions": _some(
+        definitions,
+        select(*definitions.primary_key).where(definitions.c.workflow.in_(_without_runs)).limit(LIMIT),
+    ),
+    "prune_workflow_states": _some(
+        workflow_states,
+        _without_runs.where(~exists().where(definitions.c.workflow == workflow_states.c.workflow)).limit(
+            LIMIT
+        ),
+    ),
+    "prune_workflow_changes": _some(
+        workflow_changes,
+        select(workflow_changes.c.position).order_by(workflow_changes.c.position).limit(LIMIT),
+    ).where(workflow_changes.c.at_us < BEFORE),
     "prune_logs": _older(logs, logs.c.at_us),
     "prune_spans": _older(spans, spans.c.start_us),
     "prune_dead_letters": _older(dead_letters, dead_letters.c.received_at_us),

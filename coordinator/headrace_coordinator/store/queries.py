@@ -44,6 +44,8 @@ from headrace_coordinator.store.schema import (
     streams,
     tallies,
     timers,
+    workflow_changes,
+    workflow_states,
 )
 
 
@@ -129,8 +131,15 @@ _history = (
 )
 
 _newer = definitions.alias("newer")
-_definition = select(definitions.c.body, definitions.c.version, definitions.c.deployed_at_us)
+_definition = select(
+    definitions.c.body, definitions.c.version, definitions.c.deployed_at_us, definitions.c.origin
+)
 _of_workflow = _definition.where(definitions.c.workflow == _text("workflow"))
+_deleted = (
+    select(workflow_states.c.workflow)
+    .where(workflow_states.c.workflow == definitions.c.workflow, workflow_states.c.deleted == 1)
+    .exists()
+)
 _newest = (
     select(func.max(_newer.c.deploy_order))
     .where(_newer.c.workflow == definitions.c.workflow)
@@ -225,8 +234,16 @@ READS: dict[str, ClauseElement] = {
     .order_by(outbox.c.sequence),
     "last_outbox_sequence": _high_water(outbox.c.sequence, "outbox"),
     "schedules": select(schedules.c.body).order_by(schedules.c.workflow, schedules.c.trigger),
-    "definitions": _definition.where(definitions.c.deploy_order == _newest).order_by(definitions.c.workflow),
+    "definitions": _definition.where(definitions.c.deploy_order == _newest, ~_deleted).order_by(
+        definitions.c.workflow
+    ),
+    "current_definition": _of_workflow.where(~_deleted).order_by(definitions.c.deploy_order.desc()).limit(1),
     "definition": _of_workflow.where(definitions.c.version == _text("version")),
+    "workflow_states": select(workflow_states.c.body).order_by(workflow_states.c.workflow),
+    "workflow_changes": select(workflow_changes.c.position, workflow_changes.c.body)
+    .where(workflow_changes.c.workflow == _text("workflow"), workflow_changes.c.position < _int("before"))
+    .order_by(workflow_changes.c.position.desc())
+    .limit(LIMIT),
     "versions": _of_workflow.order_by(definitions.c.deploy_order.desc()),
     "events": _events,
     "events_of_type": _events.where(events.c.type == _text("type")),
@@ -234,6 +251,12 @@ READS: dict[str, ClauseElement] = {
     .where(events.c.position > _int("after"))
     .order_by(events.c.position)
     .limit(LIMIT),
+    "count_events_after": select(func.count()).select_from(
+        select(events.c.position)
+        .where(events.c.type == _text("type"), events.c.position > _int("after"))
+        .limit(LIMIT)
+        .subquery()
+    ),
     "event": select(events.c.position, events.c.body).where(
         events.c.source == _text("source"), events.c.event_id == _text("event_id")
     ),

@@ -9,6 +9,7 @@ import msgspec
 from headrace_coordinator.engine.effects import AttemptRecord, TimerKey
 from headrace_coordinator.engine.state import Node, NodeState, RunHead
 from headrace_protocol.definition import WorkflowDefinition
+from headrace_protocol.deploys import Provenance
 from headrace_protocol.errors import ErrorInfo
 from headrace_protocol.messages import LifecycleBatch, LogLine, Span
 
@@ -102,12 +103,80 @@ class ScheduleState(msgspec.Struct, frozen=True, kw_only=True):
     """Changes when the schedule's definition does; the next fire time is then computed anew."""
 
 
+class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where a version came from."""
+
+    set: str = ""
+    owner: str = ""
+    file: str = ""
+    code: str = ""
+    """Hash of the code of its tasks."""
+    provenance: Provenance = Provenance()
+
+
 class DefinitionRow(msgspec.Struct, frozen=True):
     """A deployed version of a workflow."""
 
     definition: WorkflowDefinition
     version: str
     deployed_at_us: int
+    origin: Origin = Origin()
+
+
+class Mark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An order that holds until it is undone: when, by whom, why."""
+
+    at_us: int
+    by: str = ""
+    reason: str = ""
+
+
+class Hold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A paused trigger."""
+
+    mark: Mark
+    position: int
+    """Of the last event that it has taken or let pass: those behind it are kept for it."""
+    alone: bool = False
+    """Paused by itself: resuming the workflow does not resume it."""
+    resuming: bool = False
+    """It is being given the events that were kept."""
+
+
+class WorkflowState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What was ordered about a workflow, besides its definition. One without a row is active and nobody's."""
+
+    workflow: str
+    set: str = ""
+    owner: str = ""
+    file: str = ""
+    retired: Mark | None = None
+    """It starts nothing, finishes its runs, and can be restored."""
+    pruned: bool = False
+    """Its own set retired it because no file defines it any more: a deploy brings it back, also one of another set."""
+    deleted: Mark | None = None
+    """It is gone, except for the definitions of runs that are still kept."""
+    paused: Mark | None = None
+    holds: dict[str, Hold] = {}
+    """Paused triggers, by id."""
+
+
+class WorkflowChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An order about a workflow that was carried out: its history."""
+
+    workflow: str
+    kind: str
+    """`deployed`, `rolled_back`, `moved`, `taken_over`, `retired`, `restored`, `deleted`, `paused`, `resumed`."""
+    at_us: int
+    by: str = ""
+    reason: str = ""
+    version: str = ""
+    previous: str = ""
+    """The version, or the set, that it was before."""
+    trigger: str = ""
+    origin: Origin | None = None
+    position: int = 0
+    """Assigned by the store: grows with each change."""
 
 
 class VerdictKind(StrEnum):
@@ -230,6 +299,8 @@ class Transaction(msgspec.Struct):
     schedules_dropped: list[tuple[str, str]] = []
     """(workflow, trigger) pairs."""
     definitions: list[DefinitionRow] = []
+    workflow_states: list[WorkflowState] = []
+    workflow_changes: list[WorkflowChange] = []
     events: list[EventRecord] = []
     dead_letters: list[DeadLetter] = []
     """Inserted, or replaced by id (a redrive sets `redriven_at_us`)."""

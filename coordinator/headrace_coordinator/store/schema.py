@@ -138,7 +138,25 @@ definitions = _table(
     Column("deploy_order", Integer, nullable=False, unique=True),
     Column("deployed_at_us", BigInteger, nullable=False),
     _body(),
+    Column("origin", LargeBinary),
 )
+
+workflow_states = _table(
+    "workflow_states",
+    Column("workflow", Text, primary_key=True),
+    Column("deleted", SmallInteger, nullable=False),
+    _body(),
+    clustered=True,
+)
+
+workflow_changes = _table(
+    "workflow_changes",
+    Column("position", _Key, primary_key=True),
+    Column("workflow", Text, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    _body(),
+)
+Index("workflow_changes_by_workflow", workflow_changes.c.workflow, workflow_changes.c.position)
 
 events = _table(
     "events",

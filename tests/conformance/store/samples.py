@@ -6,7 +6,9 @@ from headrace_coordinator.store.records import (
     DeadLetter,
     DefinitionRow,
     EventRecord,
+    Mark,
     NodeRow,
+    Origin,
     OutboxBatch,
     OutboxMessage,
     ScheduleState,
@@ -15,6 +17,8 @@ from headrace_coordinator.store.records import (
     TallyKind,
     Timer,
     Transaction,
+    WorkflowChange,
+    WorkflowState,
 )
 from headrace_protocol.codec import raw
 from headrace_protocol.definition import NodeDefinition, TaskDefinition, WorkflowDefinition
@@ -123,6 +127,17 @@ def span(span_id: str = "s1", trace_id: str = "t1", start_us: int = NOW_US, name
     )
 
 
+def workflow_state(workflow: str = "w", *, deleted: bool = False) -> WorkflowState:
+    return WorkflowState(
+        workflow=workflow, set="shop", deleted=Mark(at_us=NOW_US, by="ada") if deleted else None
+    )
+
+
+def workflow_change(workflow: str = "w", at_us: int = NOW_US) -> WorkflowChange:
+    origin = Origin(set="shop", file="flows.py", code="c0de")
+    return WorkflowChange(workflow=workflow, kind="deployed", at_us=at_us, version="v", origin=origin)
+
+
 def everything() -> Transaction:
     """A transaction with a row for every table."""
     return Transaction(
@@ -134,6 +149,8 @@ def everything() -> Transaction:
         outbox=[batch(1)],
         schedules=[schedule()],
         definitions=[definition()],
+        workflow_states=[workflow_state()],
+        workflow_changes=[workflow_change()],
         events=[event()],
         dead_letters=[letter()],
         logs=[line()],

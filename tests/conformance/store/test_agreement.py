@@ -105,6 +105,10 @@ transactions = st.builds(
     definitions=few(
         st.builds(samples.definition, st.sampled_from(["w", "v"]), st.sampled_from(["", "doc"]), times)
     ),
+    workflow_states=few(
+        st.builds(samples.workflow_state, st.sampled_from(["w", "v"]), deleted=st.booleans())
+    ),
+    workflow_changes=few(st.builds(samples.workflow_change, st.sampled_from(["w", "v"]), times)),
     events=few(
         st.builds(
             samples.event,

@@ -19,6 +19,7 @@ from headrace_coordinator.queries.runs import find_run
 from headrace_coordinator.queries.workflows import find_workflow
 from headrace_coordinator.runtime.arrivals import Arrivals, Listener
 from headrace_coordinator.runtime.deadletters import check_open
+from headrace_coordinator.runtime.orders import LoadFailure, OrderReply, WorkflowOrder
 from headrace_coordinator.runtime.port import EventTaken, QueueView, ReadinessView, WorkerView
 from headrace_coordinator.store.memory import MemoryStore
 from headrace_coordinator.store.records import (
@@ -39,6 +40,7 @@ from headrace_protocol.ids import derived_run_id
 from headrace_protocol.messages import (
     CancelRun,
     CommandReply,
+    DeploySet,
     HeldAttempt,
     LifecycleBatch,
     LifecycleEvent,
@@ -65,6 +67,9 @@ class FakeCoordinator:
         self.queue_views: tuple[QueueView, ...] = ()
         self.ready = ReadinessView(ready=True, store=True, bus=True, shards=(0,))
         self.planned: dict[str, NodeDefinition] = {}
+        self.deploy_reply = CommandReply()
+        self.orders: list[WorkflowOrder] = []
+        self.failures: tuple[LoadFailure, ...] = ()
         self.failure: Exception | None = None
         self.stored: dict[str, msgspec.Raw] = {}
         self.pause: Callable[[], Awaitable[None]] = _at_once
@@ -173,6 +178,26 @@ class FakeCoordinator:
 
     def readiness(self) -> ReadinessView:
         return self.ready
+
+    async def deploy_set(self, command: DeploySet) -> CommandReply:
+        for member in command.members:
+            await self.deploy(member.definition)
+        return self.deploy_reply
+
+    async def order(self, order: WorkflowOrder) -> OrderReply:
+        self.orders.append(order)
+        return OrderReply(
+            workflow=order.workflow, kind=order.kind, changed=True, dry_run=order.dry_run, effects=("done",)
+        )
+
+    async def loaded(self, failures: tuple[LoadFailure, ...]) -> None:
+        self.failures = failures
+
+    def why_nobody_listens(self, event_type: str) -> str:
+        return "nobody"
+
+    def load_failures(self) -> tuple[LoadFailure, ...]:
+        return self.failures
 
     def workers(self) -> tuple[WorkerView, ...]:
         return self.worker_views

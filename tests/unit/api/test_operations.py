@@ -117,6 +117,15 @@ async def test_the_description_names_everything(http: httpx.AsyncClient, app: Ap
     bodies = {one["operationId"] for one in operations if "requestBody" in one}
     assert bodies == {
         *("startRun", "cancelRun", "cancelRuns", "retryRun", "retryRuns", "publishEvents", "deployWorkflow"),
+        *(
+            "reportLoadFailures",
+            "deploySet",
+            "retireWorkflow",
+            "restoreWorkflow",
+            "rollBackWorkflow",
+            "pauseWorkflow",
+            "resumeWorkflow",
+        ),
         *("redriveDeadLetter", "redriveDeadLetters", "discardDeadLetter", "discardDeadLetters"),
     }
     parameters = document["paths"]["/api/v1/runs"]["get"]["parameters"]

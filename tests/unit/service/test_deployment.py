@@ -9,12 +9,14 @@ from headrace_coordinator.bus.port import Incoming, StreamState
 from headrace_coordinator.runtime.envelope import Envelope
 from headrace_coordinator.runtime.parts import Parts
 from headrace_coordinator.schedules.runner import ScheduleRunner
+from headrace_coordinator.service.catalog import Catalog
 from headrace_coordinator.service.deployment import Deployment
 from headrace_coordinator.store.memory import MemoryStore
 from headrace_coordinator.store.records import StreamIdentity, Transaction
 from headrace_coordinator.triggers.events import Matcher
 from headrace_protocol.definition import WorkflowDefinition
-from headrace_protocol.messages import CommandReply
+from headrace_protocol.deploys import DeployMember
+from headrace_protocol.messages import CommandReply, DeploySet
 from headrace_protocol.topology import Topology
 from tests.engine.building import node, plan_of
 from tests.unit.runtime.fakes import FakeBus, FakeClock, FakeResults
@@ -48,7 +50,9 @@ class Setting:
         self.parts = Parts(Topology("n"), store, self.bus, FakeResults(), clock)  # type: ignore[arg-type]
         shards = Shards(store)
         schedules = ScheduleRunner("n", store, shards, clock)
-        self.deployment = Deployment(self.parts, Matcher("n", clock.now_us), schedules, shards)  # type: ignore[arg-type]
+        self.matcher = Matcher("n", clock.now_us)
+        self.catalog = Catalog(self.parts, self.matcher, schedules, shards)  # type: ignore[arg-type]
+        self.deployment = Deployment(self.parts, self.catalog)
 
     async def stream(self, created: str) -> None:
         await self.store.commit(Transaction(streams=[StreamIdentity(INPUTS, created, 0)]))
@@ -120,3 +124,36 @@ async def test_a_deploy_over_http_is_later_than_what_waits_on_the_bus(setting: S
     setting.bus.connected = False
     await setting.by_http("third")
     assert await setting.current() == "third"
+
+
+def of_set(*names: str) -> DeploySet:
+    return DeploySet(
+        members=tuple(
+            DeployMember(definition=msgspec.structs.replace(definition("set"), name=name), set="s")
+            for name in names
+        )
+    )
+
+
+async def set_by_bus(setting: Setting, sequence: int, *names: str, count: int = 1) -> list[str]:
+    reply = f"$JS.ACK.{INPUTS}.shard_0.{count}.{sequence}.1.1700000000.0"
+    message = Incoming("hr.n.in.0.command.client", {}, b"", reply)
+    answer = await setting.deployment.deploy_set(of_set(*names), message)
+    assert answer.error is None
+    return [f"{result.workflow} {result.state}" for result in answer.results]
+
+
+async def test_a_set_that_comes_again_changes_nothing(setting: Setting) -> None:
+    await set_by_bus(setting, 1, "v", "w")
+    await setting.by_bus("later", 2)
+    again = await set_by_bus(setting, 1, "v", "w", count=2)
+    assert sorted(again) == ["v unchanged", "w unchanged"]
+    assert await setting.current() == "later"
+
+
+async def test_a_set_that_comes_late_leaves_what_was_deployed_after_it(setting: Setting) -> None:
+    await setting.by_bus("later", 2)
+    late = await set_by_bus(setting, 1, "v", "w", count=2)
+    assert late == ["v deployed", "w unchanged"]
+    assert await setting.current() == "later"
+    assert not await setting.store.cursor("deploy w monday") < 2

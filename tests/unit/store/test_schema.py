@@ -202,10 +202,14 @@ SCANS = {
     "outbox": "SCAN outbox",
     "schedules": "SCAN schedules",
     "definitions": "SCAN definitions",
+    "workflow_states": "SCAN workflow_states",
+    "prune_definitions": "SCAN workflow_states",
+    "prune_workflow_states": "SCAN workflow_states",
+    "prune_workflow_changes": "SCAN workflow_changes",  # from the start, in order of the key
 }
 
 
-SORTS = {"item_results", "definitions", "spans", "versions", "tallies"} | {
+SORTS = {"item_results", "definitions", "current_definition", "spans", "versions", "tallies"} | {
     name for name in STATEMENTS if name.startswith("run_histogram")
 }
 """A page, groups of a bounded number of rows, or all that there is of something small."""

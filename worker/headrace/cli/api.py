@@ -6,21 +6,24 @@ commands make a few requests one after the other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Protocol, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
+from headrace.cli.deploy_views import DeployReport
 from headrace.cli.failures import TimedOut, from_info
+from headrace_protocol.deploys import DeployResult
 from headrace_protocol.errors import ConfigError, ErrorCode, ErrorInfo, HeadraceError, Unavailable
-from headrace_protocol.messages import LifecycleBatch
+from headrace_protocol.messages import DeploySet, LifecycleBatch
 
 T = TypeVar("T")
 PREFIX = "/api/v1"
 TIMEOUT_S = 30.0
 JSON = "application/json"
+_ERROR, _CONFLICT, _UNPROCESSABLE = 400, 409, 422
 _SETTING = "--api, HEADRACE_API or `api` in headrace.toml"
 
 Value = str | int | None
@@ -44,6 +47,12 @@ class _Problem(msgspec.Struct):
     found: str = ""
     expected: str = ""
     fix: str = ""
+
+
+class _Refused(msgspec.Struct):
+    """A problem of a deploy set."""
+
+    results: tuple[DeployResult, ...] = ()
 
 
 class Api:
@@ -81,6 +90,28 @@ class Api:
     def put(self, path: str, body: object, kind: type[T]) -> T:
         """Make a resource what the body says."""
         return self._decoded(self._exchange("PUT", path, msgspec.json.encode(body)), kind)
+
+    def delete(self, path: str, query: Query, kind: type[T]) -> T:
+        """Remove a resource."""
+        return self._decoded(self._exchange("DELETE", _with_query(path, query)), kind)
+
+    def deploy(self, command: DeploySet) -> DeployReport:
+        """Deploy a set; the report of one that is refused has the error in it."""
+        connection = self._connection(self._timeout_s)
+        try:
+            response = self._send(
+                connection, "POST", "/deploys", msgspec.json.encode(command), {}, (_CONFLICT, _UNPROCESSABLE)
+            )
+            status, body = response.status, response.read()
+        except (OSError, HTTPException) as error:
+            raise self._unreachable(error) from error
+        finally:
+            connection.close()
+        if status < _ERROR:
+            return self._decoded(body, DeployReport)
+        refused = self._problem(status, body, "POST /deploys").info()
+        results = self._decoded(body, _Refused).results
+        return DeployReport(dry_run=command.dry_run, created=False, results=results, error=refused)
 
     def changes(self, *, after: int | None, timeout_s: float = TIMEOUT_S) -> Iterator[LifecycleBatch | None]:
         """Committed changes as they happen, from a position on; None for each sign of life without one.
@@ -139,11 +170,13 @@ class Api:
         path: str,
         body: bytes | None,
         headers: Mapping[str, str],
+        answers: Container[int] = (),
     ) -> HTTPResponse:
+        """`answers` are statuses of errors that the caller reads itself."""
         sent = {"Accept": JSON, **({"Content-Type": JSON} if body is not None else {}), **headers}
         connection.request(method, self._base + path, body, sent)
         response = connection.getresponse()
-        if response.status >= 400:
+        if response.status >= _ERROR and response.status not in answers:
             raise self._problem(response.status, response.read(), f"{method} {path}")
         return response
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 
 from headrace.bus.options import BusOptions
-from headrace.cli.views import Deployed
+from headrace.cli.deploy_views import DeployReport
 from headrace.client import Client
 from headrace_protocol.cloudevent import CloudEvent
-from headrace_protocol.definition import WorkflowDefinition
+from headrace_protocol.messages import DeploySet
 
 
 def publish_event(event: CloudEvent, options: BusOptions, namespace: str) -> None:
@@ -17,11 +16,9 @@ def publish_event(event: CloudEvent, options: BusOptions, namespace: str) -> Non
     asyncio.run(_publish(event, options, namespace))
 
 
-def deploy_definitions(
-    definitions: Sequence[WorkflowDefinition], options: BusOptions, namespace: str
-) -> list[Deployed]:
-    """Deploy definitions; returns when each is committed. Raises Unavailable, DefinitionError."""
-    return asyncio.run(_deploy(definitions, options, namespace))
+def deploy_set(command: DeploySet, options: BusOptions, namespace: str) -> DeployReport:
+    """Deploy a set; returns when it is committed or refused. Raises Unavailable."""
+    return asyncio.run(_deploy(command, options, namespace))
 
 
 async def _publish(event: CloudEvent, options: BusOptions, namespace: str) -> None:
@@ -36,14 +33,9 @@ async def _publish(event: CloudEvent, options: BusOptions, namespace: str) -> No
         )
 
 
-async def _deploy(
-    definitions: Sequence[WorkflowDefinition], options: BusOptions, namespace: str
-) -> list[Deployed]:
+async def _deploy(command: DeploySet, options: BusOptions, namespace: str) -> DeployReport:
     async with Client(namespace=namespace, options=options) as client:
-        replies = [await client.deploy(definition) for definition in definitions]
-    return [
-        Deployed(
-            workflow=definition.name, version=reply.version or definition.version(), created=reply.created
-        )
-        for definition, reply in zip(definitions, replies, strict=True)
-    ]
+        reply = await client.deploy_set(command)
+    return DeployReport(
+        dry_run=command.dry_run, created=reply.created, results=reply.results, error=reply.error
+    )

@@ -136,14 +136,6 @@ class Started(msgspec.Struct, frozen=True, kw_only=True):
     trace_id: str = ""
 
 
-class Deployed(msgspec.Struct, frozen=True, kw_only=True):
-    """A definition that is current now."""
-
-    workflow: str
-    version: str
-    created: bool
-
-
 class RunState(msgspec.Struct, frozen=True, kw_only=True):
     """What a command did to a run."""
 
@@ -230,73 +222,6 @@ class TraceView(msgspec.Struct, frozen=True, kw_only=True):
     duration_s: float
     rows: tuple[TraceRow, ...]
     omitted: int = 0
-
-
-class TriggerView(msgspec.Struct, frozen=True, kw_only=True):
-    """A trigger in words."""
-
-    id: str
-    text: str
-    next_fire_us: int | None = None
-
-
-class WorkflowSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A workflow in a list."""
-
-    name: str
-    version: str
-    deployed_at_us: int = 0
-    doc: str = ""
-    nodes: int = 0
-    triggers: tuple[TriggerView, ...] = ()
-    runs: dict[str, int] = {}
-    last_runs: tuple[RunSummary, ...] = ()
-
-
-class WorkflowList(msgspec.Struct, frozen=True, kw_only=True):
-    """Every workflow, by name."""
-
-    workflows: tuple[WorkflowSummary, ...]
-
-
-class GraphNode(msgspec.Struct, frozen=True, kw_only=True):
-    """A node as a graph shows it."""
-
-    id: str
-    task: str
-    queue: str = ""
-    mapped: bool = False
-    doc: str = ""
-
-
-class GraphEdge(msgspec.Struct, frozen=True, kw_only=True):
-    """An edge."""
-
-    source: str
-    target: str
-    kind: str = "data"
-
-
-class Graph(msgspec.Struct, frozen=True, kw_only=True):
-    """The graph of a workflow."""
-
-    nodes: tuple[GraphNode, ...]
-    edges: tuple[GraphEdge, ...] = ()
-
-
-class ParamsView(msgspec.Struct, frozen=True, kw_only=True):
-    """What of a definition tells how to start it."""
-
-    params: dict[str, dict[str, object]] = {}
-    required: tuple[str, ...] = ()
-    defaults: dict[str, object] = {}
-
-
-class WorkflowDetail(WorkflowSummary, frozen=True, kw_only=True):
-    """A workflow with its graph and params."""
-
-    graph: Graph
-    definition: ParamsView = ParamsView()
 
 
 class WorkerView(msgspec.Struct, frozen=True, kw_only=True):

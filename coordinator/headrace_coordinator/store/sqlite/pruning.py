@@ -40,6 +40,9 @@ def jobs(policy: RetentionPolicy, now_us: int, limit: int, applier: Applier) -> 
     yield partial(_add_up_tallies, before_s=whole_hour_s(now_us))
     kept_s = {
         "prune_runs": policy.runs_s,
+        "prune_definitions": 0.0,
+        "prune_workflow_states": 0.0,
+        "prune_workflow_changes": policy.changes_s,
         "prune_logs": policy.logs_s,
         "prune_events": policy.events_s,
         "prune_spans": policy.spans_s,

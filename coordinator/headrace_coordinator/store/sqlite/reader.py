@@ -26,11 +26,14 @@ from headrace_coordinator.store.records import (
     DefinitionRow,
     EventRecord,
     LetterState,
+    Origin,
     OutboxBatch,
     OutboxMessage,
     ScheduleState,
     StreamIdentity,
     Timer,
+    WorkflowChange,
+    WorkflowState,
 )
 from headrace_coordinator.store.rows import MAX_INT, decode_attempt, decode_head, decode_nodes, decode_timer
 from headrace_coordinator.store.sqlite.log_reader import SqliteLogs
@@ -51,6 +54,9 @@ _history = msgspec.msgpack.Decoder(tuple[LifecycleEvent, ...]).decode
 _messages = msgspec.msgpack.Decoder(tuple[OutboxMessage, ...]).decode
 _schedule = msgspec.msgpack.Decoder(ScheduleState).decode
 _definition = msgspec.msgpack.Decoder(WorkflowDefinition).decode
+_origin = msgspec.msgpack.Decoder(Origin).decode
+_state = msgspec.msgpack.Decoder(WorkflowState).decode
+_change = msgspec.msgpack.Decoder(WorkflowChange).decode
 _event = msgspec.msgpack.Decoder(EventRecord).decode
 _letter = msgspec.msgpack.Decoder(DeadLetter).decode
 _span = msgspec.msgpack.Decoder(Span).decode
@@ -157,16 +163,28 @@ class SqliteReader(SqliteLogs, SqliteOverviews, Reader):
 
     async def definition(self, workflow: str, version: str | None) -> DefinitionRow | None:
         if version is None:
-            return await self._first("versions", _decode_definition, workflow=workflow)
+            return await self._first("current_definition", _decode_definition, workflow=workflow)
         return await self._first("definition", _decode_definition, workflow=workflow, version=version)
 
     async def versions(self, workflow: str) -> list[DefinitionRow]:
         return await self._all("versions", _decode_definition, workflow=workflow)
 
+    async def workflow_states(self) -> list[WorkflowState]:
+        return await self._all("workflow_states", _state)
+
+    async def workflow_changes(self, workflow: str, before: int | None, limit: int) -> list[WorkflowChange]:
+        upto = MAX_INT if before is None else before
+        return await self._all(
+            "workflow_changes", _decode_change, workflow=workflow, before=upto, limit=limit
+        )
+
     async def events(self, event_type: str | None, before: int | None, limit: int) -> list[EventRecord]:
         query = "events" if event_type is None else "events_of_type"
         upto = MAX_INT if before is None else before
         return await self._all(query, _decode_event, type=event_type, before=upto, limit=limit)
+
+    async def count_events_after(self, event_type: str, position: int, limit: int) -> int:
+        return await self._number("count_events_after", type=event_type, after=position, limit=limit)
 
     async def event(self, source: str, event_id: str) -> EventRecord | None:
         return await self._first("event", _decode_event, source=source, event_id=event_id)
@@ -218,8 +236,13 @@ class SqliteReader(SqliteLogs, SqliteOverviews, Reader):
         return await self._first("cursor", int, name=name) or 0
 
 
-def _decode_definition(body: bytes, version: str, deployed_at_us: int) -> DefinitionRow:
-    return DefinitionRow(_definition(body), version, deployed_at_us)
+def _decode_definition(body: bytes, version: str, deployed_at_us: int, origin: bytes | None) -> DefinitionRow:
+    known = Origin() if origin is None else _origin(origin)
+    return DefinitionRow(_definition(body), version, deployed_at_us, known)
+
+
+def _decode_change(position: int, body: bytes) -> WorkflowChange:
+    return msgspec.structs.replace(_change(body), position=position)
 
 
 def _decode_event(position: int, body: bytes) -> EventRecord:

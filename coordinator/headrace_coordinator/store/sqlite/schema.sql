@@ -43,6 +43,7 @@ CREATE TABLE definitions (
     deploy_order INTEGER NOT NULL,
     deployed_at_us BIGINT NOT NULL,
     body BLOB NOT NULL,
+    origin BLOB,
     PRIMARY KEY (workflow, version),
     UNIQUE (deploy_order)
 );
@@ -199,3 +200,21 @@ CREATE TABLE timers (
  WITHOUT ROWID;
 
 CREATE INDEX timers_due ON timers (shard, due_us);
+
+CREATE TABLE workflow_changes (
+    position INTEGER NOT NULL,
+    workflow TEXT NOT NULL,
+    at_us BIGINT NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (position)
+);
+
+CREATE INDEX workflow_changes_by_workflow ON workflow_changes (workflow, position);
+
+CREATE TABLE workflow_states (
+    workflow TEXT NOT NULL,
+    deleted SMALLINT NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (workflow)
+)
+ WITHOUT ROWID;

@@ -200,19 +200,39 @@ SELECT schedules.body
 FROM schedules ORDER BY schedules.workflow, schedules."trigger";
 
 -- name: definitions
-SELECT definitions.body, definitions.version, definitions.deployed_at_us
+SELECT definitions.body, definitions.version, definitions.deployed_at_us, definitions.origin
 FROM definitions
 WHERE definitions.deploy_order = (SELECT max(newer.deploy_order) AS max_1
 FROM definitions AS newer
-WHERE newer.workflow = definitions.workflow) ORDER BY definitions.workflow;
+WHERE newer.workflow = definitions.workflow) AND NOT (EXISTS (SELECT workflow_states.workflow
+FROM workflow_states
+WHERE workflow_states.workflow = definitions.workflow AND workflow_states.deleted = 1)) ORDER BY definitions.workflow;
+
+-- name: current_definition
+SELECT definitions.body, definitions.version, definitions.deployed_at_us, definitions.origin
+FROM definitions
+WHERE definitions.workflow = :workflow AND NOT (EXISTS (SELECT workflow_states.workflow
+FROM workflow_states
+WHERE workflow_states.workflow = definitions.workflow AND workflow_states.deleted = 1)) ORDER BY definitions.deploy_order DESC
+ LIMIT 1 OFFSET 0;
 
 -- name: definition
-SELECT definitions.body, definitions.version, definitions.deployed_at_us
+SELECT definitions.body, definitions.version, definitions.deployed_at_us, definitions.origin
 FROM definitions
 WHERE definitions.workflow = :workflow AND definitions.version = :version;
 
+-- name: workflow_states
+SELECT workflow_states.body
+FROM workflow_states ORDER BY workflow_states.workflow;
+
+-- name: workflow_changes
+SELECT workflow_changes.position, workflow_changes.body
+FROM workflow_changes
+WHERE workflow_changes.workflow = :workflow AND workflow_changes.position < :before ORDER BY workflow_changes.position DESC
+ LIMIT :limit OFFSET 0;
+
 -- name: versions
-SELECT definitions.body, definitions.version, definitions.deployed_at_us
+SELECT definitions.body, definitions.version, definitions.deployed_at_us, definitions.origin
 FROM definitions
 WHERE definitions.workflow = :workflow ORDER BY definitions.deploy_order DESC;
 
@@ -233,6 +253,13 @@ SELECT events.position, events.body
 FROM events
 WHERE events.position > :after ORDER BY events.position
  LIMIT :limit OFFSET 0;
+
+-- name: count_events_after
+SELECT count(*) AS count_1
+FROM (SELECT events.position AS position
+FROM events
+WHERE events.type = :type AND events.position > :after
+ LIMIT :limit OFFSET 0) AS anon_1;
 
 -- name: event
 SELECT events.position, events.body
@@ -397,6 +424,31 @@ FROM history
 WHERE history.run_key = runs."key")) AND NOT (EXISTS (SELECT *
 FROM logs
 WHERE logs.run_id = runs.run_id)) RETURNING run_id;
+
+-- name: prune_definitions
+DELETE FROM definitions WHERE (definitions.workflow, definitions.version) IN (SELECT definitions.workflow, definitions.version
+FROM definitions
+WHERE definitions.workflow IN (SELECT workflow_states.workflow
+FROM workflow_states
+WHERE workflow_states.deleted = 1 AND NOT (EXISTS (SELECT *
+FROM runs
+WHERE runs.workflow = workflow_states.workflow)))
+ LIMIT :limit OFFSET 0);
+
+-- name: prune_workflow_states
+DELETE FROM workflow_states WHERE workflow_states.workflow IN (SELECT workflow_states.workflow
+FROM workflow_states
+WHERE workflow_states.deleted = 1 AND NOT (EXISTS (SELECT *
+FROM runs
+WHERE runs.workflow = workflow_states.workflow)) AND NOT (EXISTS (SELECT *
+FROM definitions
+WHERE definitions.workflow = workflow_states.workflow))
+ LIMIT :limit OFFSET 0);
+
+-- name: prune_workflow_changes
+DELETE FROM workflow_changes WHERE workflow_changes.position IN (SELECT workflow_changes.position
+FROM workflow_changes ORDER BY workflow_changes.position
+ LIMIT :limit OFFSET 0) AND workflow_changes.at_us < :before;
 
 -- name: prune_logs
 DELETE FROM logs WHERE logs.position IN (SELECT logs.position

@@ -39,11 +39,16 @@ SET_SCHEDULE = (
     ' ON CONFLICT (workflow, "trigger") DO UPDATE SET body = excluded.body'
 )
 DEPLOY = (
-    "INSERT INTO definitions (workflow, version, deploy_order, deployed_at_us, body)"
-    " VALUES (?, ?, (SELECT coalesce(max(deploy_order), 0) + 1 FROM definitions), ?, ?)"
-    " ON CONFLICT (workflow, version) DO UPDATE SET"
-    " deploy_order = excluded.deploy_order, deployed_at_us = excluded.deployed_at_us, body = excluded.body"
+    "INSERT INTO definitions (workflow, version, deploy_order, deployed_at_us, body, origin)"
+    " VALUES (?, ?, (SELECT coalesce(max(deploy_order), 0) + 1 FROM definitions), ?, ?, ?)"
+    " ON CONFLICT (workflow, version) DO UPDATE SET deploy_order = excluded.deploy_order,"
+    " deployed_at_us = excluded.deployed_at_us, body = excluded.body, origin = excluded.origin"
 )
+SET_WORKFLOW_STATE = (
+    "INSERT INTO workflow_states (workflow, deleted, body) VALUES (?, ?, ?) ON CONFLICT (workflow)"
+    " DO UPDATE SET deleted = excluded.deleted, body = excluded.body"
+)
+ADD_WORKFLOW_CHANGE = "INSERT INTO workflow_changes (workflow, at_us, body) VALUES (?, ?, ?)"
 SET_DEAD_LETTER = (
     "INSERT INTO dead_letters (letter_id, received_at_us, state, search, body, position) VALUES (?, ?, ?, ?, ?,"
     " (SELECT max(coalesce((SELECT max(position) FROM dead_letters), 0),"
@@ -139,9 +144,26 @@ def _plain(transaction: Transaction) -> list[tuple[str, list[Row]]]:
         (
             DEPLOY,
             [
-                (row.definition.name, row.version, row.deployed_at_us, _encode(row.definition))
+                (
+                    row.definition.name,
+                    row.version,
+                    row.deployed_at_us,
+                    _encode(row.definition),
+                    _encode(row.origin),
+                )
                 for row in transaction.definitions
             ],
+        ),
+        (
+            SET_WORKFLOW_STATE,
+            [
+                (row.workflow, int(row.deleted is not None), _encode(row))
+                for row in transaction.workflow_states
+            ],
+        ),
+        (
+            ADD_WORKFLOW_CHANGE,
+            [(row.workflow, row.at_us, _encode(row)) for row in transaction.workflow_changes],
         ),
         (
             SET_DEAD_LETTER,

@@ -18,8 +18,11 @@ const THEMES: Record<Theme, { label: string; icon: IconName }> = {
   dark: { label: "Dark", icon: "moon" },
 };
 
+/** What `headrace dev` cannot load is not told by the stream. */
+const REFRESH_MS = 10_000;
+
 export function useInfo() {
-  return useQuery({ queryKey: ["info"], queryFn: ({ signal }) => data(api.GET("/api/v1/info", { signal })), staleTime: Number.POSITIVE_INFINITY });
+  return useQuery({ queryKey: ["info"], queryFn: ({ signal }) => data(api.GET("/api/v1/info", { signal })), staleTime: Number.POSITIVE_INFINITY, refetchInterval: REFRESH_MS });
 }
 
 export function Header({ onMenu, onPalette, onHelp }: { onMenu: () => void; onPalette: () => void; onHelp: () => void }) {

@@ -9,6 +9,7 @@ import { StartHost } from "~/ui/StartForm/StartHost";
 
 import { Header } from "./Header";
 import { Help } from "./Help";
+import { LoadFailures } from "./LoadFailures";
 import { Palette } from "./Palette";
 import classes from "./Shell.module.css";
 import { DESTINATIONS } from "./navigation";
@@ -30,6 +31,7 @@ export function Shell() {
       {opened === "navigation" && <button type="button" className={classes.veil} aria-label="Close navigation" onClick={() => setOpened(null)} />}
       <div className={classes.column}>
         <Header onMenu={() => setOpened("navigation")} onPalette={() => setOpened("palette")} onHelp={() => setOpened("help")} />
+        <LoadFailures />
         <main id="main" className={classes.main} tabIndex={-1}>
           <Outlet />
         </main>

@@ -6,17 +6,10 @@ from collections.abc import Sequence
 
 from headrace.cli import output
 from headrace.cli.rendering.runs import error_lines, run_table
-from headrace.cli.rendering.units import ago, clip, moment, short, size
-from headrace.cli.views import (
-    DeadLetterView,
-    ParamsView,
-    QueueView,
-    WorkerView,
-    WorkflowDetail,
-    WorkflowSummary,
-)
-
-VERSION_CHARACTERS = 12
+from headrace.cli.rendering.units import VERSION_CHARACTERS, ago, clip, moment, short, size
+from headrace.cli.rendering.workflows import marked, origin_lines, paused
+from headrace.cli.views import DeadLetterView, QueueView, WorkerView
+from headrace.cli.workflow_views import ParamsView, WorkflowDetail, WorkflowSummary
 
 
 def workflow_table(workflows: Sequence[WorkflowSummary]) -> list[str]:
@@ -24,6 +17,7 @@ def workflow_table(workflows: Sequence[WorkflowSummary]) -> list[str]:
     rows = [
         (
             one.name,
+            one.condition,
             one.version[:VERSION_CHARACTERS],
             str(one.nodes),
             ", ".join(f"{count} {state}" for state, count in one.runs.items()) or "none",
@@ -32,7 +26,7 @@ def workflow_table(workflows: Sequence[WorkflowSummary]) -> list[str]:
         )
         for one in workflows
     ]
-    return output.table(("WORKFLOW", "VERSION", "NODES", "RUNS", "TRIGGERS", "DEPLOYED"), rows)
+    return output.table(("WORKFLOW", "STATE", "VERSION", "NODES", "RUNS", "TRIGGERS", "DEPLOYED"), rows)
 
 
 def workflow_lines(workflow: WorkflowDetail) -> list[str]:
@@ -41,9 +35,14 @@ def workflow_lines(workflow: WorkflowDetail) -> list[str]:
     if workflow.doc:
         lines += [f"  {line}" for line in workflow.doc.splitlines()]
     lines.append(f"  deployed {moment(workflow.deployed_at_us)}")
+    lines += origin_lines(workflow.origin, workflow.set, workflow.owner)
+    for word, mark in (("retired", workflow.retired), ("paused", workflow.paused)):
+        if mark is not None:
+            lines.append(f"  state    {marked(word, mark)}")
     for trigger in workflow.triggers:
         fires = f", fires {ago(trigger.next_fire_us)}" if trigger.next_fire_us else ""
-        lines.append(f"  trigger  {trigger.text}{fires}")
+        held = f", {paused(trigger.paused)}" if trigger.paused is not None else ""
+        lines.append(f"  trigger  {trigger.id}  {trigger.text}{held or fires}")
     params = param_rows(workflow.definition)
     if params:
         lines += ["", *output.table(("PARAM", "TYPE", "DEFAULT"), params)]

@@ -6,6 +6,7 @@ import time
 from datetime import datetime
 
 SHORT_ID = 10
+VERSION_CHARACTERS = 12
 
 
 def duration(seconds: float | None) -> str:

@@ -15,6 +15,8 @@ import { openStart } from "~/ui/StartForm/start";
 import { type Tab, Tabs } from "~/ui/Tabs";
 
 import classes from "./WorkflowPage.module.css";
+import { Commit } from "./orders/Changes";
+import { ConditionNotice, WorkflowMenu } from "./orders/WorkflowOrders";
 import { useLiveWorkflow } from "./useWorkflow";
 
 const route = getRouteApi("/workflows/$name");
@@ -49,9 +51,12 @@ export function WorkflowPage() {
       }
       actions={
         workflow && (
-          <Button variant="filled" onClick={() => openStart(name)} leftSection={<Icon name="play" size={13} />}>
-            Start…
-          </Button>
+          <>
+            <Button variant="filled" disabled={workflow.condition === "retired"} onClick={() => openStart(name)} leftSection={<Icon name="play" size={13} />}>
+              Start…
+            </Button>
+            <WorkflowMenu workflow={workflow} />
+          </>
         )
       }
     >
@@ -60,6 +65,7 @@ export function WorkflowPage() {
       {workflow && (
         <>
           {workflow.doc && <p className={classes.doc}>{workflow.doc.split("\n\n")[0]}</p>}
+          <ConditionNotice workflow={workflow} />
           <WorkflowFacts workflow={workflow} />
           <Tabs label="Workflow" tabs={TABS.map((tab) => ({ ...tab, params: { name } }))} />
           <div className={classes.tab}>
@@ -72,7 +78,7 @@ export function WorkflowPage() {
 }
 
 function WorkflowFacts({ workflow }: { workflow: Schemas["WorkflowDetail"] }) {
-  const { name, version, deployed_at_us, triggers, runs, last_runs, nodes } = workflow;
+  const { name, version, deployed_at_us, triggers, runs, last_runs, nodes, origin } = workflow;
   const next = nextFire(triggers);
   const running = runs["running"] ?? 0;
   return (
@@ -104,7 +110,18 @@ function WorkflowFacts({ workflow }: { workflow: Schemas["WorkflowDetail"] }) {
       </Fact>
       <Fact name="Deployed">
         <Time us={deployed_at_us} />
+        {origin.provenance?.by && ` by ${origin.provenance.by}`}
       </Fact>
+      {workflow.set && (
+        <Fact name="Deploy set">
+          <span title={`${workflow.set}${workflow.owner && ` of ${workflow.owner}`}`}>{workflow.set}</span>
+        </Fact>
+      )}
+      {origin.provenance?.commit && (
+        <Fact name="Commit">
+          <Commit origin={origin} />
+        </Fact>
+      )}
     </dl>
   );
 }

@@ -26,6 +26,7 @@ export const WorkflowRow = memo(function WorkflowRow({ workflow, active, place }
         <Link id={`workflow-${name}`} to="/workflows/$name/graph" params={{ name }} className={classes.name} onFocus={() => place({ at: name })}>
           {name}
         </Link>
+        {workflow.condition !== "active" && <span className={classes.condition}>{workflow.condition}</span>}
         {doc && <span className={classes.doc}>{doc.split("\n")[0]}</span>}
       </th>
       <td data-column="Triggers" title={triggers.map((one) => one.text).join("\n")}>

@@ -14,6 +14,7 @@ import { Empty } from "~/ui/Feedback";
 import { Fact, Facts } from "~/ui/Panel";
 import { exampleOf } from "~/ui/StartForm/schema";
 
+import { TriggerSwitch, kept } from "../orders/WorkflowOrders";
 import { useWorkflow } from "../useWorkflow";
 import classes from "./TriggersTab.module.css";
 
@@ -39,13 +40,13 @@ export function TriggersTab() {
   return (
     <ul className={classes.list}>
       {triggers.map((view) => (
-        <TriggerCard key={view.id} workflow={name} example={exampleOf(workflow.params_schema, workflow.params_schema)} view={view} trigger={definition.triggers?.find((one) => one.id === view.id)} />
+        <TriggerCard key={view.id} workflow={name} condition={workflow.condition} example={exampleOf(workflow.params_schema, workflow.params_schema)} view={view} trigger={definition.triggers?.find((one) => one.id === view.id)} />
       ))}
     </ul>
   );
 }
 
-function TriggerCard({ workflow, example, view, trigger }: { workflow: string; example: unknown; view: Schemas["TriggerView"]; trigger: Trigger | undefined }) {
+function TriggerCard({ workflow, condition, example, view, trigger }: { workflow: string; condition: string; example: unknown; view: Schemas["TriggerView"]; trigger: Trigger | undefined }) {
   const filter = `${view.kind}:${view.id}`;
   const runs = useLastRuns(workflow, filter);
   return (
@@ -54,8 +55,16 @@ function TriggerCard({ workflow, example, view, trigger }: { workflow: string; e
         <Icon name={ICONS[view.kind] ?? "event"} />
         <span>{triggerWords(view)}</span>
         <code className={classes.id}>{view.id}</code>
+        {condition !== "retired" && <TriggerSwitch name={workflow} view={view} />}
       </h2>
       <Facts>
+        {view.paused && (
+          <Fact name="Paused">
+            <Time us={view.paused.mark.at_us} />
+            {view.paused.mark.by && ` by ${view.paused.mark.by}`}
+            {view.paused.mark.reason && `: ${view.paused.mark.reason}`}; {kept(view.paused, view.kind)}
+          </Fact>
+        )}
         {trigger && <Written trigger={trigger} />}
         {view.kind !== "event" && (
           <Fact name="Next fire">

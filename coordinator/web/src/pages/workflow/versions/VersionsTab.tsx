@@ -1,10 +1,13 @@
 import { Link, getRouteApi } from "@tanstack/react-router";
+import { useState } from "react";
 
 import type { Schemas } from "~/api/client";
 import { Time } from "~/time/Time";
 import { Empty, Failure, Skeleton } from "~/ui/Feedback";
 import table from "~/ui/Table.module.css";
 
+import { Changes, Commit } from "../orders/Changes";
+import { type Order, OrderDialog } from "../orders/OrderDialog";
 import { useVersions } from "../useWorkflow";
 import { Comparison } from "./Comparison";
 import classes from "./Versions.module.css";
@@ -27,6 +30,7 @@ export function VersionsTab() {
     <div className={classes.tab}>
       <div className={classes.list}>
         <VersionTable name={name} versions={versions} base={base} other={other} choose={choose} />
+        <Changes name={name} />
       </div>
       {base !== undefined && other !== undefined && base !== other ? (
         <Comparison key={`${base} ${other}`} name={name} base={base} other={other} />
@@ -48,11 +52,14 @@ interface Props {
 }
 
 function VersionTable({ name, versions, base, other, choose }: Props) {
+  const [order, setOrder] = useState<Order>();
   return (
+    <>
+    {order && <OrderDialog name={name} order={order} onClose={() => setOrder(undefined)} />}
     <table className={table.table}>
       <thead>
         <tr>
-          {["Before", "After", "Version", "Deployed", "Nodes", "Show"].map((title) => (
+          {["Before", "After", "Version", "Deployed", "By", "Commit", "File", "Code", "Nodes", "Show"].map((title) => (
             <th key={title} scope="col">
               {title}
             </th>
@@ -60,7 +67,7 @@ function VersionTable({ name, versions, base, other, choose }: Props) {
         </tr>
       </thead>
       <tbody>
-        {versions.map(({ version, deployed_at_us, current, nodes }) => (
+        {versions.map(({ version, deployed_at_us, current, nodes, origin }) => (
           <tr key={version} className={classes.row}>
             <td>
               <input type="radio" name="base" className={classes.radio} checked={version === base} onChange={() => choose({ base: version })} aria-label={`Compare from ${version.slice(0, 8)}`} />
@@ -75,6 +82,12 @@ function VersionTable({ name, versions, base, other, choose }: Props) {
             <td>
               <Time us={deployed_at_us} />
             </td>
+            <td>{origin.provenance?.by}</td>
+            <td>
+              <Commit origin={origin} />
+            </td>
+            <td>{origin.file}</td>
+            <td>{origin.code && <code title="Hash of the code of its tasks">{origin.code.slice(0, 16)}</code>}</td>
             <td>{nodes}</td>
             <td className={classes.links}>
               <Link to="/workflows/$name/graph" params={{ name }} search={current ? {} : { version }}>
@@ -83,10 +96,16 @@ function VersionTable({ name, versions, base, other, choose }: Props) {
               <Link to="/workflows/$name/code" params={{ name }} search={current ? {} : { version }}>
                 Code
               </Link>
+              {!current && (
+                <button type="button" className={classes.rollback} onClick={() => setOrder({ kind: "rollback", version })}>
+                  Roll back…
+                </button>
+              )}
             </td>
           </tr>
         ))}
       </tbody>
     </table>
+    </>
   );
 }
