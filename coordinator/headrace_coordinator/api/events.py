@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import msgspec
@@ -31,6 +32,8 @@ class EventReply(msgspec.Struct, frozen=True, kw_only=True):
     """It had been received before, or stands in the batch before."""
     verdicts: tuple[Verdict, ...]
     """What each trigger of its type made of it; empty when no trigger listens to the type."""
+    nobody_listens: str = ""
+    """Then, why: nothing is deployed, or the types that are listened to."""
 
 
 class EventsReply(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,10 +59,13 @@ class EventsReply(msgspec.Struct, frozen=True, kw_only=True):
 async def events_publish(services: Given, request: Incoming) -> EventsReply:
     events = decode_http(dict(request.headers), await request.body())
     taken = await services.coordinator.events(events)
-    return EventsReply(events=tuple(map(_reply, events, taken)))
+    why = services.coordinator.why_nobody_listens
+    return EventsReply(
+        events=tuple(_reply(event, one, why) for event, one in zip(events, taken, strict=True))
+    )
 
 
-def _reply(event: CloudEvent, taken: EventTaken) -> EventReply:
+def _reply(event: CloudEvent, taken: EventTaken, why_nobody_listens: Callable[[str], str]) -> EventReply:
     return EventReply(
         id=event.id,
         source=event.source,
@@ -67,6 +73,7 @@ def _reply(event: CloudEvent, taken: EventTaken) -> EventReply:
         runs=taken.runs,
         duplicate=taken.duplicate,
         verdicts=taken.verdicts,
+        nobody_listens="" if taken.verdicts else why_nobody_listens(event.type),
     )
 
 

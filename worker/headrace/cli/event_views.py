@@ -29,6 +29,7 @@ class PublishedEvent(msgspec.Struct, frozen=True, kw_only=True):
     runs: tuple[str, ...] = ()
     duplicate: bool = False
     verdicts: tuple[Verdict, ...] = ()
+    nobody_listens: str = ""
 
 
 class Published(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,7 +12,8 @@ def published_lines(event: PublishedEvent) -> list[str]:
     again = "  (received before)" if event.duplicate else ""
     lines = [f"published {event.type} {event.id}{again}"]
     if not event.verdicts:
-        lines.append(f"  no trigger listens to {event.type}: the event is stored, and started no run")
+        why = event.nobody_listens or f"no trigger listens to {event.type}"
+        lines.append(f"  {why.rstrip('.')}; the event is stored, and started no run")
     for verdict in event.verdicts:
         lines += _lines(verdict)
     return lines
