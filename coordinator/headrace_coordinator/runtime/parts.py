@@ -13,7 +13,7 @@ from headrace_coordinator.runtime.offload import Offloader
 from headrace_coordinator.runtime.outbox import Outbox
 from headrace_coordinator.runtime.registry import Registry
 from headrace_coordinator.store.port import Store
-from headrace_protocol.topology import Topology
+from headrace_protocol.topology import Topology, inline_bytes
 
 
 class Parts:
@@ -35,7 +35,8 @@ class Parts:
         self.clock = clock
         self.sampled = sampled
         self.registry = Registry(store)
-        self.collector = Collector(store, results, clock)
+        self.results = results
+        self.collector = Collector(store, results, clock, lambda: inline_bytes(bus.max_payload_bytes))
         self.offloader = Offloader(results, clock)
         self.changes = Changes()
         self.arrivals = Arrivals()

@@ -151,7 +151,7 @@ class RunningCoordinator:
         message_id = {MESSAGE_ID: f"{event.source}/{event.id}"}
         subject = self._topology.subjects.event(event.type)
         message = OutboxMessage(subject, {**binary, **message_id}, body)
-        check_size(subject, message.headers, body)
+        check_size(subject, message.headers, body, self._bus.max_payload_bytes)
         replies, match = await self._events.accept(event)
         raised(replies)
         for _, failure in match.failures:
@@ -201,7 +201,7 @@ class RunningCoordinator:
 
         Raises ProtocolError for a message that the bus would never take.
         """
-        check_size(message.subject, message.headers, message.body)
+        check_size(message.subject, message.headers, message.body, self._bus.max_payload_bytes)
         outbox = self.parts.outbox
         batch = OutboxBatch(0, outbox.next_sequence(), (message,))
 

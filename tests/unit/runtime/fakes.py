@@ -15,7 +15,7 @@ from headrace_coordinator.bus.port import (
     Subscription,
 )
 from headrace_protocol.headers import MESSAGE_ID
-from headrace_protocol.topology import ConsumerSpec, Topology
+from headrace_protocol.topology import MAX_PAYLOAD_BYTES, ConsumerSpec, Topology
 
 T0 = 1_700_000_000_000_000
 
@@ -39,6 +39,7 @@ class FakeBus:
 
     def __init__(self) -> None:
         self.connected = True
+        self.max_payload_bytes = MAX_PAYLOAD_BYTES
         self.published: list[tuple[str, bytes, asyncio.Future[int]]] = []
         self.together: list[list[str]] = []
         """Ids of messages that were to be confirmed as one."""

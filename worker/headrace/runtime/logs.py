@@ -66,9 +66,10 @@ class LogShipper:
     def _send(self, queue: str, lines: list[LogLine]) -> None:
         batch: list[LogLine] = []
         size = 0
+        room = min(BATCH_BYTES, self._bus.max_payload_bytes // 2)
         for line in lines:
             weight = len(line.message) * 2 + 200
-            if batch and (size + weight > BATCH_BYTES or len(batch) >= BATCH_LINES):
+            if batch and (size + weight > room or len(batch) >= BATCH_LINES):
                 self._publish(queue, batch)
                 batch, size = [], 0
             batch.append(line)

@@ -20,7 +20,6 @@ from headrace.runtime.values import TaskCodec
 from headrace_protocol.definition import Isolation
 from headrace_protocol.errors import ErrorCode
 from headrace_protocol.messages import CancelAttempts, TaskMessage
-from headrace_protocol.topology import CLAIM_CHECK_BYTES
 
 ENDED_RUNS = 10_000
 """Cancelled runs that are remembered, for tasks of theirs that are still queued."""
@@ -193,9 +192,9 @@ class Runner:
         inputs = await Inputs(message, self._store).resolve()
         produced = await self._lane(message, known.task).run(attempt, known, inputs)
         body = memoryview(produced.raw)
-        if body.nbytes <= CLAIM_CHECK_BYTES:
+        if body.nbytes <= self._store.inline_bytes():
             return produced
-        return Produced(produced.raw, produced.counts, await self._store.put(attempt.key, bytes(body)))
+        return Produced(produced.raw, produced.counts, await self._store.put(attempt.key, body))
 
     def _lane(self, message: TaskMessage, task: RunnableTask) -> Lane:
         isolation = message.isolation

@@ -35,7 +35,7 @@ from headrace_protocol import codec, ids
 from headrace_protocol.definition import DEFAULT_QUEUE, Isolation, Priority
 from headrace_protocol.errors import ConfigError, ProtocolError
 from headrace_protocol.messages import CancelAttempts, TaskMessage
-from headrace_protocol.topology import ConsumerSpec
+from headrace_protocol.topology import ConsumerSpec, inline_bytes
 
 if TYPE_CHECKING:
     from headrace.runtime.tracing import Tracing
@@ -153,7 +153,11 @@ class _Parts:
             settings,
             tasks,
             self._lanes,
-            ResultStore(Places(bus).open, settings.results_root),
+            ResultStore(
+                Places(bus).open,
+                settings.results_root,
+                inline_bytes=lambda: inline_bytes(bus.max_payload_bytes),
+            ),
             Reports(worker, self._leases, self._outcomes, self._notices, self._capture),
         )
         self._runner.use((self._tracing, *middlewares) if self._tracing else middlewares)

@@ -111,6 +111,20 @@ class Stream:
         self.consumers: dict[str, Consumer] = {}
 
 
+class Bucket(dict[str, bytes]):
+    """Objects by key, in the order in which they were written."""
+
+    def __init__(self, now_us: Callable[[], int]) -> None:
+        super().__init__()
+        self.written_at_us: dict[str, int] = {}
+        self._now_us = now_us
+
+    def __setitem__(self, key: str, body: bytes) -> None:
+        self.pop(key, None)
+        super().__setitem__(key, body)
+        self.written_at_us[key] = self._now_us()
+
+
 class Server:
     """See the module's docstring. `now` is virtual time, which began at `start_us`; what is sent to clients goes
     through their inboxes."""
@@ -125,7 +139,7 @@ class Server:
         self.streams: dict[str, Stream] = {}
         self.deleted: set[str] = set()
         """Incarnations of streams that were deleted while everybody was connected."""
-        self.buckets: dict[str, dict[str, bytes]] = {}
+        self.buckets: dict[str, Bucket] = {}
         self.exact: dict[str, list[Inbox]] = {}
         self.inboxes: dict[str, Inbox] = {}
         """By the part of the subject before the last token."""
@@ -170,8 +184,7 @@ class Server:
     def _published(self, subject: str, body: bytes, reply: str, headers: Headers) -> None:
         stream = next((s for s in self.streams.values() if subject.startswith(s.prefixes)), None)
         if stream is not None:
-            published_us = self._start_us + round(self._now() * 1e6)
-            sequence = self._store(stream, Stored(subject, headers, body, published_us))
+            sequence = self._store(stream, Stored(subject, headers, body, self.now_us()))
             if sequence is None:
                 self._tell(reply, b'{"error":{"code":400,"description":"wrong last msg ID"}}')
             elif reply:
@@ -183,6 +196,18 @@ class Server:
                 inbox.deliver(subject, body, reply, headers)
         if subject.startswith("_INBOX"):
             self._tell(subject, body, headers, reply)
+
+    # -- objects -----------------------------------------------------------------------------------
+
+    def bucket(self, name: str) -> Bucket:
+        """Made if it is missing."""
+        if name not in self.buckets:
+            self.buckets[name] = Bucket(self.now_us)
+        return self.buckets[name]
+
+    def now_us(self) -> int:
+        """By the server's clock."""
+        return self._start_us + round(self._now() * 1e6)
 
     # -- streams -----------------------------------------------------------------------------------
 
