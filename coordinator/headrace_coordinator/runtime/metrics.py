@@ -61,6 +61,15 @@ runs_started = Count("headrace.runs.started", "{run}", "Runs accepted", "workflo
 runs_finished = Count("headrace.runs.finished", "{run}", "Runs that ended", "state", "workflow")
 tasks_finished = Count("headrace.tasks.finished", "{attempt}", "Attempts that ended", "state", "workflow")
 dead_letters = Count("headrace.dead_letters", "{message}", "Messages put to the dead letters", "code")
+results_deleted = Count(
+    "headrace.results.deleted", "{object}", "Stored results deleted because nothing needs them", "why"
+)
+results_freed = Count("headrace.results.freed", "By", "What they took")
+results_left = Count(
+    "headrace.results.left",
+    "{object}",
+    "Stored results that nothing needs and that cannot be deleted from here",
+)
 outbox_depth = Count(
     "headrace.outbox.depth", "{message}", "Committed messages that the bus has not confirmed", falls=True
 )

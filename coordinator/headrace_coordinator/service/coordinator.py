@@ -25,6 +25,7 @@ from headrace_coordinator.runtime.vigil import Vigil
 from headrace_coordinator.schedules.runner import ScheduleRunner
 from headrace_coordinator.service.deployment import Deployment
 from headrace_coordinator.service.failures import raised
+from headrace_coordinator.service.result_sweep import GRACE_S, ResultSweep
 from headrace_coordinator.service.retention import Retention
 from headrace_coordinator.service.shards import LEASE_S, ShardSet
 from headrace_coordinator.store.port import RetentionPolicy
@@ -57,6 +58,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     trim_s: float = 15.0
     """How often events that were read are deleted from the bus; 0: never. A stream that is filled by half in that time
     refuses publishers, though all is read."""
+    results_grace_s: float = GRACE_S
+    """How long a stored result stays after nothing needs it any more, or after an attempt wrote it of which nothing
+    was heard."""
     lease_s: float = LEASE_S
     """How long a coordinator that fell silent keeps its shards."""
 
@@ -72,6 +76,7 @@ class RunningCoordinator:
         self._bus = bus
         self._clock = clock
         self._retention = Retention(parts, options.retention)
+        self._result_sweep = ResultSweep(parts, lambda: 0 in self._shards.owned(), options.results_grace_s)
         self._trim_s = options.trim_s
         self._registry = parts.registry
         self._fleet = Fleet(topology.subjects, clock)
@@ -115,6 +120,7 @@ class RunningCoordinator:
         await self._events.start()
         await self._keeper.start()
         self._spawn(self._retention.prune())
+        self._spawn(self._result_sweep.run())
         if self._trim_s:
             self._spawn(self._retention.trim(self._trim_s))
         self._ready = True

@@ -16,7 +16,8 @@ import msgspec
 from headrace_coordinator.store.memory_reader import MemoryReader
 from headrace_coordinator.store.memory_tables import Lease, RunTables, Tables, copy_transaction
 from headrace_coordinator.store.port import REMEMBERED_S, Capabilities, FenceLost, RetentionPolicy, Store
-from headrace_coordinator.store.records import OLD_TALLY_S, EventRecord, ShardFence, Transaction
+from headrace_coordinator.store.records import OLD_TALLY_S, EventRecord, HolderKind, ShardFence, Transaction
+from headrace_coordinator.store.references import references_of
 from headrace_coordinator.store.rows import FINISHED, merge_event, whole_hour_s
 from headrace_protocol.errors import Conflict, InvariantBroken
 
@@ -129,6 +130,10 @@ def _write_rest(tables: Tables, transaction: Transaction) -> None:
         tables.last_outbox = max(tables.last_outbox, batch.sequence)
     for sequence in transaction.outbox_confirmed:
         tables.outbox.pop(sequence, None)
+    for reference in references_of(transaction):
+        tables.add_reference(reference)
+    for uri in transaction.results_deleted:
+        tables.released.pop(uri, None)
     for name in transaction.schedules_dropped:
         tables.schedules.pop(name, None)
     tables.schedules.update(((row.workflow, row.trigger), row) for row in transaction.schedules)
@@ -175,6 +180,7 @@ def _prune_runs(tables: Tables, before_us: int, now_us: int, limit: int) -> int:
         ),
     )
     budget = dict.fromkeys(("nodes", "attempts", "history", "logs"), limit)
+    references = limit
     deleted = 0
     for _, run_id in expired:
         run = tables.runs[run_id]
@@ -182,7 +188,10 @@ def _prune_runs(tables: Tables, before_us: int, now_us: int, limit: int) -> int:
             dropped = tables.drop_part(run_id, kind, budget[kind])
             budget[kind] -= dropped
             deleted += dropped
-        if run.empty and not tables.logs_of.get(run_id):
+        released = tables.release((HolderKind.RUN, run_id), references, now_us)
+        references -= released
+        deleted += released
+        if run.empty and not tables.logs_of.get(run_id) and (HolderKind.RUN, run_id) not in tables.held:
             tables.pruned[run_id] = now_us
             del tables.runs[run_id]
             deleted += 1

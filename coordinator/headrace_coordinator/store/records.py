@@ -180,6 +180,13 @@ class ResultReference(msgspec.Struct, frozen=True):
     """Of a run its id."""
 
 
+class ReleasedResult(msgspec.Struct, frozen=True):
+    """A large result whose last reference has gone."""
+
+    uri: str
+    released_at_us: int
+
+
 class StreamIdentity(msgspec.Struct, frozen=True):
     """Which incarnation of a stream was last seen, to notice that the bus lost its data (I11)."""
 
