@@ -16,6 +16,7 @@ from litestar.plugins.core import MsgspecDIPlugin
 from headrace_coordinator.api import (
     bulk,
     changes,
+    content,
     events,
     follow,
     health,
@@ -60,6 +61,8 @@ VERSIONED: list[HTTPRouteHandler] = [
     runs.runs_trace,
     runs.runs_events,
     runs.runs_result,
+    content.run_content,
+    content.node_content,
     runs.runs_cancel,
     runs.runs_retry,
     events.events_publish,

@@ -8,11 +8,12 @@ from typing import Protocol
 
 import msgspec
 
+from headrace_coordinator.bus.port import FoundResult
 from headrace_coordinator.engine.inputs import RetryRun
 from headrace_coordinator.runtime.arrivals import Arrival
 from headrace_protocol.cloudevent import CloudEvent
 from headrace_protocol.definition import WorkflowDefinition
-from headrace_protocol.messages import CancelRun, CommandReply, HeldAttempt, LifecycleBatch, StartRun
+from headrace_protocol.messages import CancelRun, CommandReply, HeldAttempt, LifecycleBatch, StartRun, Stored
 
 
 class WorkerView(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,6 +106,11 @@ class Live(Protocol):
 
     def held(self, run_id: str) -> tuple[tuple[str, HeldAttempt], ...]:
         """(worker, attempt) pairs: attempts of the run that a worker is working on now."""
+        ...
+
+    async def open_result(self, stored: Stored) -> FoundResult:
+        """A stored value, to be read in pieces. Raises NotFound where it is gone, Unavailable where its place cannot
+        say."""
         ...
 
     def arrivals(self, listener: Callable[[Arrival], None]) -> AbstractContextManager[None]:

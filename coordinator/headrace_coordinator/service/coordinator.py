@@ -12,7 +12,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 import msgspec
 
 from headrace_coordinator.bus.limits import check_size, is_subject
-from headrace_coordinator.bus.port import BusError, Incoming
+from headrace_coordinator.bus.port import BusError, FoundResult, Incoming
 from headrace_coordinator.engine.inputs import RetryRun
 from headrace_coordinator.runtime.arrivals import Arrival
 from headrace_coordinator.runtime.deadletters import check_open, dead_letter, understood
@@ -39,7 +39,15 @@ from headrace_protocol.definition import Priority, WorkflowDefinition
 from headrace_protocol.errors import Conflict, NotFound, Unavailable
 from headrace_protocol.headers import MESSAGE_ID
 from headrace_protocol.ids import shard_of
-from headrace_protocol.messages import CancelRun, CommandReply, Deploy, HeldAttempt, LifecycleBatch, StartRun
+from headrace_protocol.messages import (
+    CancelRun,
+    CommandReply,
+    Deploy,
+    HeldAttempt,
+    LifecycleBatch,
+    StartRun,
+    Stored,
+)
 from headrace_protocol.tasks import end
 
 log = logging.getLogger("headrace.coordinator")
@@ -299,6 +307,27 @@ class RunningCoordinator:
 
     def held(self, run_id: str) -> tuple[tuple[str, HeldAttempt], ...]:
         return self._fleet.held(run_id)
+
+    async def open_result(self, stored: Stored) -> FoundResult:
+        try:
+            found = await self.parts.results.open(stored.uri)
+        except BusError as error:
+            raise Unavailable(
+                "the stored value cannot be read now",
+                where=stored.uri,
+                found=str(error),
+                expected="an answer of the place where it is stored",
+                fix="Ask again; for a place outside of NATS, give the coordinator access to it.",
+            ) from error
+        if found is None:
+            raise NotFound(
+                "the stored value is gone",
+                where=stored.uri,
+                found="nothing",
+                expected=f"{stored.size_bytes} bytes",
+                fix="Start the workflow again: a run that still needs the value makes it again by itself.",
+            )
+        return found
 
     def arrivals(self, listener: Callable[[Arrival], None]) -> AbstractContextManager[None]:
         return self.parts.arrivals.listen(listener)

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, asynccontextmanager
 
 import msgspec
 
+from headrace_coordinator.bus.port import FoundResult
 from headrace_coordinator.engine.decide import decide
 from headrace_coordinator.engine.effects import Decision
 from headrace_coordinator.engine.inputs import OutcomeReceived, RetryRun, RunInput
@@ -36,7 +37,9 @@ from headrace_protocol.messages import (
     LifecycleEvent,
     Outcome,
     StartRun,
+    Stored,
 )
+from tests.unit.runtime.fakes import FakeFound
 
 NAMESPACE = "test"
 START_US = 1_700_000_000_000_000
@@ -55,6 +58,8 @@ class FakeCoordinator:
         self.worker_views: tuple[WorkerView, ...] = ()
         self.queue_views: tuple[QueueView, ...] = ()
         self.ready = ReadinessView(ready=True, store=True, bus=True, shards=(0,))
+        self.results: dict[str, bytes] = {}
+        """Stored values, by URI."""
         self.failure: Exception | None = None
         self.pause: Callable[[], Awaitable[None]] = _at_once
         """Awaited before and after a listener is added: others may run there."""
@@ -86,6 +91,11 @@ class FakeCoordinator:
             raise Conflict("the run cannot be retried", where="run", found=run.head.state.value)
         await self._decide(plan, run, command)
         return CommandReply(run_id=command.run_id)
+
+    async def open_result(self, stored: Stored) -> FoundResult:
+        if stored.uri not in self.results:
+            raise NotFound("the stored value is gone", where=stored.uri)
+        return FakeFound(self.results[stored.uri])
 
     async def deploy(self, definition: WorkflowDefinition) -> CommandReply:
         check_definition(definition)
