@@ -18,7 +18,8 @@ from headrace.results import ResultStore
 from headrace.results.places import Places
 from headrace_protocol.errors import ConfigError
 from headrace_protocol.nats import ObjectGone, Objects
-from headrace_protocol.nats.objects import CHUNK_BYTES, WINDOW_CHUNKS
+from headrace_protocol.nats.object_pull import WINDOW_CHUNKS
+from headrace_protocol.nats.objects import CHUNK_BYTES
 from tests.integration.worker.conftest import Server
 
 BUCKET = "objects"

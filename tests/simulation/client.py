@@ -410,7 +410,7 @@ class Bucket:
         self._name = name
 
     async def open(self) -> None:
-        await self._do(lambda: self._server.bucket(self._name) and None)
+        await self._do(lambda: self._server.buckets.named(self._name) and None)
 
     async def put(self, body: bytes | memoryview | AsyncIterable[bytes], key: Key) -> str:
         whole = b"".join([part async for part in body]) if isinstance(body, AsyncIterable) else bytes(body)
@@ -419,7 +419,7 @@ class Bucket:
         def put() -> None:
             if self._name not in self._server.buckets:
                 raise nats.errors.NoRespondersError
-            self._server.bucket(self._name)[name] = whole
+            self._server.buckets.named(self._name)[name] = whole
 
         await self._do(put)
         return name
@@ -429,14 +429,14 @@ class Bucket:
         return Found(found) if isinstance(found, bytes) else None
 
     async def delete(self, key: str) -> int:
-        gone = await self._do(lambda: self._server.bucket(self._name).pop(key, b""))
+        gone = await self._do(lambda: self._server.buckets.named(self._name).pop(key, b""))
         return len(gone) if isinstance(gone, bytes) else 0
 
     async def listed(self, after: int, limit: int) -> list[Listed]:
         """Objects are numbered as they stand: a pass that deletes some may miss others, and find them the next time."""
 
         def look() -> list[Listed]:
-            bucket = self._server.bucket(self._name)
+            bucket = self._server.buckets.named(self._name)
             numbered = list(enumerate(bucket.items(), 1))[after : after + limit]
             return [
                 Listed(key, key, len(body), number, bucket.written_at_us[key])

@@ -19,11 +19,10 @@ from collections.abc import (
     Callable,
     Collection,
     Container,
-    Iterator,
     Mapping,
 )
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
@@ -32,17 +31,22 @@ from typing import TYPE_CHECKING
 import msgspec
 import nats.errors
 import nats.js.errors
-from nats.aio.subscription import Subscription
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, ObjectStoreConfig
+
+from headrace_protocol.nats.object_pull import (
+    SILENCE_S,
+    WINDOW_CHUNKS,
+    Arrived,
+    ObjectGone,
+    ObjectsError,
+    Pull,
+    told,
+)
 
 if TYPE_CHECKING:
     from headrace_protocol.nats.connection import Connection
 
 CHUNK_BYTES = 128 * 1024
-WINDOW_CHUNKS = 32
-"""Chunks that are on their way at once, in either direction: 4 MiB."""
-SILENCE_S = 10.0
-"""After so long without a chunk or an acknowledgement, reading or writing has failed."""
 UNDO_S = 1.0
 PIECE_BYTES = 1024 * 1024
 """What is hashed at once; in a thread, which costs as much as hashing 50 KB."""
@@ -53,17 +57,8 @@ Key = Callable[[], Awaitable[str]]
 """Asked for when the body is written."""
 Body = bytes | bytearray | memoryview | AsyncIterable[bytes]
 
-_ACK_TOKENS_V1 = 9
 _ROLLUP = {"Nats-Rollup": "sub"}
 _threads = ThreadPoolExecutor(2, "headrace-objects")
-
-
-class ObjectsError(Exception):
-    """The bus refused, lost or did not answer something; whoever asked may ask again."""
-
-
-class ObjectGone(ObjectsError):
-    """An object that was found is not whole any more."""
 
 
 class Listed(msgspec.Struct, frozen=True):
@@ -158,7 +153,7 @@ class Objects:
     async def open(self) -> None:
         """Two that make it at the same time both succeed: the same configuration is the same bucket."""
         context = self._connection.jetstream()
-        with _told():
+        with told():
             try:
                 await context.stream_info(self._stream)
             except nats.js.errors.NotFoundError:
@@ -181,7 +176,7 @@ class Objects:
         return meta is not None and meta.nuid != nuid
 
     async def _find(self, key: str) -> _Meta | None:
-        with _told():
+        with told():
             try:
                 found = await self._connection.jetstream().get_last_msg(self._stream, self._meta_subject(key))
             except nats.js.errors.NotFoundError:
@@ -260,7 +255,7 @@ class Objects:
         return meta.size
 
     async def _purge(self, subject: str) -> None:
-        with _told():
+        with told():
             await self._connection.jetstream().purge_stream(self._stream, subject=subject)
 
     async def listed(self, after: int, limit: int) -> list[Listed]:
@@ -287,14 +282,14 @@ class Objects:
 
     async def server_time_us(self) -> int | None:
         """What the server's clock says; None when it does not tell."""
-        with _told():
+        with told():
             answer = await self._connection.request(f"$JS.API.STREAM.INFO.{self._stream}", b"", timeout=5)
             ts = _stream_info(answer.data).ts
         return None if ts is None else round(ts.timestamp() * 1e6)
 
     async def messages(
         self, subject: str, count: int, after: int = 0, *, last_chunks: bool = False
-    ) -> AsyncIterator[_Arrived]:
+    ) -> AsyncIterator[Arrived]:
         """Up to so many messages of the bucket on a subject, oldest first, after a sequence; or only the last one of
         each subject, without its body."""
         wanted = ConsumerConfig(
@@ -309,7 +304,7 @@ class Objects:
             wanted = wanted.evolve(deliver_policy=DeliverPolicy.LAST_PER_SUBJECT, headers_only=True)
         elif after:
             wanted = wanted.evolve(deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=after + 1)
-        pull = _Pull(self._connection, self._stream, count)
+        pull = Pull(self._connection, self._stream, count)
         try:
             await pull.start(wanted)
             async for message in pull.messages():
@@ -317,102 +312,6 @@ class Objects:
                     yield message
         finally:
             await pull.stop()
-
-
-class _Arrived(msgspec.Struct, frozen=True, gc=False):
-    """A message of the bucket's stream, with what its reply subject tells of it."""
-
-    subject: str
-    body: bytes
-    sequence: int
-    at_us: int
-    """When the server took it."""
-    number: int
-    """Among those that the consumer has delivered."""
-
-
-class _Pull:
-    """A consumer that ends with what it was asked for. At most `WINDOW_CHUNKS` messages are here and not used."""
-
-    def __init__(self, connection: Connection, stream: str, count: int) -> None:
-        self._connection = connection
-        self._stream = stream
-        self._inbox = connection.new_inbox()
-        self._subscription: Subscription | None = None
-        self._arrived: deque[_Arrived] = deque()
-        self._problem = ""
-        self._woken = asyncio.Event()
-        self._left = count
-        """Messages that are still to come."""
-        self._asked = 0
-        self._name = ""
-
-    async def start(self, config: ConsumerConfig) -> None:
-        with _told():
-            self._subscription = await self._connection.listen(self._inbox, self._receive)
-            made = await self._connection.jetstream().add_consumer(self._stream, config)
-        self._name = made.name
-        self._left = min(self._left, made.num_pending or 0)
-        self._ask()
-
-    def _ask(self) -> None:
-        """Ask for what fits, when that is half of the window or all that is left."""
-        room = min(WINDOW_CHUNKS - len(self._arrived), self._left) - self._asked
-        if room <= 0 or (room < WINDOW_CHUNKS // 2 and room + self._asked < self._left):
-            return
-        request = {"batch": room, "expires": round(2 * SILENCE_S * 1e9)}
-        subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._name}"
-        self._connection.send(subject, msgspec.json.encode(request), reply=self._inbox)
-        self._asked += room
-
-    def _receive(self, subject: str, reply: str, headers: Mapping[str, str] | None, body: bytes) -> None:
-        if headers is not None and "Status" in headers:
-            self._problem = f"{headers['Status']} {headers.get('Description', '')}".rstrip()
-        elif reply.startswith("$JS.ACK."):
-            self._asked -= 1
-            self._left -= 1
-            self._arrived.append(_arrived(subject, reply, body))
-        self._woken.set()
-
-    async def messages(self) -> AsyncIterator[_Arrived]:
-        number = 0
-        while self._arrived or self._left > 0:
-            if not self._arrived:
-                await self._more()
-                continue
-            message = self._arrived.popleft()
-            number += 1
-            if message.number != number:
-                raise ObjectsError(
-                    f"{message.subject}: message {message.number} came where {number} was next"
-                )
-            self._ask()
-            yield message
-
-    async def _more(self) -> None:
-        self._woken.clear()
-        if self._problem or not self._connection.is_connected:
-            raise ObjectsError(f"reading ended: {self._problem or 'the connection went away'}")
-        try:
-            await asyncio.wait_for(self._woken.wait(), SILENCE_S)
-        except TimeoutError as error:
-            raise ObjectsError(f"nothing came for {SILENCE_S:g} s") from error
-
-    async def stop(self) -> None:
-        with suppress(nats.errors.Error, OSError):
-            if self._subscription is not None:
-                await self._subscription.unsubscribe()
-            if self._name:
-                self._connection.send(f"$JS.API.CONSUMER.DELETE.{self._stream}.{self._name}", b"")
-
-
-def _arrived(subject: str, reply: str, body: bytes) -> _Arrived:
-    """`$JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<deliveries>.<stream seq>.<consumer
-    seq>.<time>.<pending>[.<token>]`"""
-    parts = reply.split(".")
-    first = 4 if len(parts) == _ACK_TOKENS_V1 else 6
-    sequence, number, at_ns = map(int, parts[first + 1 : first + 4])
-    return _Arrived(subject, body, sequence, at_ns // 1_000, number)
 
 
 async def in_thread(hash_: Callable[[bytes | memoryview], object], piece: bytes | memoryview) -> None:
@@ -441,12 +340,3 @@ async def _stored(acknowledged: Future[int]) -> None:
             await acknowledged
     except TimeoutError as error:
         raise ObjectsError(f"a chunk was not acknowledged within {SILENCE_S:g} s") from error
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Turns what nats-py raises into ObjectsError."""
-    try:
-        yield
-    except (nats.errors.Error, TimeoutError, msgspec.MsgspecError) as error:
-        raise ObjectsError(str(error) or type(error).__name__) from error

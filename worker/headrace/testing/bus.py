@@ -52,7 +52,7 @@ class _Bucket:
     def _objects(self) -> dict[str, bytes]:
         if not self._connection.up:
             raise BusError("not connected")
-        return self._connection.server.bucket(self._name)
+        return self._connection.server.buckets.named(self._name)
 
 
 async def _whole(body: bytes) -> AsyncIterator[bytes]:

@@ -193,7 +193,7 @@ class MemoryResults:
 
     async def put(self, key: str, body: bytes | AsyncIterable[bytes]) -> str:
         whole = body if isinstance(body, bytes) else b"".join([part async for part in body])
-        self._server.bucket(self._name)[key] = whole
+        self._server.buckets.named(self._name)[key] = whole
         return self._prefix + key
 
     async def open(self, uri: str) -> FoundResult | None:
@@ -201,13 +201,13 @@ class MemoryResults:
         return None if body is None else _Found(body)
 
     async def get(self, uri: str) -> bytes | None:
-        return self._server.bucket(self._name).get(uri.removeprefix(self._prefix))
+        return self._server.buckets.named(self._name).get(uri.removeprefix(self._prefix))
 
     async def delete(self, uri: str) -> int:
-        return len(self._server.bucket(self._name).pop(uri.removeprefix(self._prefix), b""))
+        return len(self._server.buckets.named(self._name).pop(uri.removeprefix(self._prefix), b""))
 
     async def written(self, older_than_s: float) -> AsyncIterator[list[WrittenResult]]:
-        bucket = self._server.bucket(self._name)
+        bucket = self._server.buckets.named(self._name)
         before_us = self._server.now_us() - older_than_s * 1e6
         yield [
             WrittenResult(self._prefix + key, key, len(body))

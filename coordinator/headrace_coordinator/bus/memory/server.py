@@ -16,6 +16,7 @@ from typing import Protocol
 
 import msgspec
 
+from headrace_coordinator.bus.memory.bucket import Buckets
 from headrace_protocol.headers import EXPECTED_LAST_ID, MESSAGE_ID
 
 Headers = Mapping[str, str] | None
@@ -111,20 +112,6 @@ class Stream:
         self.consumers: dict[str, Consumer] = {}
 
 
-class Bucket(dict[str, bytes]):
-    """Objects by key, in the order in which they were written."""
-
-    def __init__(self, now_us: Callable[[], int]) -> None:
-        super().__init__()
-        self.written_at_us: dict[str, int] = {}
-        self._now_us = now_us
-
-    def __setitem__(self, key: str, body: bytes) -> None:
-        self.pop(key, None)
-        super().__setitem__(key, body)
-        self.written_at_us[key] = self._now_us()
-
-
 class Server:
     """See the module's docstring. `now` is virtual time, which began at `start_us`; what is sent to clients goes
     through their inboxes."""
@@ -139,7 +126,7 @@ class Server:
         self.streams: dict[str, Stream] = {}
         self.deleted: set[str] = set()
         """Incarnations of streams that were deleted while everybody was connected."""
-        self.buckets: dict[str, Bucket] = {}
+        self.buckets = Buckets(self.now_us)
         self.exact: dict[str, list[Inbox]] = {}
         self.inboxes: dict[str, Inbox] = {}
         """By the part of the subject before the last token."""
@@ -196,14 +183,6 @@ class Server:
                 inbox.deliver(subject, body, reply, headers)
         if subject.startswith("_INBOX"):
             self._tell(subject, body, headers, reply)
-
-    # -- objects -----------------------------------------------------------------------------------
-
-    def bucket(self, name: str) -> Bucket:
-        """Made if it is missing."""
-        if name not in self.buckets:
-            self.buckets[name] = Bucket(self.now_us)
-        return self.buckets[name]
 
     def now_us(self) -> int:
         """By the server's clock."""
