@@ -29,6 +29,7 @@ SCRIPTS = (
     "memory",
     "disk",
     "start",
+    "large_values",
 )
 _ROW, _LEFT, _WIDTH, _RIGHT = 26, 330, 420, 130
 _OPEN = (

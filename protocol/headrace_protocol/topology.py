@@ -17,10 +17,22 @@ from headrace_protocol.subjects import Subjects
 MIB = 1024 * 1024
 MAX_PAYLOAD_BYTES = MIB
 """Default payload limit of nats-server."""
+MIN_PAYLOAD_BYTES = 32 * 1024
+"""A server that takes less is refused: a log line may be as long."""
 CLAIM_CHECK_BYTES = 64 * 1024
 """Results larger than this travel by reference."""
 RESULTS_BUCKET = "HR_RESULTS"
 DEFAULT_ACK_WAIT_S = 30.0
+
+
+def inline_bytes(max_payload_bytes: int) -> int:
+    """How large a result may be to travel inside a message, where the server takes so much."""
+    return min(CLAIM_CHECK_BYTES, max_payload_bytes // 4)
+
+
+def message_bytes(max_payload_bytes: int) -> int:
+    """How large an encoded message may be; the rest of what the server takes is left to headers."""
+    return min(max_payload_bytes, MAX_PAYLOAD_BYTES) * 900 // 1024
 
 
 class Retention(StrEnum):

@@ -423,7 +423,7 @@ class _Reordered:
 
 @mutant("results of a map are collected in the order in which they came", (Collector, "_collect"))
 async def map_results_out_of_order(self: Collector, effect: Collect, counts: object) -> object:
-    twisted = Collector(_Reordered(self._store), self._results, self._clock)  # type: ignore[arg-type]
+    twisted = Collector(_Reordered(self._store), self._results, self._clock, self._inline_bytes)  # type: ignore[arg-type]
     return await _collect(twisted, effect, counts)  # type: ignore[arg-type]
 
 

@@ -15,10 +15,9 @@ import msgspec
 
 import headrace.bus.nats_bus as worker_bus
 import headrace.runtime.attempt as attempt_module
-import headrace.runtime.runner as runner_module
 import headrace.runtime.worker as worker_module
-import headrace_coordinator.runtime.collect as collect_module
 import headrace_protocol.ids as ids_module
+import headrace_protocol.topology as topology_module
 from headrace_coordinator.bus.memory.server import Stored
 from headrace_coordinator.engine.state import RunHead, RunState
 from headrace_protocol.definition import EventTrigger
@@ -378,8 +377,7 @@ def _replaced(site: Site) -> Iterator[None]:
         (worker_module, "Capture", NoCapture),
         (worker_module, "connect", None),
         (worker_bus, "connect", None),
-        (runner_module, "CLAIM_CHECK_BYTES", CLAIM_CHECK),
-        (collect_module, "CLAIM_CHECK_BYTES", CLAIM_CHECK),
+        (topology_module, "CLAIM_CHECK_BYTES", CLAIM_CHECK),
     ]
     before = [(place, name, getattr(place, name)) for place, name, _ in changes]
     for place, name, value in changes:

@@ -16,6 +16,7 @@ from litestar.plugins.core import MsgspecDIPlugin
 from headrace_coordinator.api import (
     bulk,
     changes,
+    content,
     deploys,
     events,
     follow,
@@ -70,6 +71,8 @@ VERSIONED: list[HTTPRouteHandler] = [
     runs.runs_events,
     runs.runs_result,
     runs.runs_input,
+    content.run_content,
+    content.node_content,
     runs.runs_cancel,
     runs.runs_retry,
     events.events_publish,

@@ -24,14 +24,17 @@ def size_of(headers: Mapping[str, str] | None, body: bytes) -> int:
     return len(body) + lines + _HEADER_BYTES
 
 
-def check_size(subject: str, headers: Mapping[str, str], body: bytes) -> None:
+def check_size(
+    subject: str, headers: Mapping[str, str], body: bytes, limit_bytes: int = MAX_PAYLOAD_BYTES
+) -> None:
     """Raises ProtocolError for a message that the bus would never take."""
     size = size_of(headers, body)
-    if size > MAX_PAYLOAD_BYTES:
+    if size > limit_bytes:
         raise ProtocolError(
             "a message is larger than the bus takes",
             where=subject,
             found=f"{size} bytes",
-            expected=f"at most {MAX_PAYLOAD_BYTES}",
+            expected=f"at most {limit_bytes}, which is what the NATS server takes (max_payload)",
+            fix="Send less, or a reference to where the data is.",
             code=ErrorCode.PROTOCOL_TOO_LARGE,
         )

@@ -11,7 +11,6 @@ import nats.errors
 from nats.aio.subscription import Subscription as NatsSubscription
 
 from headrace_coordinator.bus import streams
-from headrace_coordinator.bus.limits import check_size
 from headrace_coordinator.bus.order import in_order
 from headrace_coordinator.bus.port import (
     BusError,
@@ -26,15 +25,13 @@ from headrace_coordinator.bus.pull import Pull
 from headrace_coordinator.bus.settings import NatsSettings
 from headrace_coordinator.bus.trimming import trim_stream
 from headrace_protocol.errors import Unavailable
-from headrace_protocol.nats import Confirmations, Connection, why_not
+from headrace_protocol.nats import Confirmations, Connection, check_payload, why_not
 from headrace_protocol.topology import ConsumerSpec, Topology
 
 log = logging.getLogger("headrace.bus")
 
 PENDING_BYTES = 16 * 1024 * 1024
 RECONNECT_S = 0.1
-LARGE_BYTES = 256 * 1024
-"""What is smaller cannot exceed the payload limit, whatever its headers."""
 
 
 async def connect(settings: NatsSettings, name: str) -> NatsBus:
@@ -51,6 +48,7 @@ async def connect(settings: NatsSettings, name: str) -> NatsBus:
             expected="a NATS server with JetStream that accepts these credentials",
             fix="Start one there, or correct --nats and its credentials.",
         ) from error
+    await check_payload(bus.max_payload_bytes, settings.shown, bus.close)
     return bus
 
 
@@ -81,6 +79,10 @@ class NatsBus:
     @property
     def connected(self) -> bool:
         return self.client.is_connected
+
+    @property
+    def max_payload_bytes(self) -> int:
+        return self.client.max_payload
 
     async def open(self) -> None:
         settings = self._settings
@@ -173,8 +175,6 @@ class NatsBus:
 
     def _put(self, subject: str, body: bytes, reply: str, headers: Mapping[str, str] | None) -> None:
         try:
-            if len(body) > LARGE_BYTES:
-                check_size(subject, headers or {}, body)
             self.client.send(subject, body, reply=reply, headers=headers)
         except Exception as error:  # a message that cannot be sent must not end the loop that sends
             self._confirmations.not_sent(subject, reply, error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asyncio import Future
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -66,15 +66,55 @@ class Subscription(Protocol):
     async def stop(self) -> None: ...
 
 
-class ResultBucket(Protocol):
-    """Large results under unique keys."""
+class FoundResult(Protocol):
+    """A large result that is there."""
 
-    async def put(self, key: str, body: bytes) -> str:
-        """Keep the bytes; returns their URI."""
+    @property
+    def size_bytes(self) -> int: ...
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """Its bytes, once. They end too early when it goes meanwhile; raises BusError when they cannot be had now."""
+        ...
+
+
+class WrittenResult(msgspec.Struct, frozen=True):
+    """A large result as it is found by looking through the place."""
+
+    uri: str
+    key: str
+    size_bytes: int
+
+
+class ResultBucket(Protocol):
+    """Large results under unique keys: a place of the coordinator's own, and those that URIs of others lead to.
+
+    Everything raises BusError when the place cannot be used now, or not by this coordinator.
+    """
+
+    async def put(self, key: str, body: bytes | AsyncIterable[bytes]) -> str:
+        """Keep the bytes in the coordinator's own place; returns their URI."""
+        ...
+
+    async def open(self, uri: str) -> FoundResult | None:
+        """The result, to be read in pieces; None when it is gone."""
         ...
 
     async def get(self, uri: str) -> bytes | None:
-        """The bytes; None when they are gone."""
+        """The bytes at once; None when they are gone."""
+        ...
+
+    async def delete(self, uri: str) -> int:
+        """Delete a result; returns how many bytes it had, 0 when it was gone."""
+        ...
+
+    def written(self, older_than_s: float) -> AsyncIterator[list[WrittenResult]]:
+        """Everything in the coordinator's own place that was written so long ago by the place's own clock, in pages,
+        the oldest first where the place tells."""
+        ...
+
+    async def tidy(self, older_than_s: float) -> int:
+        """After a whole `written`: delete what is left of results so old that were never written to their end, and
+        return of how many."""
         ...
 
 
@@ -83,6 +123,11 @@ class Bus(Protocol):
 
     @property
     def connected(self) -> bool: ...
+
+    @property
+    def max_payload_bytes(self) -> int:
+        """What the server takes in one message, headers included."""
+        ...
 
     async def ensure(self, topology: Topology) -> list[StreamState]:
         """Make the streams that are missing, and let none drop what must not be lost; returns all of them as they

@@ -68,6 +68,15 @@ event_verdicts = Count(
     "verdict",
     "workflow",
 )
+results_deleted = Count(
+    "headrace.results.deleted", "{object}", "Stored results deleted because nothing needs them", "why"
+)
+results_freed = Count("headrace.results.freed", "By", "What they took")
+results_left = Count(
+    "headrace.results.left",
+    "{object}",
+    "Stored results that nothing needs and that cannot be deleted from here",
+)
 outbox_depth = Count(
     "headrace.outbox.depth", "{message}", "Committed messages that the bus has not confirmed", falls=True
 )

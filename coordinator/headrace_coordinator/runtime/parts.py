@@ -13,7 +13,7 @@ from headrace_coordinator.runtime.offload import Offloader
 from headrace_coordinator.runtime.outbox import Outbox
 from headrace_coordinator.runtime.registry import Registry
 from headrace_coordinator.store.port import Store
-from headrace_protocol.topology import Topology
+from headrace_protocol.topology import Topology, inline_bytes
 
 
 class Parts:
@@ -36,7 +36,7 @@ class Parts:
         self.sampled = sampled
         self.registry = Registry(store)
         self.results = results
-        self.collector = Collector(store, results, clock)
+        self.collector = Collector(store, results, clock, lambda: inline_bytes(bus.max_payload_bytes))
         self.offloader = Offloader(results, clock)
         self.changes = Changes()
         self.arrivals = Arrivals()

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import msgspec
 
+from headrace_coordinator.bus.port import FoundResult
 from headrace_coordinator.engine.inputs import RetryRun
 from headrace_coordinator.runtime.arrivals import Arrival
 from headrace_coordinator.runtime.orders import LoadFailure, OrderReply, WorkflowOrder
@@ -162,6 +163,11 @@ class Live(Protocol):
 
     def planned_node(self, workflow: str, version: str, node: str) -> NodeDefinition | None:
         """A node of a version that is in memory, or of the current one: for lists, which read no definitions."""
+        ...
+
+    async def open_result(self, stored: Stored) -> FoundResult:
+        """A stored value, to be read in pieces. Raises NotFound where it is gone, Unavailable where its place cannot
+        say."""
         ...
 
     def arrivals(self, listener: Callable[[Arrival], None]) -> AbstractContextManager[None]:

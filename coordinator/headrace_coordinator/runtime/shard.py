@@ -36,6 +36,7 @@ from headrace_protocol import headers
 from headrace_protocol.codec import encode
 from headrace_protocol.errors import Unavailable
 from headrace_protocol.messages import CommandReply, Outcome
+from headrace_protocol.topology import message_bytes
 
 log = logging.getLogger("headrace.shard")
 
@@ -199,7 +200,8 @@ class Shard:
         self._last_turn_at = asyncio.get_running_loop().time()
 
     def _new_trip(self, *envelopes: Envelope) -> _Trip:
-        turn = Turn(self._subjects, self.fence, self._clock.now_us())
+        room = message_bytes(self._bus.max_payload_bytes)
+        turn = Turn(self._subjects, self.fence, self._clock.now_us(), room)
         if self._flight is not None:
             turn.build_on(self._flight.turn)
         self._actors.tidy(self._over, turn.before)

@@ -42,12 +42,13 @@ from headrace_protocol.errors import ErrorInfo
 from headrace_protocol.ids import attempt_key
 from headrace_protocol.messages import LifecycleBatch, LifecycleEvent, LifecycleMessage, LogLine, Wanted
 from headrace_protocol.subjects import Subjects
+from headrace_protocol.topology import MAX_PAYLOAD_BYTES, message_bytes
 
 log = logging.getLogger("headrace.turn")
 
 PROGRESS = "progress"
-MAX_MESSAGE_BYTES = 900 * 1024
-"""Of an encoded message; the rest of what the bus takes is left to headers."""
+MAX_MESSAGE_BYTES = message_bytes(MAX_PAYLOAD_BYTES)
+"""Of an encoded message, where the bus takes what is usual."""
 
 
 FEW_NODES = 8
@@ -79,8 +80,12 @@ class _Touched:
 class Turn:
     """The transaction in the making. Runs are touched any number of times and written once."""
 
-    def __init__(self, subjects: Subjects, fence: ShardFence, now_us: int) -> None:
+    def __init__(
+        self, subjects: Subjects, fence: ShardFence, now_us: int, message_bytes: int = MAX_MESSAGE_BYTES
+    ) -> None:
+        """`message_bytes` is what an encoded message may have for the bus to take it."""
         self.now_us = now_us
+        self._message_bytes = message_bytes
         self.transaction = Transaction(fence=fence)
         self.collects: list[Collect] = []
         self.finished: list[str] = []
@@ -208,7 +213,7 @@ class Turn:
     def _fitting(self, effect: Dispatch) -> OutboxMessage | None:
         message = effect.message
         body = encode(message)
-        if len(body) > MAX_MESSAGE_BYTES:
+        if len(body) > self._message_bytes:
             return None
         key = attempt_key(message.run_id, message.node, message.item, message.attempt)
         return OutboxMessage(
@@ -228,7 +233,7 @@ class Turn:
                 if len(run.nodes) <= FEW_NODES:
                     transaction.whole[run_id] = run.nodes
             transaction.nodes += [NodeRow(run_id, name, run.nodes[name]) for name in entry.nodes]
-            for events in _parts(tuple(entry.events)):
+            for events in self._parts(tuple(entry.events)):
                 self._tell(entry, events, changes.next_position())
         for key, due_us in self._timers.items():
             if due_us is None:
@@ -263,18 +268,18 @@ class Turn:
         subject = self._subjects.lifecycle(workflow, what)
         while batches:
             count, body = len(batches), encode(LifecycleMessage(batches=tuple(batches)))
-            while len(body) > MAX_MESSAGE_BYTES and count > 1:
+            while len(body) > self._message_bytes and count > 1:
                 count //= 2
                 body = encode(LifecycleMessage(batches=tuple(batches[:count])))
             yield OutboxMessage(subject, headers.make(message_id=f"life-{batches[0].position}"), body)
             batches = batches[count:]
 
-
-def _parts(events: tuple[LifecycleEvent, ...]) -> Iterator[tuple[LifecycleEvent, ...]]:
-    """The events in pieces that a message can hold: tracebacks add up."""
-    if len(events) > EVENTS_SURE_TO_FIT and len(encode(events)) > MAX_MESSAGE_BYTES:
-        middle = len(events) // 2
-        yield from _parts(events[:middle])
-        yield from _parts(events[middle:])
-    elif events:
-        yield events
+    def _parts(self, events: tuple[LifecycleEvent, ...]) -> Iterator[tuple[LifecycleEvent, ...]]:
+        """The events in pieces that a message can hold: tracebacks add up."""
+        sure = self._message_bytes >= MAX_MESSAGE_BYTES and len(events) <= EVENTS_SURE_TO_FIT
+        if len(events) > 1 and not sure and len(encode(events)) > self._message_bytes:
+            middle = len(events) // 2
+            yield from self._parts(events[:middle])
+            yield from self._parts(events[middle:])
+        elif events:
+            yield events

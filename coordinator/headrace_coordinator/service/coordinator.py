@@ -13,7 +13,7 @@ from hashlib import blake2b
 import msgspec
 
 from headrace_coordinator.bus.limits import check_size, is_subject
-from headrace_coordinator.bus.port import BusError, Incoming
+from headrace_coordinator.bus.port import BusError, FoundResult, Incoming
 from headrace_coordinator.engine.inputs import RetryRun
 from headrace_coordinator.runtime.arrivals import Arrival
 from headrace_coordinator.runtime.deadletters import check_open, dead_letter, understood
@@ -34,6 +34,7 @@ from headrace_coordinator.service.lifecycle import Lifecycle
 from headrace_coordinator.service.listeners import why_nobody_listens
 from headrace_coordinator.service.publication import Publication
 from headrace_coordinator.service.replay import Replayer
+from headrace_coordinator.service.result_sweep import GRACE_S, ResultSweep
 from headrace_coordinator.service.retention import Retention
 from headrace_coordinator.service.shards import LEASE_S, ShardSet
 from headrace_coordinator.store.port import RetentionPolicy
@@ -77,6 +78,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     trim_s: float = 15.0
     """How often events that were read are deleted from the bus; 0: never. A stream that is filled by half in that time
     refuses publishers, though all is read."""
+    results_grace_s: float = GRACE_S
+    """How long a stored result stays after nothing needs it any more, or after an attempt wrote it of which nothing
+    was heard."""
     lease_s: float = LEASE_S
     """How long a coordinator that fell silent keeps its shards."""
     await_definitions: bool = False
@@ -94,6 +98,7 @@ class RunningCoordinator:
         self._bus = bus
         self._clock = clock
         self._retention = Retention(parts, options.retention)
+        self._result_sweep = ResultSweep(parts, lambda: 0 in self._shards.owned(), options.results_grace_s)
         self._trim_s = options.trim_s
         self._registry = parts.registry
         self._fleet = Fleet(topology.subjects, clock)
@@ -113,7 +118,7 @@ class RunningCoordinator:
         self._matcher = Matcher(topology.namespace, clock.now_us)
         intake = Intake(self._matcher, self._shards, clock)
         self._events = EventConsumer(topology, bus, intake, self._shards, clock)
-        self._publication = Publication(topology.subjects, store, intake)
+        self._publication = Publication(topology.subjects, store, intake, lambda: bus.max_payload_bytes)
         self._schedules = ScheduleRunner(topology.namespace, store, self._shards, clock, schedule_params)
         self._catalog = Catalog(parts, self._matcher, self._schedules, self._shards)
         self._deployment = Deployment(parts, self._catalog)
@@ -155,6 +160,7 @@ class RunningCoordinator:
         await self._keeper.start()
         self._replayer.start()
         self._spawn(self._retention.prune())
+        self._spawn(self._result_sweep.run())
         if self._trim_s:
             self._spawn(self._retention.trim(self._trim_s))
         self._ready = True
@@ -263,7 +269,7 @@ class RunningCoordinator:
 
         Raises ProtocolError for a message that the bus would never take.
         """
-        check_size(message.subject, message.headers, message.body)
+        check_size(message.subject, message.headers, message.body, self._bus.max_payload_bytes)
         outbox = self.parts.outbox
         batch = OutboxBatch(0, outbox.next_sequence(), (message,))
 
@@ -396,6 +402,27 @@ class RunningCoordinator:
 
     def planned_node(self, workflow: str, version: str, node: str) -> NodeDefinition | None:
         return self._registry.planned_node(workflow, version, node)
+
+    async def open_result(self, stored: Stored) -> FoundResult:
+        try:
+            found = await self.parts.results.open(stored.uri)
+        except BusError as error:
+            raise Unavailable(
+                "the stored value cannot be read now",
+                where=stored.uri,
+                found=str(error),
+                expected="an answer of the place where it is stored",
+                fix="Ask again; for a place outside of NATS, give the coordinator access to it.",
+            ) from error
+        if found is None:
+            raise NotFound(
+                "the stored value is gone",
+                where=stored.uri,
+                found="nothing",
+                expected=f"{stored.size_bytes} bytes",
+                fix="Start the workflow again: a run that still needs the value makes it again by itself.",
+            )
+        return found
 
     def arrivals(self, listener: Callable[[Arrival], None]) -> AbstractContextManager[None]:
         return self.parts.arrivals.listen(listener)

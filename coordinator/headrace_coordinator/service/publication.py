@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -25,7 +25,10 @@ Identity = tuple[str, str]
 class Publication:
     """Publishes events for senders who wait for the answer."""
 
-    def __init__(self, subjects: Subjects, store: Reader, intake: Intake) -> None:
+    def __init__(
+        self, subjects: Subjects, store: Reader, intake: Intake, max_payload_bytes: Callable[[], int]
+    ) -> None:
+        self._max_payload_bytes = max_payload_bytes
         self._subjects = subjects
         self._store = store
         self._intake = intake
@@ -55,7 +58,7 @@ class Publication:
         subject = self._subjects.event(event.type)
         message = OutboxMessage(subject, {**binary, MESSAGE_ID: f"{event.source} {event.id}"}, body)
         try:
-            check_size(subject, message.headers, body)
+            check_size(subject, message.headers, body, self._max_payload_bytes())
         except ProtocolError as error:
             error.where = subject if count == 1 else f"events[{place}], {event.id}"
             raise

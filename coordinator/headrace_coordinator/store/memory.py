@@ -16,7 +16,8 @@ import msgspec
 from headrace_coordinator.store.memory_reader import MemoryReader
 from headrace_coordinator.store.memory_tables import Lease, RunTables, Tables, copy_transaction
 from headrace_coordinator.store.port import REMEMBERED_S, Capabilities, FenceLost, RetentionPolicy, Store
-from headrace_coordinator.store.records import OLD_TALLY_S, EventRecord, ShardFence, Transaction
+from headrace_coordinator.store.records import OLD_TALLY_S, EventRecord, HolderKind, ShardFence, Transaction
+from headrace_coordinator.store.references import references_of
 from headrace_coordinator.store.rows import FINISHED, merge_event, whole_hour_s
 from headrace_protocol.errors import Conflict, InvariantBroken
 
@@ -129,16 +130,14 @@ def _write_rest(tables: Tables, transaction: Transaction) -> None:
         tables.last_outbox = max(tables.last_outbox, batch.sequence)
     for sequence in transaction.outbox_confirmed:
         tables.outbox.pop(sequence, None)
+    for reference in references_of(transaction):
+        tables.add_reference(reference)
+    for uri in transaction.results_deleted:
+        tables.released.pop(uri, None)
     for name in transaction.schedules_dropped:
         tables.schedules.pop(name, None)
     tables.schedules.update(((row.workflow, row.trigger), row) for row in transaction.schedules)
-    for definition in transaction.definitions:
-        versions = tables.definitions.setdefault(definition.definition.name, {})
-        versions.pop(definition.version, None)  # Deployed again, it becomes the newest.
-        versions[definition.version] = definition
-    tables.workflow_states.update((state.workflow, state) for state in transaction.workflow_states)
-    for change in transaction.workflow_changes:
-        tables.add_change(change)
+    _write_definitions(tables, transaction)
     for event in transaction.events:
         _write_event(tables, event)
     for letter in transaction.dead_letters:
@@ -151,6 +150,16 @@ def _write_rest(tables: Tables, transaction: Transaction) -> None:
         tables.spans.setdefault(span.trace_id, {}).setdefault(span.span_id, span)
     tables.streams.update((stream.stream, stream) for stream in transaction.streams)
     tables.cursors.update(transaction.cursors)
+
+
+def _write_definitions(tables: Tables, transaction: Transaction) -> None:
+    for definition in transaction.definitions:
+        versions = tables.definitions.setdefault(definition.definition.name, {})
+        versions.pop(definition.version, None)  # Deployed again, it becomes the newest.
+        versions[definition.version] = definition
+    tables.workflow_states.update((state.workflow, state) for state in transaction.workflow_states)
+    for change in transaction.workflow_changes:
+        tables.add_change(change)
 
 
 def _write_event(tables: Tables, event: EventRecord) -> None:
@@ -178,6 +187,7 @@ def _prune_runs(tables: Tables, before_us: int, now_us: int, limit: int) -> int:
         ),
     )
     budget = dict.fromkeys(("nodes", "attempts", "history", "logs"), limit)
+    references = limit
     deleted = 0
     for _, run_id in expired:
         run = tables.runs[run_id]
@@ -185,7 +195,10 @@ def _prune_runs(tables: Tables, before_us: int, now_us: int, limit: int) -> int:
             dropped = tables.drop_part(run_id, kind, budget[kind])
             budget[kind] -= dropped
             deleted += dropped
-        if run.empty and not tables.logs_of.get(run_id):
+        released = tables.release((HolderKind.RUN, run_id), references, now_us)
+        references -= released
+        deleted += released
+        if run.empty and not tables.logs_of.get(run_id) and (HolderKind.RUN, run_id) not in tables.held:
             tables.pruned[run_id] = now_us
             del tables.runs[run_id]
             deleted += 1

@@ -29,6 +29,7 @@ from headrace_coordinator.store.records import (
     EventRecord,
     LetterState,
     OutboxBatch,
+    ReleasedResult,
     ScheduleState,
     StreamIdentity,
     Timer,
@@ -206,6 +207,28 @@ class MemoryReader(MemoryLogs, MemoryOverviews, Reader):
     async def spans(self, trace_id: str) -> list[Span]:
         found = self._opened.spans.get(trace_id, {}).values()
         return [copy(span) for span in sorted(found, key=lambda span: (span.start_us, span.span_id))]
+
+    async def released_results(
+        self, before_us: int, after: ReleasedResult | None, limit: int
+    ) -> list[ReleasedResult]:
+        tables = self._opened
+        last = (-1, "") if after is None else (after.released_at_us, after.uri)
+        found = (
+            (at_us, uri)
+            for uri, at_us in tables.released.items()
+            if at_us < before_us and (at_us, uri) > last
+        )
+        return [ReleasedResult(uri, at_us) for at_us, uri in nsmallest(limit, found)]
+
+    async def strayed_results(self, found: Sequence[tuple[str, str]]) -> list[str]:
+        tables = self._opened
+        return [
+            uri
+            for uri, run_id in found
+            if uri not in tables.references
+            and uri not in tables.released
+            and (run_id in tables.runs or run_id in tables.pruned)
+        ]
 
     async def stream(self, stream: str) -> StreamIdentity | None:
         return self._opened.streams.get(stream)

@@ -14,7 +14,9 @@ from headrace_coordinator.store.records import (
     DeadLetter,
     DefinitionRow,
     EventRecord,
+    HolderKind,
     OutboxBatch,
+    ResultReference,
     ScheduleState,
     StoredLog,
     StreamIdentity,
@@ -96,6 +98,11 @@ class Tables:
         """When, by run id."""
         self.outbox: dict[int, OutboxBatch] = {}
         self.last_outbox = 0
+        self.references: dict[str, set[tuple[HolderKind, str]]] = {}
+        """Kind and holder, by URI."""
+        self.held: dict[tuple[HolderKind, str], dict[str, None]] = {}
+        """URIs, by kind and holder."""
+        self.released: dict[str, int] = {}
         self.schedules: dict[tuple[str, str], ScheduleState] = {}
         self.definitions: dict[str, dict[str, DefinitionRow]] = {}
         """By workflow and version, the current version last."""
@@ -128,6 +135,26 @@ class Tables:
     def add_change(self, change: WorkflowChange) -> None:
         last = self.workflow_changes[-1].position if self.workflow_changes else 0
         self.workflow_changes.append(msgspec.structs.replace(change, position=last + 1))
+
+    def add_reference(self, reference: ResultReference) -> None:
+        holder = (reference.kind, reference.holder)
+        self.references.setdefault(reference.uri, set()).add(holder)
+        self.held.setdefault(holder, {})[reference.uri] = None
+        self.released.pop(reference.uri, None)
+
+    def release(self, holder: tuple[HolderKind, str], limit: int, now_us: int) -> int:
+        """Drop up to `limit` references of a holder; how many."""
+        held = self.held.get(holder, {})
+        dropped = [*held][:limit]
+        for uri in dropped:
+            del held[uri]
+            self.references[uri].discard(holder)
+            if not self.references[uri]:
+                del self.references[uri]
+                self.released[uri] = now_us
+        if not held:
+            self.held.pop(holder, None)
+        return len(dropped)
 
     def set_letter(self, letter: DeadLetter) -> None:
         self.last_letter += 1

@@ -20,6 +20,7 @@ from headrace_coordinator.store.records import (
     NodeOutline,
     OutboxBatch,
     Positions,
+    ReleasedResult,
     ScheduleState,
     ShardFence,
     StoredLog,
@@ -286,6 +287,18 @@ class Reader(Protocol):
         ...
 
     async def spans(self, trace_id: str) -> list[Span]: ...
+
+    async def released_results(
+        self, before_us: int, after: ReleasedResult | None, limit: int
+    ) -> list[ReleasedResult]:
+        """Large results that were released before a time and have no reference since, in the order of that, from the
+        one after `after`."""
+        ...
+
+    async def strayed_results(self, found: Sequence[tuple[str, str]]) -> list[str]:
+        """Of large results, each a URI and the run that made it: those that nothing refers to, and that were never
+        released. Results of runs that this store has never known are not told: they are somebody else's."""
+        ...
 
     async def stream(self, stream: str) -> StreamIdentity | None: ...
 

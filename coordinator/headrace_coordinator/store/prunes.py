@@ -12,6 +12,7 @@ from sqlalchemy import (
     Delete,
     Integer,
     Table,
+    and_,
     bindparam,
     delete,
     exists,
@@ -23,6 +24,7 @@ from sqlalchemy.sql.dml import ReturningDelete
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import Select
 
+from headrace_coordinator.store.records import HolderKind
 from headrace_coordinator.store.rows import FINISHED
 from headrace_coordinator.store.schema import (
     attempts,
@@ -33,6 +35,7 @@ from headrace_coordinator.store.schema import (
     logs,
     nodes,
     pruned_runs,
+    result_references,
     runs,
     spans,
     tallies,
@@ -66,8 +69,13 @@ def _some(table: Table, chosen: Select[*tuple[object, ...]]) -> Delete:
 
 def _of_expired(table: Table) -> Delete:
     # Lines of a log name their run by its id: they may come when the run has no row.
-    of, key = (logs.c.run_id, runs.c.run_id) if table is logs else (table.c.run_key, runs.c.key)
-    expired = of.in_(_expired(key))
+    if table is logs:
+        expired: ColumnElement[bool] = logs.c.run_id.in_(_expired(runs.c.run_id))
+    elif table is result_references:
+        held = result_references.c.holder.in_(_expired(runs.c.run_id))
+        expired = and_(result_references.c.kind == HolderKind.RUN.value, held)
+    else:
+        expired = table.c.run_key.in_(_expired(runs.c.key))
     return _some(table, select(*table.primary_key).where(expired).limit(LIMIT))
 
 
@@ -80,6 +88,9 @@ _children = [
     exists().where(attempts.c.run_key == runs.c.key),
     exists().where(history.c.run_key == runs.c.key),
     exists().where(logs.c.run_id == runs.c.run_id),
+    exists().where(
+        result_references.c.kind == HolderKind.RUN.value, result_references.c.holder == runs.c.run_id
+    ),
 ]
 
 _has_runs = exists().where(runs.c.workflow == workflow_states.c.workflow)
@@ -90,6 +101,7 @@ PRUNES: dict[str, Delete | ReturningDelete[str]] = {
     "prune_attempts": _of_expired(attempts),
     "prune_history": _of_expired(history),
     "prune_logs_of_runs": _of_expired(logs),
+    "prune_references": _of_expired(result_references).returning(result_references.c.uri),
     "prune_runs": _some(runs, _expired(runs.c.key))
     .where(*(~child for child in _children))
     .returning(runs.c.run_id),

@@ -16,6 +16,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    exists,
     func,
     or_,
     select,
@@ -37,6 +38,8 @@ from headrace_coordinator.store.schema import (
     meta,
     nodes,
     outbox,
+    released_results,
+    result_references,
     runs,
     schedules,
     shards,
@@ -305,6 +308,15 @@ READS: dict[str, ClauseElement] = {
     "stream": select(streams.c.stream, streams.c.created, streams.c.last_sequence).where(
         streams.c.stream == _text("stream")
     ),
+    "released_results": select(released_results.c.uri, released_results.c.released_at_us)
+    .where(
+        released_results.c.released_at_us < _int("before_us"),
+        tuple_(released_results.c.released_at_us, released_results.c.uri)
+        > tuple_(_int("after_us"), _text("after_uri")),
+        ~exists().where(result_references.c.uri == released_results.c.uri),
+    )
+    .order_by(released_results.c.released_at_us, released_results.c.uri)
+    .limit(LIMIT),
     "cursor": select(cursors.c.value).where(cursors.c.name == _text("name")),
     "shard": select(shards.c.owner, shards.c.epoch, shards.c.lease_until_us).where(
         shards.c.shard == _int("shard")

@@ -263,6 +263,29 @@ class StoredLog(msgspec.Struct, frozen=True):
     line: LogLine
 
 
+class HolderKind(StrEnum):
+    """What keeps a large result from being deleted."""
+
+    RUN = "run"
+    """The run whose node or item made it, or whose task message carries it."""
+
+
+class ResultReference(msgspec.Struct, frozen=True):
+    """That something needs a large result. It goes with its holder."""
+
+    uri: str
+    kind: HolderKind
+    holder: str
+    """Of a run its id."""
+
+
+class ReleasedResult(msgspec.Struct, frozen=True):
+    """A large result whose last reference has gone."""
+
+    uri: str
+    released_at_us: int
+
+
 class StreamIdentity(msgspec.Struct, frozen=True):
     """Which incarnation of a stream was last seen, to notice that the bus lost its data (I11)."""
 
@@ -295,6 +318,10 @@ class Transaction(msgspec.Struct):
     outbox: list[OutboxBatch] = []
     outbox_confirmed: list[int] = []
     """Sequences of batches to delete."""
+    references: list[ResultReference] = []
+    """Besides those of the results in `attempts`, `nodes` and `runs`, which a store sees by itself."""
+    results_deleted: list[str] = []
+    """URIs of large results that were released and are deleted now."""
     schedules: list[ScheduleState] = []
     schedules_dropped: list[tuple[str, str]] = []
     """(workflow, trigger) pairs."""

@@ -218,6 +218,25 @@ tallies = _table(
 )
 """What happened in each minute, added up as it is committed: no overview reads the runs themselves."""
 
+result_references = _table(
+    "result_references",
+    Column("uri", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("holder", Text, primary_key=True),
+    clustered=True,
+)
+"""What keeps large results from being deleted: rows, never counts."""
+Index("result_references_by_holder", result_references.c.kind, result_references.c.holder)
+
+released_results = _table(
+    "released_results",
+    Column("uri", Text, primary_key=True),
+    Column("released_at_us", BigInteger, nullable=False),
+    clustered=True,
+)
+"""Large results whose last reference has gone, and that are still there."""
+Index("released_results_by_time", released_results.c.released_at_us, released_results.c.uri)
+
 streams = _table(
     "streams",
     Column("stream", Text, primary_key=True),

@@ -8,10 +8,13 @@ reconnecting, TLS, credentials, JetStream's API are its own), in which
   their turn in between;
 - what is *sent* in one tick leaves in one write at its end, and sooner when there is much.
 
-`frames` is the codec of the two, without I/O; `Confirmations` are what streams answer.
+`frames` is the codec of the two, without I/O; `Confirmations` are what streams answer; `Objects` are buckets of the
+object store, as streams of chunks.
 """
 
 from headrace_protocol.nats.confirmations import Confirmations
-from headrace_protocol.nats.connection import Connection, why_not
+from headrace_protocol.nats.connection import Connection, check_payload, why_not
+from headrace_protocol.nats.object_pull import ObjectGone, ObjectsError
+from headrace_protocol.nats.objects import Objects
 
-__all__ = ["Confirmations", "Connection", "why_not"]
+__all__ = ["Confirmations", "Connection", "ObjectGone", "Objects", "ObjectsError", "check_payload", "why_not"]

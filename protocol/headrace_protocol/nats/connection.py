@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 import nats.errors
@@ -12,7 +12,18 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from headrace_protocol.nats.frames import CRLF, Frame, Malformed, Reader, parsed_headers, published
+from headrace_protocol.errors import ConfigError
+from headrace_protocol.nats.frames import (
+    CRLF,
+    Frame,
+    Malformed,
+    Reader,
+    parsed_headers,
+    published,
+    sent_bytes,
+)
+from headrace_protocol.nats.objects import Objects, Publish
+from headrace_protocol.topology import MIN_PAYLOAD_BYTES
 
 log = logging.getLogger("headrace.nats")
 
@@ -33,6 +44,20 @@ def why_not(error: Exception) -> str:
     if isinstance(error, ConnectionResetError):
         return "the server hung up, as it does on an authorization violation"
     return str(error) or type(error).__name__
+
+
+async def check_payload(found_bytes: int, server: str, close: Callable[[], Awaitable[None]]) -> None:
+    """Close a connection to a server that takes less in a message than Headrace needs; raises ConfigError then."""
+    if found_bytes >= MIN_PAYLOAD_BYTES:
+        return
+    await close()
+    raise ConfigError(
+        "the NATS server takes only small messages",
+        where=f"max_payload of {server}",
+        found=f"{found_bytes} bytes",
+        expected=f"at least {MIN_PAYLOAD_BYTES}; 1048576 is usual",
+        fix="Raise max_payload in the server's configuration, or the limit of the account.",
+    )
 
 
 class _ClientParser(Protocol):
@@ -64,6 +89,10 @@ class Connection(Client):
         self._listeners[subscription._id] = listener
         return subscription
 
+    def objects(self, bucket: str, publish: Publish) -> Objects:
+        """A bucket of the object store."""
+        return Objects(self, bucket, publish)
+
     def _remove_sub(self, sid: int, max_msgs: int = 0) -> None:
         self._listeners.pop(sid, None)
         super()._remove_sub(sid, max_msgs)
@@ -74,12 +103,13 @@ class Connection(Client):
         """Publish at the end of this loop tick, or sooner when there is much. While there is no connection, keep it
         for the next one.
 
-        Raises nats.errors.Error when the client is closed, the body is larger than the server takes, or too
-        much is kept already; ValueError for what cannot be a frame.
+        Raises nats.errors.Error when the client is closed, body and headers are larger than the server takes (it would
+        hang up, and again on the same message after each reconnect), or too much is kept already; ValueError for what
+        cannot be a frame.
         """
-        if len(body) > self._max_payload:
-            raise nats.errors.MaxPayloadError
         frame = published(subject, body, reply, headers)
+        if len(frame) > self._max_payload and sent_bytes(body, headers) > self._max_payload:
+            raise nats.errors.MaxPayloadError
         if not self.is_connected:
             if self.is_closed:
                 raise nats.errors.ConnectionClosedError

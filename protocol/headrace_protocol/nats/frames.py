@@ -109,6 +109,14 @@ def published(subject: str, body: bytes, reply: str, headers: Mapping[str, str] 
     )
 
 
+def sent_bytes(body: bytes, headers: Mapping[str, str] | None) -> int:
+    """What the server counts against its payload limit: the header block too."""
+    if not headers:
+        return len(body)
+    lines = sum([len(name.encode()) + len(value.encode()) + 4 for name, value in headers.items()])
+    return len(_VERSION) + 2 + lines + 2 + len(body)
+
+
 def parsed_headers(block: bytes) -> dict[str, str] | None:
     """A header block as names and values; a status that the server put into its first line is `Status` and
     `Description`, as nats-py has it. None for an empty one."""

@@ -31,6 +31,10 @@ async def dump(
         "tallies": await store.tallies(0, 60),
         "spans": [await store.spans(trace) for trace in ("t1", "t2")],
         "stream": await store.stream("HR_TASKS"),
+        "released": await store.released_results(FAR_US, None, ALL),
+        "strayed": await store.strayed_results(
+            [(f"nats://b/{name}", run) for name in "abc" for run in ("r1", "r2", "r3")]
+        ),
         "cursor": await store.cursor("traces"),
         "pruned": (await store.load(["r1", "r2", "r3"])).pruned,
     }

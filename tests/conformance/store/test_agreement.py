@@ -25,8 +25,10 @@ from headrace_coordinator.store.port import (
     Store,
 )
 from headrace_coordinator.store.records import (
+    HolderKind,
     LetterState,
     NodeRow,
+    ResultReference,
     ScheduleState,
     ShardFence,
     StreamIdentity,
@@ -41,6 +43,7 @@ from tests.conformance.store.dump import dump
 
 T = TypeVar("T")
 
+uris = st.sampled_from(["nats://b/a", "nats://b/b", "nats://b/c"])
 run_ids = st.sampled_from(["r1", "r2", "r3"])
 names = st.sampled_from(["n", "m"])
 times = st.integers(0, 60)
@@ -98,6 +101,8 @@ transactions = st.builds(
     timers_dropped=few(keys),
     outbox=few(st.builds(samples.batch, small, shards)),
     outbox_confirmed=few(small),
+    references=few(st.builds(ResultReference, uris, st.just(HolderKind.RUN), run_ids)),
+    results_deleted=few(uris),
     schedules=few(
         st.builds(ScheduleState, workflow=st.just("w"), trigger=names, next_fire_us=times, fingerprint=names)
     ),

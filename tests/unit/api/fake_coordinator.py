@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, asynccontextmanager
 
 import msgspec
 
+from headrace_coordinator.bus.port import FoundResult
 from headrace_coordinator.engine.decide import decide
 from headrace_coordinator.engine.effects import Decision
 from headrace_coordinator.engine.inputs import OutcomeReceived, RetryRun, RunInput
@@ -48,6 +49,7 @@ from headrace_protocol.messages import (
     StartRun,
     Stored,
 )
+from tests.unit.runtime.fakes import FakeFound
 
 NAMESPACE = "test"
 START_US = 1_700_000_000_000_000
@@ -70,6 +72,8 @@ class FakeCoordinator:
         self.deploy_reply = CommandReply()
         self.orders: list[WorkflowOrder] = []
         self.failures: tuple[LoadFailure, ...] = ()
+        self.results: dict[str, bytes] = {}
+        """Stored values, by URI."""
         self.failure: Exception | None = None
         self.stored: dict[str, msgspec.Raw] = {}
         self.pause: Callable[[], Awaitable[None]] = _at_once
@@ -102,6 +106,11 @@ class FakeCoordinator:
             raise Conflict("the run cannot be retried", where="run", found=run.head.state.value)
         await self._decide(plan, run, command)
         return CommandReply(run_id=command.run_id)
+
+    async def open_result(self, stored: Stored) -> FoundResult:
+        if stored.uri not in self.results:
+            raise NotFound("the stored value is gone", where=stored.uri)
+        return FakeFound(self.results[stored.uri])
 
     async def deploy(self, definition: WorkflowDefinition) -> CommandReply:
         check_definition(definition)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
 from headrace_coordinator.bus.port import (
     BusError,
     ConsumerState,
+    FoundResult,
     Handler,
     Incoming,
     Outgoing,
     StreamState,
     Subscription,
+    WrittenResult,
 )
 from headrace_protocol.headers import MESSAGE_ID
-from headrace_protocol.topology import ConsumerSpec, Topology
+from headrace_protocol.topology import MAX_PAYLOAD_BYTES, ConsumerSpec, Topology
 
 T0 = 1_700_000_000_000_000
 
@@ -42,6 +44,7 @@ class FakeBus:
 
     def __init__(self) -> None:
         self.connected = True
+        self.max_payload_bytes = MAX_PAYLOAD_BYTES
         self.published: list[tuple[str, bytes, asyncio.Future[int]]] = []
         self.together: list[list[str]] = []
         """Ids of messages that were to be confirmed as one."""
@@ -105,16 +108,53 @@ class FakeResults:
     def __init__(self, failures: int = 0) -> None:
         self.kept: dict[str, bytes] = {}
         self.failures = failures
+        self.age_s: dict[str, float] = {}
+        """Of those that are not new."""
+        self.locked: set[str] = set()
+        """Those that cannot be deleted."""
+        self.unfinished = 0
 
-    async def put(self, key: str, body: bytes) -> str:
+    async def put(self, key: str, body: bytes | AsyncIterable[bytes]) -> str:
         if self.failures:
             self.failures -= 1
             raise BusError("away")
-        self.kept[f"mem://{key}"] = body
+        self.kept[f"mem://{key}"] = (
+            body if isinstance(body, bytes) else b"".join([part async for part in body])
+        )
         return f"mem://{key}"
 
     async def get(self, uri: str) -> bytes | None:
         return self.kept.get(uri)
+
+    async def open(self, uri: str) -> FoundResult | None:
+        body = self.kept.get(uri)
+        return None if body is None else FakeFound(body)
+
+    async def delete(self, uri: str) -> int:
+        if uri in self.locked:
+            raise BusError("no credentials")
+        return len(self.kept.pop(uri, b""))
+
+    async def written(self, older_than_s: float) -> AsyncIterator[list[WrittenResult]]:
+        for uri, body in [*self.kept.items()]:
+            if self.age_s.get(uri, 0.0) > older_than_s:
+                yield [WrittenResult(uri, uri.removeprefix("mem://"), len(body))]
+
+    async def tidy(self, older_than_s: float) -> int:
+        return self.unfinished
+
+
+class FakeFound:
+    """A result in two pieces."""
+
+    def __init__(self, body: bytes) -> None:
+        self.size_bytes = len(body)
+        self._body = body
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        middle = len(self._body) // 2
+        yield self._body[:middle]
+        yield self._body[middle:]
 
 
 async def ticks(count: int = 5) -> None:

@@ -5,10 +5,10 @@ import pytest
 
 from headrace_coordinator.engine.effects import Decision, Dispatch
 from headrace_coordinator.runtime.changes import Changes
-from headrace_coordinator.runtime.offload import ITEM, PARAMS, Offloader, OffloadStopped
+from headrace_coordinator.runtime.offload import INPUTS, ITEM, PARAMS, Offloader, OffloadStopped
 from headrace_coordinator.runtime.outbox import Outbox
 from headrace_coordinator.runtime.turn import MAX_MESSAGE_BYTES, Turn
-from headrace_coordinator.store.records import ShardFence
+from headrace_coordinator.store.records import HolderKind, ResultReference, ShardFence
 from headrace_protocol.codec import decode, raw
 from headrace_protocol.definition import Binding, Item, ListOf, Literal, ObjectOf, Output, Param, Priority
 from headrace_protocol.messages import ItemInput, Outcome, Result, TaskMessage
@@ -43,13 +43,18 @@ def message(
     )
 
 
+def turn_of(*messages: TaskMessage, room: int = MAX_MESSAGE_BYTES) -> Turn:
+    turn = Turn(Subjects("n"), ShardFence(0, 1), T0, room)
+    driver = Driver(plan_of(node("a")))
+    turn.add(driver.run, driver.plan, Decision(effects=[Dispatch(one, Priority.NORMAL) for one in messages]))
+    return turn
+
+
 async def shrunk(
     *messages: TaskMessage, results: FakeResults | None = None
 ) -> tuple[list[TaskMessage], list[Outcome], FakeResults]:
     kept = results or FakeResults()
-    turn = Turn(Subjects("n"), ShardFence(0, 1), T0)
-    driver = Driver(plan_of(node("a")))
-    turn.add(driver.run, driver.plan, Decision(effects=[Dispatch(one, Priority.NORMAL) for one in messages]))
+    turn = turn_of(*messages)
     failed = await Offloader(kept, FakeClock()).shrink(turn, lambda: False)
     batch = turn.seal(Changes(), Outbox(FakeBus()))
     published = () if batch is None else batch.messages
@@ -63,15 +68,43 @@ async def test_what_fits_stays_as_it_is() -> None:
     assert (failed, kept.kept) == ([], {})
 
 
-async def test_results_go_first() -> None:
+async def test_results_go_first_as_one_object() -> None:
     (sent,), failed, kept = await shrunk(message(result=900_000, params=100_000))
     assert failed == []
-    stored = sent.inputs["big"].stored
+    assert sent.inputs.keys() == {INPUTS}
+    stored = sent.inputs[INPUTS].stored
     assert stored is not None
-    assert kept.kept[stored.uri] == bytes(raw("r" * 900_000))
-    assert sent.inputs["small"] == Result(raw(1))
+    assert msgspec.msgpack.decode(kept.kept[stored.uri]) == {"big": "r" * 900_000, "small": 1}
     assert sent.params == raw({"p": {"deep": ["p" * 100_000]}})
-    assert sent.bindings == message().bindings
+    assert sent.bindings["a"] == Output(INPUTS, ("big",))
+    assert sent.bindings["b"] == message().bindings["b"]
+    assert sent.bindings["c"] == ObjectOf({"item": Item(), "small": Output(INPUTS, ("small",))})
+
+
+async def test_a_thousand_small_results() -> None:
+    edges = [f"n{number}" for number in range(1_000)]
+    wide = msgspec.structs.replace(
+        message(),
+        inputs={name: Result(raw("x" * 1_000)) for name in edges},
+        bindings={"all": ListOf(tuple(Output(name) for name in edges))},
+    )
+    (sent,), failed, kept = await shrunk(wide)
+    assert (failed, len(kept.kept)) == ([], 1)
+    assert sent.bindings["all"] == ListOf(tuple(Output(INPUTS, (name,)) for name in edges))
+
+
+async def test_what_is_stored_is_referred_to_by_the_run() -> None:
+    turn = turn_of(message(result=950_000), message(result=950_000, index=1))
+    await Offloader(kept := FakeResults(), FakeClock()).shrink(turn, lambda: False)
+    (uri,) = kept.kept
+    assert turn.transaction.references == [ResultReference(uri, HolderKind.RUN, "r")]
+
+
+async def test_a_server_that_takes_less() -> None:
+    turn = turn_of(message(result=20_000, params=20_000), room=30_000)
+    kept = FakeResults()
+    assert await Offloader(kept, FakeClock()).shrink(turn, lambda: False) == []
+    assert len(kept.kept) == 1
 
 
 async def test_params_and_items_follow_when_that_is_not_enough() -> None:
@@ -84,7 +117,7 @@ async def test_params_and_items_follow_when_that_is_not_enough() -> None:
         assert stored is not None
         assert msgspec.msgpack.decode(kept.kept[stored.uri]) == value
     assert sent.bindings["b"] == ListOf((Output(PARAMS, ("p", "deep", 0)), Literal(1), Param("missing")))
-    assert sent.bindings["c"] == ObjectOf({"item": Output(ITEM), "small": Output("small")})
+    assert sent.bindings["c"] == ObjectOf({"item": Output(ITEM), "small": Output(INPUTS, ("small",))})
 
 
 async def test_what_items_share_is_stored_once() -> None:
@@ -108,14 +141,11 @@ async def test_what_stays_too_large_fails_and_is_not_published() -> None:
 
 async def test_the_bus_is_waited_for() -> None:
     (sent,), _, kept = await shrunk(message(result=950_000), results=FakeResults(failures=3))
-    assert sent.inputs["big"].stored is not None
+    assert sent.inputs[INPUTS].stored is not None
     assert len(kept.kept) == 1
 
 
 async def test_not_when_the_coordinator_stops() -> None:
-    turn = Turn(Subjects("n"), ShardFence(0, 1), T0)
-    driver = Driver(plan_of(node("a")))
-    effect = Dispatch(message(result=950_000), Priority.NORMAL)
-    turn.add(driver.run, driver.plan, Decision(effects=[effect]))
+    turn = turn_of(message(result=950_000))
     with pytest.raises(OffloadStopped):
         await Offloader(FakeResults(failures=1), FakeClock()).shrink(turn, lambda: True)

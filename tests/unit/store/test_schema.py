@@ -9,17 +9,19 @@ import msgspec
 import pytest
 from sqlalchemy import create_engine
 
+from headrace_coordinator.engine.effects import AttemptRecord
 from headrace_coordinator.engine.state import Node, NodeState
 from headrace_coordinator.store.migrations import HEAD, REVISIONS
 from headrace_coordinator.store.migrations.upgrade import upgrade
 from headrace_coordinator.store.port import LetterFilter, LogFilter, RetentionPolicy, StoredRun
 from headrace_coordinator.store.records import NodeRow, StoredLog, Transaction
+from headrace_coordinator.store.rows import encode_attempt
 from headrace_coordinator.store.sqlite import generate
 from headrace_coordinator.store.sqlite.statements import STATEMENTS, schema_script
 from headrace_coordinator.store.sqlite.store import SqliteStore
 from headrace_protocol.codec import raw
 from headrace_protocol.errors import ErrorInfo
-from headrace_protocol.messages import Result
+from headrace_protocol.messages import Result, Stored
 from tests.conformance.store.samples import head, history, letter, line
 
 encode = msgspec.msgpack.encode
@@ -129,6 +131,41 @@ async def test_small_runs_of_an_older_file_keep_every_field(path: Path) -> None:
     store = SqliteStore(path)
     await store.open()
     assert await store.run("small") == StoredRun(run, nodes)
+    await store.close()
+
+
+async def test_large_results_of_an_older_file_keep_their_references(path: Path) -> None:
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        upgrade(connection, "0004")
+    engine.dispose()
+
+    def stored(name: str) -> Result:
+        return Result(stored=Stored(f"nats://b/{name}", 7, "d"))
+
+    nodes = {"a": Node(result=stored("small-run")), "b": Node(result=Result(raw("stored")))}
+    attempts = [
+        AttemptRecord(run_id="r1", node="n", attempt=1, state="succeeded", item=2, result=stored("item")),
+        AttemptRecord(run_id="r1", node="n", attempt=1, state="failed", error=ErrorInfo("x", "not stored")),
+    ]
+    file = sqlite3.connect(path)
+    file.execute(
+        "INSERT INTO runs VALUES (7, 'r1', 'w', 'running', 0, 5, NULL, 'manual', '', '', 'r1', ?, ?)",
+        (encode(head()), encode(nodes)),
+    )
+    file.execute(
+        "INSERT INTO nodes VALUES (7, 'big', 'succeeded', ?)", (encode(Node(result=stored("node"))),)
+    )
+    file.executemany(
+        "INSERT INTO attempts VALUES (7, ?, 'n', 2, 1, 'succeeded', ?)",
+        [(number, encode_attempt(one)) for number, one in enumerate(attempts)],
+    )
+    file.commit()
+    file.close()
+    store = SqliteStore(path)
+    await store.open()
+    names = ("small-run", "item", "node", "none")
+    assert await store.strayed_results([(f"nats://b/{name}", "r1") for name in names]) == ["nats://b/none"]
     await store.close()
 
 

@@ -1,13 +1,15 @@
 """The claim check store and its cache."""
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from headrace.bus.port import Key
 from headrace.results import InputLost, ResultStore
+from headrace.results.digest import digest_of
 from headrace.results.places import Places
-from headrace.results.store import digest_of
 from headrace.runtime.values import elements, raw
 from headrace_protocol.messages import Stored
 
@@ -21,12 +23,20 @@ class Memory:
         self.kept: dict[str, bytes] = {}
         self.reads = 0
 
-    async def put(self, key: str, body: bytes) -> None:
-        self.kept[key] = body
+    async def put(self, body: memoryview, key: Key) -> str:
+        found = await key()
+        self.kept[found] = bytes(body)
+        return found
 
-    async def get(self, key: str) -> bytes | None:
+    async def get(self, key: str) -> AsyncIterator[bytes] | None:
         self.reads += 1
-        return self.kept.get(key)
+        found = self.kept.get(key)
+        return None if found is None else in_pieces(found)
+
+
+async def in_pieces(body: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(body), 1_000):
+        yield body[start : start + 1_000]
 
 
 @pytest.fixture

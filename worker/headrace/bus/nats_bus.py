@@ -25,7 +25,7 @@ from headrace.bus.port import (
     StreamMissing,
 )
 from headrace_protocol.errors import ConfigError, Unavailable
-from headrace_protocol.nats import Confirmations, Connection, why_not
+from headrace_protocol.nats import Confirmations, Connection, check_payload, why_not
 from headrace_protocol.topology import ConsumerSpec
 
 log = logging.getLogger("headrace.bus")
@@ -49,6 +49,7 @@ async def connect(options: BusOptions) -> NatsBus:
             expected="a NATS server with JetStream that accepts these credentials",
             fix="Start a NATS server with JetStream there, or correct the address or credentials.",
         ) from error
+    await check_payload(bus.max_payload_bytes, options.shown, bus.close)
     return bus
 
 
@@ -155,10 +156,7 @@ class NatsBus:
         return ConsumerFound(found.config.ack_wait or spec.ack_wait_s, str(found.created))
 
     async def bucket(self, name: str) -> NatsBucket:
-        try:
-            return await NatsBucket.open(self._client, name)
-        except (nats.errors.Error, TimeoutError) as error:
-            raise BusError(str(error)) from error
+        return await NatsBucket.open(self._client.objects(name, self.publish))
 
     def on_disconnect(self, callback: Callable[[], None]) -> None:
         self._disconnected.append(callback)

@@ -2,42 +2,47 @@
 
 from __future__ import annotations
 
-import nats.errors
-import nats.js.errors
-from nats.aio.client import Client as NatsClient
-from nats.js.api import ObjectStoreConfig
-from nats.js.object_store import ObjectStore
+from collections.abc import AsyncIterator
 
-from headrace.bus.port import BusError
+from headrace.bus.port import BusError, Key
+from headrace_protocol.nats import ObjectGone, Objects, ObjectsError
+from headrace_protocol.nats.objects import StoredObject
 
 
 class NatsBucket:
     """See `headrace.bus.port.ObjectBucket`."""
 
-    def __init__(self, store: ObjectStore) -> None:
-        self._store = store
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
 
     @classmethod
-    async def open(cls, client: NatsClient, name: str) -> NatsBucket:
-        """The bucket, made if missing. Two that make it at the same time both succeed: the same
-        configuration is the same bucket."""
-        context = client.jetstream()
+    async def open(cls, objects: Objects) -> NatsBucket:
+        """The bucket, made if missing."""
         try:
-            return cls(await context.object_store(name))
-        except nats.js.errors.NotFoundError:
-            return cls(await context.create_object_store(name, ObjectStoreConfig(bucket=name)))
+            await objects.open()
+        except ObjectsError as error:
+            raise BusError(str(error)) from error
+        return cls(objects)
 
-    async def put(self, key: str, body: bytes) -> None:
+    async def put(self, body: memoryview, key: Key) -> str:
         try:
-            await self._store.put(key, body)
-        except (nats.errors.Error, TimeoutError) as error:
-            raise BusError(str(error) or type(error).__name__) from error
+            return await self._objects.put(body, key)
+        except ObjectsError as error:
+            raise BusError(str(error)) from error
 
-    async def get(self, key: str) -> bytes | None:
+    async def get(self, key: str) -> AsyncIterator[bytes] | None:
         try:
-            found = await self._store.get(key)
-        except nats.js.errors.NotFoundError:
-            return None
-        except (nats.errors.Error, TimeoutError) as error:
-            raise BusError(str(error) or type(error).__name__) from error
-        return bytes(found.data or b"")
+            found = await self._objects.find(key)
+        except ObjectsError as error:
+            raise BusError(str(error)) from error
+        return None if found is None else _pieces(found)
+
+
+async def _pieces(found: StoredObject) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in found.chunks():
+            yield chunk
+    except ObjectGone:
+        return
+    except ObjectsError as error:
+        raise BusError(str(error)) from error

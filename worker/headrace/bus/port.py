@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asyncio import Future
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from enum import Enum
 from typing import Protocol
 
@@ -70,6 +70,10 @@ Handler = Callable[[Message], None]
 """Called on the loop, in the order of arrival; it must not block."""
 
 
+Key = Callable[[], Awaitable[str]]
+"""The key of an object, which may be known only when the object is written already: it holds the digest."""
+
+
 class Subscription(Protocol):
     """Interest in a subject."""
 
@@ -83,10 +87,13 @@ class Subscription(Protocol):
 class ObjectBucket(Protocol):
     """Objects of bytes under unique keys."""
 
-    async def put(self, key: str, body: bytes) -> None: ...
+    async def put(self, body: memoryview, key: Key) -> str:
+        """Keep the bytes; returns their key."""
+        ...
 
-    async def get(self, key: str) -> bytes | None:
-        """The bytes; None when there is no such object."""
+    async def get(self, key: str) -> AsyncIterator[bytes] | None:
+        """The bytes, in pieces; None when there is no such object. The pieces end too early when the object goes
+        meanwhile, and raise BusError when they cannot be had now."""
         ...
 
 

@@ -24,6 +24,7 @@ PREFIX = "/api/v1"
 TIMEOUT_S = 30.0
 JSON = "application/json"
 _ERROR, _CONFLICT, _UNPROCESSABLE = 400, 409, 422
+PIECE_BYTES = 256 * 1024
 _SETTING = "--api, HEADRACE_API or `api` in headrace.toml"
 
 Value = str | int | None
@@ -112,6 +113,27 @@ class Api:
         refused = self._problem(status, body, "POST /deploys").info()
         results = self._decoded(body, _Refused).results
         return DeployReport(dry_run=command.dry_run, created=False, results=results, error=refused)
+
+    def download(self, path: str, query: Query | None = None) -> Iterator[bytes]:
+        """A resource in pieces, however large. The first item is its length in bytes, as a decimal number.
+
+        Raises Unavailable when it ends too early.
+        """
+        connection = self._connection(self._timeout_s)
+        try:
+            response = self._send(connection, "GET", _with_query(path, query), None, {"Accept": "*/*"})
+            expected = int(response.headers.get("Content-Length") or 0)
+            yield str(expected).encode()
+            found = 0
+            while piece := response.read(PIECE_BYTES):
+                found += len(piece)
+                yield piece
+            if found != expected:
+                raise ConnectionError(f"the answer ended after {found} of {expected} bytes")
+        except (OSError, HTTPException) as error:
+            raise self._unreachable(error) from error
+        finally:
+            connection.close()
 
     def changes(self, *, after: int | None, timeout_s: float = TIMEOUT_S) -> Iterator[LifecycleBatch | None]:
         """Committed changes as they happen, from a position on; None for each sign of life without one.

@@ -1,23 +1,27 @@
-"""Where results are kept: the bus' object store, or anything that obstore opens."""
+"""Where results are kept: the bus' object store, a directory, or anything else that obstore opens."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import TypeVar
-from urllib.parse import urlsplit
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
 
 from headrace.bus import Bus, BusError
-from headrace.bus.port import ObjectBucket
+from headrace.bus.port import Key, ObjectBucket
+from headrace.results.digest import PIECE_BYTES
+from headrace.results.files import FileBlobs
 from headrace.results.store import Blobs
 from headrace_protocol.errors import ConfigError
+
+if TYPE_CHECKING:
+    from obstore import GetResult
 
 T = TypeVar("T")
 log = logging.getLogger("headrace.worker")
 
 NATS = "nats://"
+FILE = "file://"
 RETRY_S = 0.5
 
 
@@ -32,9 +36,14 @@ class Places:
         for prefix, place in self._opened.items():
             if uri.startswith(prefix):
                 return place
-        place = _BucketBlobs(self._bus, bucket_of(uri)) if uri.startswith(NATS) else _UrlBlobs(_root_of(uri))
+        place = self._made(uri)
         self._opened[place.prefix] = place
         return place
+
+    def _made(self, uri: str) -> Blobs:
+        if uri.startswith(NATS):
+            return _BucketBlobs(self._bus, bucket_of(uri))
+        return FileBlobs(_root_of(uri)) if uri.startswith(FILE) else _UrlBlobs(_root_of(uri))
 
 
 def bucket_of(uri: str) -> str:
@@ -50,11 +59,32 @@ class _BucketBlobs:
         self._name = name
         self._bucket: ObjectBucket | None = None
 
-    async def put(self, key: str, body: bytes) -> None:
-        await self._until_done(lambda bucket: bucket.put(key, body))
+    async def put(self, body: memoryview, key: Key) -> str:
+        return await self._until_done(lambda bucket: bucket.put(body, key))
 
-    async def get(self, key: str) -> bytes | None:
-        return await self._until_done(lambda bucket: bucket.get(key))
+    async def get(self, key: str) -> AsyncIterator[bytes] | None:
+        found = await self._until_done(lambda bucket: bucket.get(key))
+        return None if found is None else self._pieces(key, found)
+
+    async def _pieces(self, key: str, found: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        done = 0
+        while True:
+            skipped = 0
+            try:
+                async for piece in found:
+                    known = min(done - skipped, len(piece))
+                    skipped += known
+                    if known < len(piece):
+                        skipped += len(piece) - known
+                        done = skipped
+                        yield piece[known:] if known else piece
+                return
+            except BusError as error:
+                await self._wait(error)
+            again = await self._until_done(lambda bucket: bucket.get(key))
+            if again is None:
+                return
+            found = again
 
     async def _until_done(self, use: Callable[[ObjectBucket], Awaitable[T]]) -> T:
         while True:
@@ -63,21 +93,21 @@ class _BucketBlobs:
                     self._bucket = await self._bus.bucket(self._name)
                 return await use(self._bucket)
             except BusError as error:
-                self._bucket = None  # a server that lost its data lost the bucket too
-                log.warning("the result bucket %s cannot be used yet: %s", self._name, error)
-                await asyncio.sleep(RETRY_S)
+                await self._wait(error)
+
+    async def _wait(self, error: BusError) -> None:
+        self._bucket = None  # a server that lost its data lost the bucket too
+        log.warning("the result bucket %s cannot be used yet: %s", self._name, error)
+        await asyncio.sleep(RETRY_S)
 
 
 class _UrlBlobs:
-    """A directory or bucket of obstore: `file:///shared/results/`, `s3://bucket/prefix/`, `az://`, `gs://`,
-    …"""
+    """A bucket of obstore: `s3://bucket/prefix/`, `az://`, `gs://`, …"""
 
     def __init__(self, root: str) -> None:
         import obstore.store
 
         self.prefix = root
-        if root.startswith("file://"):
-            Path(urlsplit(root).path).mkdir(parents=True, exist_ok=True)
         try:
             self._store = obstore.store.from_url(root.rstrip("/"))
         except (ValueError, obstore.exceptions.BaseError) as error:
@@ -88,15 +118,22 @@ class _UrlBlobs:
                 expected="nats://BUCKET, or a URL such as file:///shared/results/ or s3://bucket/prefix/",
             ) from error
 
-    async def put(self, key: str, body: bytes) -> None:
-        await self._store.put_async(key, body)
+    async def put(self, body: memoryview, key: Key) -> str:
+        found = await key()
+        await self._store.put_async(found, body)
+        return found
 
-    async def get(self, key: str) -> bytes | None:
+    async def get(self, key: str) -> AsyncIterator[bytes] | None:
         try:
             found = await self._store.get_async(key)
-            return bytes(await found.bytes_async())
         except FileNotFoundError:
             return None
+        return _stream(found)
+
+
+async def _stream(found: GetResult) -> AsyncIterator[bytes]:
+    async for piece in found.stream(min_chunk_size=PIECE_BYTES):
+        yield bytes(piece)
 
 
 def _root_of(uri: str) -> str:

@@ -1,19 +1,26 @@
-"""Values by reference: stored once, fetched through a cache, verified against their digest."""
+"""Values by reference: stored once, fetched through a cache, verified against their digest.
+
+What is large is hashed and cut in threads: the loop is never held for it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from array import array
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from hashlib import blake2b
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
+from io import BytesIO
 from itertools import accumulate
 from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
+from headrace.bus.port import Key
+from headrace.results.digest import Digest, digest_of, off_loop
 from headrace_protocol.errors import ErrorCode, HeadraceError
 from headrace_protocol.messages import Stored
+from headrace_protocol.topology import CLAIM_CHECK_BYTES
 
 T = TypeVar("T")
 
@@ -35,21 +42,29 @@ class Blobs(Protocol):
         """What the URIs of this place begin with."""
         ...
 
-    async def put(self, key: str, body: bytes) -> None: ...
+    async def put(self, body: memoryview, key: Key) -> str:
+        """Keep the bytes; returns their key."""
+        ...
 
-    async def get(self, key: str) -> bytes | None: ...
-
-
-def digest_of(body: bytes) -> str:
-    return blake2b(body, digest_size=16).hexdigest()
+    async def get(self, key: str) -> AsyncIterator[bytes] | None:
+        """The bytes, in pieces; None when they are gone. When they go meanwhile, the pieces end too early."""
+        ...
 
 
 class ResultStore:
     """Puts bytes, and gets them back verified. Fetched bytes are kept up to `cache_bytes`, and so are split lists:
     a map reads its list once for each item, so nothing else may drive that out."""
 
-    def __init__(self, blobs: Callable[[str], Blobs], default: str, cache_bytes: int = CACHE_BYTES) -> None:
-        """`blobs` opens the place that a URI or prefix belongs to; `default` is where new results go."""
+    def __init__(
+        self,
+        blobs: Callable[[str], Blobs],
+        default: str,
+        cache_bytes: int = CACHE_BYTES,
+        inline_bytes: Callable[[], int] = lambda: CLAIM_CHECK_BYTES,
+    ) -> None:
+        """`blobs` opens the place that a URI or prefix belongs to; `default` is where new results go;
+        `inline_bytes` says how large a result may be to travel inside a message."""
+        self.inline_bytes = inline_bytes
         self._open = blobs
         self._default = default
         self._bytes: _Cache[bytes] = _Cache(cache_bytes)
@@ -58,12 +73,17 @@ class ResultStore:
         self._lists: _Cache[Elements] = _Cache(cache_bytes)
         self._fetching: dict[str, asyncio.Task[bytes]] = {}
 
-    async def put(self, attempt_key: str, body: bytes) -> Stored:
-        digest = digest_of(body)
-        key = f"{attempt_key}/{digest}"
+    async def put(self, attempt_key: str, body: bytes | memoryview) -> Stored:
+        """Keep the bytes. They are hashed while they are written, and nothing of them is copied."""
+        view = memoryview(body)
+        digest = asyncio.ensure_future(off_loop(partial(digest_of, view), len(view)))
         place = self._open(self._default)
-        await place.put(key, body)
-        return Stored(place.prefix + key, len(body), digest)
+
+        async def key() -> str:
+            return f"{attempt_key}/{await digest}"
+
+        kept = await place.put(view, key)
+        return Stored(place.prefix + kept, len(view), await digest)
 
     async def get(self, stored: Stored) -> bytes:
         """The bytes; raises InputLost."""
@@ -89,19 +109,25 @@ class ResultStore:
         key = f"{stored.uri}#{place}"
         found = self._lists.get(key)
         if found is None:
-            found = Elements(split(await self.get(stored)))
+            body = await self.get(stored)
+            found = await off_loop(lambda: Elements(split(body)), len(body))
             self._lists.put(key, found, found.size_bytes)
         return found
 
     async def _fetch(self, stored: Stored) -> bytes:
         place = self._open(stored.uri)
-        body = await place.get(stored.uri.removeprefix(place.prefix))
-        if body is None:
+        found = await place.get(stored.uri.removeprefix(place.prefix))
+        if found is None:
             raise InputLost("a stored result is gone", found="nothing", expected=stored.uri)
-        if digest_of(body) != stored.digest:
+        whole, digest = BytesIO(), Digest()  # the buffer becomes the bytes, uncopied
+        async for piece in found:
+            whole.write(piece)
+            await digest.feed(piece)
+        body = whole.getvalue()
+        if await digest.hex() != stored.digest:
             raise InputLost(
                 "a stored result is not what was stored",
-                found=f"{len(body)} bytes with digest {digest_of(body)}",
+                found=f"{len(body)} bytes with digest {await digest.hex()}",
                 expected=f"{stored.size_bytes} bytes with digest {stored.digest} at {stored.uri}",
             )
         if len(body) <= self._largest_bytes:

@@ -21,6 +21,8 @@ class Inputs:
         self._message = message
         self._store = store
         self._params: Mapping[str, Raw] | None = None
+        self._together: dict[str, Mapping[str, Raw]] = {}
+        """What the coordinator stored as one object, by the name that it has in the message."""
 
     async def resolve(self) -> dict[str, Raw]:
         """Encoded values by parameter; a param that the run does not have leaves its parameter out, so that
@@ -43,6 +45,10 @@ class Inputs:
 
     async def _value(self, binding: Binding) -> Raw:
         match binding:
+            case Output(node=node, path=(str(first), *rest)) if node.startswith("$"):
+                if node not in self._together:
+                    self._together[node] = fields(await self._output(node))
+                return at(self._together[node][first], tuple(rest))
             case Output(node=node, path=path):
                 return at(await self._output(node), path)
             case Literal(value=value):

@@ -147,12 +147,12 @@ class LogShipper:
     # -- sending, on the loop ------------------------------------------------------------------------
 
     def _send(self, queue: str, lines: list[LogLine]) -> None:
-        fits = min(BATCH_BYTES, self._bus.max_payload_bytes * 3 // 4)
         batch: list[LogLine] = []
         size = 0
+        room = min(BATCH_BYTES, self._bus.max_payload_bytes // 2)
         for line in lines:
             weight = len(line.message) * 2 + 200
-            if batch and (size + weight > fits or len(batch) >= BATCH_LINES):
+            if batch and (size + weight > room or len(batch) >= BATCH_LINES):
                 self._publish(queue, batch)
                 batch, size = [], 0
             batch.append(line)

@@ -67,7 +67,7 @@ class OutcomeSender:
         encoded = codec.raw(outcome)
         size = len(memoryview(encoded))
         batch = self._open.get((shard, queue))
-        if batch is not None and batch.size_bytes + size > BATCH_BYTES:
+        if batch is not None and batch.size_bytes + size > min(BATCH_BYTES, self._bus.max_payload_bytes // 2):
             self._full.append(self._open.pop((shard, queue)))
             batch = None
         if batch is None:

@@ -22,7 +22,6 @@ from headrace.runtime.values import TaskCodec
 from headrace_protocol.definition import Isolation
 from headrace_protocol.errors import ErrorCode
 from headrace_protocol.messages import CancelAttempts, ReturnReason, TaskMessage
-from headrace_protocol.topology import CLAIM_CHECK_BYTES
 
 log = logging.getLogger("headrace.worker")
 
@@ -249,9 +248,9 @@ class Runner:
         lane = self._lanes[attempt.isolation]
         produced = await lane.run(attempt, known, inputs)
         body = memoryview(produced.raw)
-        if body.nbytes <= CLAIM_CHECK_BYTES:
+        if body.nbytes <= self._store.inline_bytes():
             return produced
-        return Produced(produced.raw, produced.counts, await self._store.put(attempt.key, bytes(body)))
+        return Produced(produced.raw, produced.counts, await self._store.put(attempt.key, body))
 
     def _isolation(self, message: TaskMessage, task: RunnableTask | None) -> Isolation:
         if message.alone and self._own_process is not None:

@@ -93,9 +93,10 @@ class SpanShipper(SpanProcessor):
     def _send(self, queue: str, spans: list[msgspec.Raw]) -> None:
         batch: list[msgspec.Raw] = []
         size = 0
+        room = min(BATCH_BYTES, self._bus.max_payload_bytes // 2)
         for span in spans:
             weight = memoryview(span).nbytes
-            if batch and (size + weight > BATCH_BYTES or len(batch) >= BATCH_SPANS):
+            if batch and (size + weight > room or len(batch) >= BATCH_SPANS):
                 self._publish(queue, batch)
                 batch, size = [], 0
             batch.append(span)

@@ -43,6 +43,7 @@ from headrace_protocol import codec, ids
 from headrace_protocol.definition import DEFAULT_QUEUE, Isolation
 from headrace_protocol.errors import ConfigError, ProtocolError
 from headrace_protocol.messages import CancelAttempts, TaskMessage, Wanted
+from headrace_protocol.topology import inline_bytes
 
 if TYPE_CHECKING:
     from headrace.runtime.tracing import Tracing
@@ -178,7 +179,11 @@ class _Parts:
             settings,
             tasks,
             self._lanes,
-            ResultStore(Places(bus).open, settings.results_root),
+            ResultStore(
+                Places(bus).open,
+                settings.results_root,
+                inline_bytes=lambda: inline_bytes(bus.max_payload_bytes),
+            ),
             Reports(
                 worker, self._leases, self._outcomes, self._redeliveries, self._notices, self._capture, board
             ),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
 from headrace.bus import BusError, Message, Settlement, StreamMissing
-from headrace.bus.port import ConsumerFound, Handler, ObjectBucket, Subscription
+from headrace.bus.port import ConsumerFound, Handler, Key, ObjectBucket, Subscription
 from headrace_protocol.topology import MAX_PAYLOAD_BYTES, ConsumerSpec
 
 if TYPE_CHECKING:
@@ -40,16 +40,23 @@ class _Bucket:
         self._connection = connection
         self._name = name
 
-    async def put(self, key: str, body: bytes) -> None:
-        self._objects()[key] = body
+    async def put(self, body: memoryview, key: Key) -> str:
+        found = await key()
+        self._objects()[found] = bytes(body)
+        return found
 
-    async def get(self, key: str) -> bytes | None:
-        return self._objects().get(key)
+    async def get(self, key: str) -> AsyncIterator[bytes] | None:
+        found = self._objects().get(key)
+        return None if found is None else _whole(found)
 
     def _objects(self) -> dict[str, bytes]:
         if not self._connection.up:
             raise BusError("not connected")
-        return self._connection.server.buckets.setdefault(self._name, {})
+        return self._connection.server.buckets.named(self._name)
+
+
+async def _whole(body: bytes) -> AsyncIterator[bytes]:
+    yield body
 
 
 class WorkerBus:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asyncio import Future
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
 from headrace_coordinator.bus.memory.network import Connection
 from headrace_coordinator.bus.memory.server import ACK_PREFIX, NEXT_PREFIX, Consumer, Headers, Server, Stream
@@ -11,13 +11,15 @@ from headrace_coordinator.bus.order import in_order
 from headrace_coordinator.bus.port import (
     BusError,
     ConsumerState,
+    FoundResult,
     Handler,
     Incoming,
     Outgoing,
     StreamState,
     Subscription,
+    WrittenResult,
 )
-from headrace_protocol.topology import ConsumerSpec, Retention, Topology
+from headrace_protocol.topology import MAX_PAYLOAD_BYTES, ConsumerSpec, Retention, Topology
 
 ALL_FOR_EVER = b'{"batch":1000000000,"expires":1000000000000000000}'
 
@@ -89,6 +91,10 @@ class MemoryBus:
     @property
     def connected(self) -> bool:
         return self._connection.up
+
+    @property
+    def max_payload_bytes(self) -> int:
+        return MAX_PAYLOAD_BYTES
 
     async def ensure(self, topology: Topology) -> list[StreamState]:
         if not self._connection.up:
@@ -185,9 +191,40 @@ class MemoryResults:
         self._name = bucket
         self._prefix = f"nats://{bucket}/"
 
-    async def put(self, key: str, body: bytes) -> str:
-        self._server.buckets.setdefault(self._name, {})[key] = body
+    async def put(self, key: str, body: bytes | AsyncIterable[bytes]) -> str:
+        whole = body if isinstance(body, bytes) else b"".join([part async for part in body])
+        self._server.buckets.named(self._name)[key] = whole
         return self._prefix + key
 
+    async def open(self, uri: str) -> FoundResult | None:
+        body = await self.get(uri)
+        return None if body is None else _Found(body)
+
     async def get(self, uri: str) -> bytes | None:
-        return self._server.buckets.get(self._name, {}).get(uri.removeprefix(self._prefix))
+        return self._server.buckets.named(self._name).get(uri.removeprefix(self._prefix))
+
+    async def delete(self, uri: str) -> int:
+        return len(self._server.buckets.named(self._name).pop(uri.removeprefix(self._prefix), b""))
+
+    async def written(self, older_than_s: float) -> AsyncIterator[list[WrittenResult]]:
+        bucket = self._server.buckets.named(self._name)
+        before_us = self._server.now_us() - older_than_s * 1e6
+        yield [
+            WrittenResult(self._prefix + key, key, len(body))
+            for key, body in bucket.items()
+            if bucket.written_at_us[key] < before_us
+        ]
+
+    async def tidy(self, older_than_s: float) -> int:
+        return 0
+
+
+class _Found:
+    """See `headrace_coordinator.bus.port.FoundResult`."""
+
+    def __init__(self, body: bytes) -> None:
+        self.size_bytes = len(body)
+        self._body = body
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        yield self._body

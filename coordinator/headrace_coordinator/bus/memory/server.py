@@ -16,6 +16,7 @@ from typing import Protocol
 
 import msgspec
 
+from headrace_coordinator.bus.memory.bucket import Buckets
 from headrace_protocol.headers import EXPECTED_LAST_ID, MESSAGE_ID
 
 Headers = Mapping[str, str] | None
@@ -125,7 +126,7 @@ class Server:
         self.streams: dict[str, Stream] = {}
         self.deleted: set[str] = set()
         """Incarnations of streams that were deleted while everybody was connected."""
-        self.buckets: dict[str, dict[str, bytes]] = {}
+        self.buckets = Buckets(self.now_us)
         self.exact: dict[str, list[Inbox]] = {}
         self.inboxes: dict[str, Inbox] = {}
         """By the part of the subject before the last token."""
@@ -170,8 +171,7 @@ class Server:
     def _published(self, subject: str, body: bytes, reply: str, headers: Headers) -> None:
         stream = next((s for s in self.streams.values() if subject.startswith(s.prefixes)), None)
         if stream is not None:
-            published_us = self._start_us + round(self._now() * 1e6)
-            sequence = self._store(stream, Stored(subject, headers, body, published_us))
+            sequence = self._store(stream, Stored(subject, headers, body, self.now_us()))
             if sequence is None:
                 self._tell(reply, b'{"error":{"code":400,"description":"wrong last msg ID"}}')
             elif reply:
@@ -183,6 +183,10 @@ class Server:
                 inbox.deliver(subject, body, reply, headers)
         if subject.startswith("_INBOX"):
             self._tell(subject, body, headers, reply)
+
+    def now_us(self) -> int:
+        """By the server's clock."""
+        return self._start_us + round(self._now() * 1e6)
 
     # -- streams -----------------------------------------------------------------------------------
 

@@ -20,6 +20,11 @@ _MARKS = {
     "prune_dead_letters": ("dead_letters",),
 }
 
+_RELEASE = (
+    "INSERT INTO released_results (uri, released_at_us) SELECT :uri, :now_us"
+    " WHERE NOT EXISTS (SELECT 1 FROM result_references WHERE uri = :uri)"
+    " ON CONFLICT (uri) DO UPDATE SET released_at_us = excluded.released_at_us"
+)
 _REMEMBER = (
     "INSERT INTO pruned_runs (run_id, pruned_at_us) VALUES (?, ?)"
     " ON CONFLICT (run_id) DO UPDATE SET pruned_at_us = excluded.pruned_at_us"
@@ -75,9 +80,11 @@ def _prune(
 
 def _prune_runs(connection: sqlite3.Connection, parameters: dict[str, int], now_us: int) -> int:
     deleted = sum(connection.execute(STATEMENTS[name], parameters).rowcount for name in _OF_RUNS)
+    released = connection.execute(STATEMENTS["prune_references"], parameters).fetchall()
+    connection.executemany(_RELEASE, [{"uri": uri, "now_us": now_us} for (uri,) in released])
     runs = connection.execute(STATEMENTS["prune_runs"], parameters).fetchall()
     connection.executemany(_REMEMBER, [(run_id, now_us) for (run_id,) in runs])
-    return deleted + len(runs)
+    return deleted + len(released) + len(runs)
 
 
 def _add_up_tallies(connection: sqlite3.Connection, *, before_s: int) -> int:

@@ -29,6 +29,7 @@ from headrace_coordinator.store.records import (
     Origin,
     OutboxBatch,
     OutboxMessage,
+    ReleasedResult,
     ScheduleState,
     StreamIdentity,
     Timer,
@@ -71,6 +72,15 @@ def _loaded(connection: sqlite3.Connection, run_ids: Sequence[str]) -> Loaded:
         runs[run_id] = StoredRun(decode_head(body), nodes)
     gone = connection.execute(_PRUNED, ids) if len(runs) < len(run_ids) else ()
     return Loaded(runs, frozenset(run_id for (run_id,) in gone) - runs.keys())
+
+
+_STRAYED = (
+    "SELECT f.value ->> 0 FROM json_each(?) AS f"
+    " WHERE NOT EXISTS (SELECT 1 FROM result_references WHERE uri = f.value ->> 0)"
+    " AND NOT EXISTS (SELECT 1 FROM released_results WHERE uri = f.value ->> 0)"
+    " AND (EXISTS (SELECT 1 FROM runs WHERE run_id = f.value ->> 1)"
+    " OR EXISTS (SELECT 1 FROM pruned_runs WHERE run_id = f.value ->> 1))"
+)
 
 
 class SqliteReader(SqliteLogs, SqliteOverviews, Reader):
@@ -228,6 +238,26 @@ class SqliteReader(SqliteLogs, SqliteOverviews, Reader):
 
     async def spans(self, trace_id: str) -> list[Span]:
         return await self._all("spans", _span, trace_id=trace_id)
+
+    async def released_results(
+        self, before_us: int, after: ReleasedResult | None, limit: int
+    ) -> list[ReleasedResult]:
+        after = after or ReleasedResult("", -1)
+        return await self._all(
+            "released_results",
+            ReleasedResult,
+            before_us=before_us,
+            after_us=after.released_at_us,
+            after_uri=after.uri,
+            limit=limit,
+        )
+
+    async def strayed_results(self, found: Sequence[tuple[str, str]]) -> list[str]:
+        def work(connection: sqlite3.Connection) -> list[str]:
+            rows = connection.execute(_STRAYED, (msgspec.json.encode(found).decode(),))
+            return [uri for (uri,) in rows]
+
+        return await self._pool.run(work)
 
     async def stream(self, stream: str) -> StreamIdentity | None:
         return await self._first("stream", StreamIdentity, stream=stream)

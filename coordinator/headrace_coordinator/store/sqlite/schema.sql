@@ -118,6 +118,25 @@ CREATE TABLE pruned_runs (
 
 CREATE INDEX pruned_runs_by_time ON pruned_runs (pruned_at_us);
 
+CREATE TABLE released_results (
+    uri TEXT NOT NULL,
+    released_at_us BIGINT NOT NULL,
+    PRIMARY KEY (uri)
+)
+ WITHOUT ROWID;
+
+CREATE INDEX released_results_by_time ON released_results (released_at_us, uri);
+
+CREATE TABLE result_references (
+    uri TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    holder TEXT NOT NULL,
+    PRIMARY KEY (uri, kind, holder)
+)
+ WITHOUT ROWID;
+
+CREATE INDEX result_references_by_holder ON result_references (kind, holder);
+
 CREATE TABLE runs (
     "key" INTEGER NOT NULL,
     run_id TEXT NOT NULL,

@@ -365,6 +365,14 @@ SELECT streams.stream, streams.created, streams.last_sequence
 FROM streams
 WHERE streams.stream = :stream;
 
+-- name: released_results
+SELECT released_results.uri, released_results.released_at_us
+FROM released_results
+WHERE released_results.released_at_us < :before_us AND (released_results.released_at_us, released_results.uri) > (:after_us, :after_uri) AND NOT (EXISTS (SELECT *
+FROM result_references
+WHERE result_references.uri = released_results.uri)) ORDER BY released_results.released_at_us, released_results.uri
+ LIMIT :limit OFFSET 0;
+
 -- name: cursor
 SELECT cursors.value
 FROM cursors
@@ -411,6 +419,15 @@ WHERE runs.state IN ('cancelled', 'failed', 'succeeded') AND runs.created_at_us 
  LIMIT :limit OFFSET 0)
  LIMIT :limit OFFSET 0);
 
+-- name: prune_references
+DELETE FROM result_references WHERE (result_references.uri, result_references.kind, result_references.holder) IN (SELECT result_references.uri, result_references.kind, result_references.holder
+FROM result_references
+WHERE result_references.kind = 'run' AND result_references.holder IN (SELECT runs.run_id
+FROM runs
+WHERE runs.state IN ('cancelled', 'failed', 'succeeded') AND runs.created_at_us < :before AND coalesce(runs.finished_at_us, runs.created_at_us) < :before ORDER BY runs.created_at_us, runs.run_id
+ LIMIT :limit OFFSET 0)
+ LIMIT :limit OFFSET 0) RETURNING uri;
+
 -- name: prune_runs
 DELETE FROM runs WHERE runs."key" IN (SELECT runs."key"
 FROM runs
@@ -423,7 +440,9 @@ WHERE attempts.run_key = runs."key")) AND NOT (EXISTS (SELECT *
 FROM history
 WHERE history.run_key = runs."key")) AND NOT (EXISTS (SELECT *
 FROM logs
-WHERE logs.run_id = runs.run_id)) RETURNING run_id;
+WHERE logs.run_id = runs.run_id)) AND NOT (EXISTS (SELECT *
+FROM result_references
+WHERE result_references.kind = 'run' AND result_references.holder = runs.run_id)) RETURNING run_id;
 
 -- name: prune_definitions
 DELETE FROM definitions WHERE (definitions.workflow, definitions.version) IN (SELECT definitions.workflow, definitions.version

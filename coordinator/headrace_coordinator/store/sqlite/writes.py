@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from headrace_coordinator.store.records import EventRecord, ShardFence, Transaction
+from headrace_coordinator.store.references import references_of
 from headrace_coordinator.store.rows import (
     RunColumns,
     encode_attempt,
@@ -56,6 +57,8 @@ SET_DEAD_LETTER = (
     " DO UPDATE SET received_at_us = excluded.received_at_us, state = excluded.state,"
     " search = excluded.search, body = excluded.body, position = excluded.position"
 )
+ADD_REFERENCE = "INSERT INTO result_references (uri, kind, holder) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+DROP_RELEASED = "DELETE FROM released_results WHERE uri = ?"
 ADD_TALLY = (
     "INSERT INTO tallies (at_s, kind, name, state, count) VALUES (?, ?, ?, ?, ?)"
     " ON CONFLICT (at_s, kind, name, state) DO UPDATE SET count = count + excluded.count"
@@ -129,7 +132,11 @@ def encode(transaction: Transaction) -> Writes:
 
 
 def _plain(transaction: Transaction) -> list[tuple[str, list[Row]]]:
+    references = references_of(transaction)
     everything: list[tuple[str, list[Row]]] = [
+        (ADD_REFERENCE, [(row.uri, row.kind, row.holder) for row in references]),
+        (DROP_RELEASED, [(row.uri,) for row in references]),
+        (DROP_RELEASED, [(uri,) for uri in transaction.results_deleted]),
         (DROP_TIMER, [timer_key_columns(key) for key in transaction.timers_dropped]),
         (
             SET_TIMER,

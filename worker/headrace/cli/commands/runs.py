@@ -185,6 +185,40 @@ def explain(run: RunArgument, api: ApiFlag = None, as_json: JsonFlag = False) ->
     output.say(*explain_lines(client.get(f"{path}/explain", Explanation)))
 
 
+@app.command("result")
+def result(
+    *,
+    run: RunArgument,
+    node: Annotated[
+        str | None, typer.Option("--node", metavar="NODE", help="Absent: what the run as a whole gave.")
+    ] = None,
+    item: Annotated[int | None, typer.Option("--item", min=0, metavar="INDEX", help="Of a map.")] = None,
+    file: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Absent: stdout.")
+    ] = None,
+    msgpack: Annotated[bool, typer.Option("--msgpack", help="As it is kept.")] = False,
+    api: ApiFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Write a result, however large: bytes and texts as they are, anything else as JSON."""
+    from headrace.cli.api import segment
+    from headrace.cli.downloading import download
+    from headrace_protocol.errors import RequestError
+
+    if item is not None and node is None:
+        raise RequestError(
+            "an item belongs to a node", where="--item", found=str(item), fix="Add --node NODE."
+        )
+    if msgpack and as_json:
+        raise RequestError("one format at a time", where="--msgpack", found="--json too")
+    client, path = _found(api, run)
+    place = path if node is None else f"{path}/nodes/{segment(node)}"
+    wanted = "msgpack" if msgpack else "json" if as_json else "raw"
+    size = download(client, f"{place}/result/content", {"format": wanted, "item": item}, file)
+    if file is not None:
+        output.note(f"written: {file} ({size:,} bytes)")
+
+
 @app.command("history")
 def history(run: RunArgument, api: ApiFlag = None, as_json: JsonFlag = False) -> None:
     """Print everything that happened to a run. With --json, a JSON object a line."""

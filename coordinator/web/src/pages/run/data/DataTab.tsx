@@ -14,6 +14,7 @@ import { type Column, VirtualTable } from "../parts/VirtualTable";
 import { useChange } from "../useChange";
 import { useRunDetail } from "../useRunDetail";
 import classes from "./Data.module.css";
+import { Download } from "./Download";
 import { ItemResults } from "./ItemResults";
 import { Result } from "./Result";
 
@@ -47,7 +48,12 @@ export function DataTab() {
         </section>
         <section aria-label="Output">
           <h2>Output</h2>
-          {run.output ? <Result result={run.output} label="output" /> : <p className={classes.quiet}>{run.state === "running" ? "Appears here when the run has succeeded." : run.state === "succeeded" ? "The workflow returns nothing." : `The run ${lookOf(run.state).label.toLowerCase()}: it has none.`}</p>}
+          {run.output ? (
+            <>
+              <Result result={run.output} label="output" />
+              <Download runId={runId} what="the output" />
+            </>
+          ) : <p className={classes.quiet}>{run.state === "running" ? "Appears here when the run has succeeded." : run.state === "succeeded" ? "The workflow returns nothing." : `The run ${lookOf(run.state).label.toLowerCase()}: it has none.`}</p>}
         </section>
       </div>
       <h2 className={classes.title}>Results of nodes</h2>
@@ -75,7 +81,12 @@ function NodeResult({ runId, node }: { runId: string; node: NodeView }) {
   if (node.map) return <ItemResults runId={runId} node={node} />;
   if (result.isError) return <Failure error={result.error} retry={() => void result.refetch()} />;
   if (!result.data) return <Skeleton rows={4} label="Reading the result" />;
-  return <Result result={result.data} label="result" />;
+  return (
+    <>
+      <Result result={result.data} label="result" />
+      <Download runId={runId} node={node.node} what={`the result of ${node.node}`} />
+    </>
+  );
 }
 
 function isEmpty(params: unknown): boolean {

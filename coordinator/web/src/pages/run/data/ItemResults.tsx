@@ -5,6 +5,7 @@ import { type Schemas, api, data } from "~/api/client";
 import { Failure, Skeleton } from "~/ui/Feedback";
 
 import classes from "./Data.module.css";
+import { Download } from "./Download";
 import { Result } from "./Result";
 
 const PAGE = 50;
@@ -21,7 +22,13 @@ export function ItemResults({ runId, node }: { runId: string; node: Schemas["Nod
   if (!query.data) return <Skeleton rows={6} label="Reading results" />;
   const whole = query.data.pages[0];
   // A map that was collected is one value.
-  if (whole && !whole.items) return <Result result={whole} label="result" />;
+  if (whole && !whole.items)
+    return (
+      <>
+        <Result result={whole} label="result" />
+        <Download runId={runId} node={node.node} what={`the result of ${node.node}`} />
+      </>
+    );
   const items = query.data.pages.flatMap((page) => page.items ?? []);
   return (
     <div className={classes.items}>
@@ -31,7 +38,10 @@ export function ItemResults({ runId, node }: { runId: string; node: Schemas["Nod
       {items.map((item) => (
         <div key={item.item} className={classes.item}>
           <span className={classes.number}>[{item.item}]</span>
-          <Result result={item} label={`item ${item.item}`} />
+          <div>
+            <Result result={item} label={`item ${item.item}`} />
+            {item.stored && <Download runId={runId} node={node.node} item={item.item} what={`item ${item.item}`} />}
+          </div>
         </div>
       ))}
       {query.hasNextPage && (
