@@ -15,7 +15,7 @@ import msgspec
 from headrace.context import TaskContext
 from headrace_protocol import ids
 from headrace_protocol.definition import TaskDefinition
-from headrace_protocol.messages import HeldAttempt, Stored, TaskMessage
+from headrace_protocol.messages import HeldAttempt, Preview, Stored, TaskMessage
 
 _TASK_LOG = logging.getLogger("headrace.task")
 
@@ -57,6 +57,8 @@ class Produced(msgspec.Struct, frozen=True, gc=False):
     counts: tuple[int, ...] = ()
     stored: Stored | None = None
     """Where it is, when it is too large for a message."""
+    preview: Preview | None = None
+    """What is shown of it, where it is not plain data."""
 
 
 class Attempt:

@@ -10,7 +10,7 @@ from headrace.runtime.leases import Leases
 from headrace.runtime.notices import Notices
 from headrace.runtime.outcomes import OutcomeSender
 from headrace_protocol.errors import ErrorCode
-from headrace_protocol.messages import Outcome, OutcomeState, Result
+from headrace_protocol.messages import ABSENT, Outcome, OutcomeState, Result
 
 
 class Reports:
@@ -46,7 +46,8 @@ class Reports:
         self._leases.settle(attempt.reply, Settlement.NAK)
 
     def succeeded(self, attempt: Attempt, produced: Produced) -> None:
-        result = Result(stored=produced.stored) if produced.stored else Result(produced.raw)
+        inside = ABSENT if produced.stored else produced.raw
+        result = Result(inside, produced.stored, produced.preview)
         self._end(
             attempt,
             Outcome(

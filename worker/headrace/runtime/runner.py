@@ -6,6 +6,8 @@ import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping
 
+import msgspec
+
 from headrace.bus import Delivery
 from headrace.context import running
 from headrace.results import ResultStore
@@ -195,7 +197,8 @@ class Runner:
         body = memoryview(produced.raw)
         if body.nbytes <= CLAIM_CHECK_BYTES:
             return produced
-        return Produced(produced.raw, produced.counts, await self._store.put(attempt.key, bytes(body)))
+        stored = await self._store.put(attempt.key, bytes(body))
+        return msgspec.structs.replace(produced, stored=stored)
 
     def _lane(self, message: TaskMessage, task: RunnableTask) -> Lane:
         isolation = message.isolation

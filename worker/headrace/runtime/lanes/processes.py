@@ -91,9 +91,9 @@ class ProcessLane:
                             self._sink(attempt, line)
                     case Spans(spans=spans):
                         self._spans(attempt, spans)
-                    case Done(raw=raw, counts=counts):
+                    case Done(raw=raw, counts=counts, preview=preview):
                         self._idle.append(child)
-                        return Produced(raw, counts)
+                        return Produced(raw, counts, preview=preview)
                     case Broke(failure=failure):
                         self._idle.append(child)
                         raise AttemptFailed(failure)

@@ -1,0 +1,126 @@
+"""JSON Schemas of declared types, also of those that msgspec cannot describe."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import Any, get_args, is_typeddict
+
+import msgspec
+
+from headrace.authoring.typeforms import class_of, members, plain, type_name
+from headrace.serializers.forms import TYPE, is_native, record_fields
+from headrace.serializers.hooks import schema_hook
+from headrace_protocol.definition import JsonSchema
+
+REFERENCE = "#/$defs/{name}"
+ANYTHING = {Any, object}
+
+
+def schemas_of(forms: Sequence[object]) -> tuple[list[JsonSchema], dict[str, JsonSchema]]:
+    """A schema for each form, and the `$defs` they share; raises TypeError for a form that is no data."""
+    known: list[Any] = [Any if form is object else form for form in forms]
+    native = [form for form in known if is_native(form)]
+    described, shared = msgspec.json.schema_components(
+        native, schema_hook=schema_hook, ref_template=REFERENCE
+    )
+    builder = _Builder(dict(shared))
+    native_schemas = iter(described)
+    schemas = [next(native_schemas) if is_native(form) else builder.of(form) for form in known]
+    return [_hoisted(schema, builder.shared) for schema in schemas], _all_hoisted(builder.shared)
+
+
+def _all_hoisted(shared: dict[str, JsonSchema]) -> dict[str, JsonSchema]:
+    for name in list(shared):
+        shared[name] = _hoisted(shared[name], shared)
+    return dict(sorted(shared.items()))
+
+
+def _hoisted(schema: JsonSchema, shared: dict[str, JsonSchema]) -> JsonSchema:
+    """The schema with the `$defs` of serializers' own schemas moved to where references look for them."""
+    made: JsonSchema = {}
+    for key, part in schema.items():
+        if key == "$defs" and isinstance(part, dict):
+            for name, inner in part.items():
+                if name not in shared:
+                    shared[name] = {}
+                    shared[name] = _hoisted(inner, shared)
+        elif isinstance(part, dict):
+            made[key] = _hoisted(part, shared)
+        elif isinstance(part, list):
+            made[key] = [_hoisted(one, shared) if isinstance(one, dict) else one for one in part]
+        else:
+            made[key] = part
+    return made
+
+
+def inline_schema(form: object) -> JsonSchema:
+    """The schema without references: what it cannot say inline, it leaves out."""
+    (schema,), shared = schemas_of([form])
+    return {"type": schema["type"]} if shared and "type" in schema else {} if shared else schema
+
+
+class _Builder:
+    def __init__(self, shared: dict[str, JsonSchema]) -> None:
+        self.shared = shared
+
+    def of(self, form: object) -> JsonSchema:
+        if is_native(form):
+            known: Any = Any if form is object else form
+            (schema,), found = msgspec.json.schema_components(
+                [known], schema_hook=schema_hook, ref_template=REFERENCE
+            )
+            self.shared.update(found)
+            return schema
+        bare = plain(form)
+        parts = members(bare)
+        if len(parts) > 1:
+            return {"anyOf": [self.of(part) for part in parts]}
+        origin, given = class_of(bare), get_args(bare)
+        if origin is None:
+            raise TypeError(f"{type_name(form)} is no data")
+        if issubclass(origin, enum.Enum):
+            return {"title": origin.__name__, "enum": [member.value for member in origin]}
+        if record_fields(bare) is not None:
+            return self._record(bare, origin)
+        if given and issubclass(origin, Mapping):
+            return {"type": "object", "additionalProperties": self.of(given[-1])}
+        if origin is tuple and given and given[-1] is not Ellipsis:
+            places = [self.of(part) for part in given]
+            size = {"minItems": len(places), "maxItems": len(places)}
+            return {"type": "array", "prefixItems": places, "items": False, **size}
+        if given and issubclass(origin, Iterable):
+            unique = {"uniqueItems": True} if issubclass(origin, Set) else {}
+            return {"type": "array", "items": self.of(given[0]), **unique}
+        raise TypeError(f"{type_name(form)} is no data")
+
+    def _record(self, form: object, origin: type) -> JsonSchema:
+        name = type_name(form).replace("[", "_").replace("]", "_").replace(", ", "_").replace(" | ", "_or_")
+        reference: JsonSchema = {"$ref": REFERENCE.format(name=name)}
+        if name in self.shared:
+            return reference
+        self.shared[name] = {}  # a type may hold itself
+        fields = record_fields(form) or {}
+        config = getattr(origin, "__struct_config__", None)
+        if (issubclass(origin, tuple) or (config is not None and config.array_like)) and not is_typeddict(
+            origin
+        ):
+            self.shared[name] = {
+                "title": type_name(form),
+                "type": "array",
+                "prefixItems": [self.of(inner) for _, inner in fields.values()],
+            }
+            return reference
+        properties = {one.written: self.of(inner) for one, inner in fields.values()}
+        if config is not None and config.tag is not None:
+            properties[config.tag_field or "type"] = {"const": config.tag}
+        self.shared[name] = {
+            "title": type_name(form),
+            "type": "object",
+            "properties": properties,
+            "required": [one.written for one, _ in fields.values() if one.required],
+        }
+        return reference
+
+
+__all__ = ["ANYTHING", "REFERENCE", "TYPE", "inline_schema", "schemas_of"]
