@@ -141,7 +141,8 @@ def same_bits(one: float, other: float) -> bool:
 
 
 FRAME = pd.DataFrame(
-    {"n": [1, 2], "t": ["a", None], "at": pd.to_datetime(["2024-01-01", None])}, index=pd.Index([7, 9], name="row")
+    {"n": [1, 2], "t": ["a", None], "at": pd.to_datetime(["2024-01-01", None])},
+    index=pd.Index([7, 9], name="row"),
 )
 
 KINDS = (

@@ -20,6 +20,8 @@ from headrace.authoring.typeforms import (
     type_name,
     union_of,
 )
+from headrace.serializers.json_forms import read_as
+from headrace.serializers.registry import serializer_for
 from headrace_protocol import definition as wire
 from headrace_protocol.errors import DefinitionError, TypeMismatch
 
@@ -47,6 +49,7 @@ def bind(value: object, form: object, edge: Edge) -> wire.Binding:
                 found=f"{found}, from {held.label()}",
                 expected=f"{expected}, for {edge.takes}",
             )
+        _refuse_misreading(held, form, edge)
         return held.binding
     if not holds_handle(value):
         return wire.Literal(literal(value, form, edge.where, edge.takes))
@@ -65,6 +68,20 @@ def bind(value: object, form: object, edge: Edge) -> wire.Binding:
             if made is not None:
                 return made
     raise mismatch
+
+
+def _refuse_misreading(held: Reference, form: object, edge: Edge) -> None:
+    """A value of one member of a union must not arrive as another one."""
+    other = read_as(held.type, form)
+    if other is not None:
+        found, expected = both_names(held.type, form)
+        raise TypeMismatch(
+            f"{edge.takes} takes {expected}, and would read {held.label()}, which is {found}, as {type_name(other)}",
+            where=edge.where,
+            found=f"{found}, from {held.label()}",
+            expected=f"{expected}, for {edge.takes}",
+            fix=f"Declare what {held.label()} gives as {expected} too: its values then say which they are.",
+        )
 
 
 def own(handle: Handle, edge: Edge) -> Reference:
@@ -101,6 +118,7 @@ def bind_map(items: object, form: object, edge: Edge) -> wire.Param | wire.Outpu
                 where=edge.where,
                 found=held.source(),
                 expected="a list, tuple or set",
+                fix="Return a list: a task that makes one of it (to_dicts, tolist) is enough.",
             )
         if not assignable(part, form):
             found, expected = both_names(part, form)
@@ -139,6 +157,9 @@ def item_type(form: object) -> object | None:
             return Any
         origin = class_of(member)
         if origin is None or not issubclass(origin, Iterable) or issubclass(origin, str | bytes | Mapping):
+            return None
+        serializer = serializer_for(member)
+        if serializer is not None and serializer.tag:  # an array or frame is one value to the coordinator
             return None
         if origin is tuple:
             parts.append(tuple_element(member) if get_args(member) else Any)

@@ -97,6 +97,7 @@ class Union:
         ]
         self._forms = forms
         self._parts = parts
+        self._keys = [keys_of(form) for form in forms]
 
     def load(self, data: object) -> object:
         index, value = self._read(data)
@@ -124,12 +125,21 @@ class Union:
         if marked is not None:
             index, inside = marked
             return index, self._parts[index].load(inside)
-        for index, part in enumerate(self._parts):
+        for index in self._in_order(data):
             try:
-                return index, part.load(data)
+                return index, self._parts[index].load(data)
             except msgspec.ValidationError:
                 continue
         return None, None
+
+    def _in_order(self, data: object) -> list[int]:
+        """Members as declared, but those first that know every key of an object: the others would drop some."""
+        order = list(range(len(self._parts)))
+        if not isinstance(data, dict):
+            return order
+        return sorted(
+            order, key=lambda index: (names := self._keys[index]) is None or not names >= data.keys()
+        )
 
     def _marked(self, data: object) -> tuple[int, object] | None:
         if not isinstance(data, dict):
@@ -377,6 +387,15 @@ def _fields_by_need(origin: type) -> dict[str, bool] | None:
         defaults: Mapping[str, object] = getattr(origin, "_field_defaults", {})
         return {name: name not in defaults for name in names}
     return None
+
+
+def keys_of(form: object) -> frozenset[str] | None:
+    """The keys that an object of a record may have; None for what is not written as an object with known keys."""
+    origin = class_of(plain(form))
+    config = getattr(origin, "__struct_config__", None)
+    listed = origin is not None and issubclass(origin, tuple) and not is_typeddict(origin)
+    fields = None if listed or (config is not None and config.array_like) else record_fields(plain(form))
+    return None if fields is None else frozenset(member.written for member, _ in fields.values())
 
 
 def _needed(field: dataclasses.Field[object]) -> bool:

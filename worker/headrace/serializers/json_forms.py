@@ -9,12 +9,12 @@ from typing import Any, get_args, is_typeddict
 import msgspec
 
 from headrace.authoring.typeforms import class_of, members, plain, type_name
-from headrace.serializers.forms import TYPE, is_native, record_fields
+from headrace.serializers.forms import is_native, keys_of, record_fields
 from headrace.serializers.hooks import schema_hook
+from headrace.serializers.registry import serializer_for
 from headrace_protocol.definition import JsonSchema
 
 REFERENCE = "#/$defs/{name}"
-ANYTHING = {Any, object}
 
 
 def schemas_of(forms: Sequence[object]) -> tuple[list[JsonSchema], dict[str, JsonSchema]]:
@@ -58,6 +58,40 @@ def inline_schema(form: object) -> JsonSchema:
     """The schema without references: what it cannot say inline, it leaves out."""
     (schema,), shared = schemas_of([form])
     return {"type": schema["type"]} if shared and "type" in schema else {} if shared else schema
+
+
+def read_as(source: object, target: object) -> object | None:
+    """The member of a union that would be read from a value whose producer declares only `source`; None: itself.
+
+    A producer that declares the union marks its values where that is needed; one that declares a member does not.
+    """
+    union = members(target)
+    if len(union) < 2 or len(members(source)) > 1 or is_native(plain(target)):
+        return None
+    written = _written(source)
+    for member in union:
+        if plain(member) == plain(source):
+            return None
+        if written is not None and written == _written(member) and _reads_all(source, member):
+            return member
+    return None
+
+
+def _written(form: object) -> object:
+    """What a value looks like when it is encoded, as far as a reader can tell; None where anything is possible."""
+    serializer = serializer_for(plain(form))
+    if serializer is not None and serializer.tag:
+        return serializer.tag
+    if keys_of(form) is not None:
+        return "object"
+    (schema,), _ = schemas_of([form])
+    return schema.get("contentEncoding") or schema.get("type")
+
+
+def _reads_all(source: object, member: object) -> bool:
+    """Whether the member knows every key that the source has."""
+    keys, known = keys_of(source), keys_of(member)
+    return keys is None or known is None or known >= keys
 
 
 class _Builder:
@@ -121,6 +155,3 @@ class _Builder:
             "required": [one.written for one, _ in fields.values() if one.required],
         }
         return reference
-
-
-__all__ = ["ANYTHING", "REFERENCE", "TYPE", "inline_schema", "schemas_of"]

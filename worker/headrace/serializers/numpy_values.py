@@ -99,14 +99,14 @@ class Scalars(Serializer[np.generic]):
             raise TypeError(f"Expected `numpy.{kind.__name__}`, got `{type(data).__name__}`")
         scalar: Any = kind
         made: np.generic = scalar(data)
-        if issubclass(kind, np.integer) and int(made) != data:
+        if isinstance(data, int) and issubclass(kind, np.integer) and int(made) != data:
             raise ValueError(f"{data} does not fit numpy.{kind.__name__}")
         return made
 
     def schema(self, form: object) -> JsonSchema:
         kinds: list[tuple[type, JsonSchema]] = [
             (np.bool_, {"type": "boolean"}),
-            (np.timedelta64, {"type": "string"}),
+            (np.timedelta64, {"type": "string"}),  # before the integers, to which numpy counts it
             (np.integer, {"type": "integer"}),
             (np.floating, {"type": "number"}),
             (np.str_, {"type": "string"}),
