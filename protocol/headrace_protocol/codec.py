@@ -61,7 +61,7 @@ def decode(body: bytes, kind: type[T], headers: Mapping[str, str] | None = None,
         wrong = misfit(error, kind, _decoded(body), getattr(kind, "__name__", str(kind)))
         raise ProtocolError(
             f"a message does not fit its type: {wrong.message}",
-            where=f"{where}, {wrong.place}" if where and wrong.place else where or wrong.place,
+            where=where,
             found=wrong.found or f"{len(body)} bytes of {encoding.value}",
             expected=wrong.expected,
             code=ErrorCode.PROTOCOL_UNKNOWN_KIND if unknown else ErrorCode.PROTOCOL_MALFORMED,

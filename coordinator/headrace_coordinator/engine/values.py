@@ -10,6 +10,7 @@ from headrace_protocol.codec import NOTHING, encode, raw
 from headrace_protocol.definition import Binding, Item, ListOf, Literal, ObjectOf, Output, Param, Path
 from headrace_protocol.errors import InvariantBroken
 from headrace_protocol.messages import Result
+from headrace_protocol.misfits import described
 
 _LIST = msgspec.msgpack.Decoder(list[msgspec.Raw])
 _OBJECT = msgspec.msgpack.Decoder(dict[str, msgspec.Raw])
@@ -23,6 +24,14 @@ def value_at(value: msgspec.Raw, path: Path) -> msgspec.Raw | None:
         except (msgspec.DecodeError, IndexError, KeyError):
             return None
     return value
+
+
+def described_raw(value: msgspec.Raw) -> str:
+    """The type and beginning of an encoded value, for people."""
+    try:
+        return described(msgspec.msgpack.decode(value))
+    except (msgspec.DecodeError, RecursionError):
+        return "bytes that cannot be decoded"
 
 
 def items_at(value: msgspec.Raw, path: Path) -> list[msgspec.Raw] | None:

@@ -80,7 +80,8 @@ class Native:
         self._form = cast(type, form)
 
     def load(self, data: object) -> object:
-        return msgspec.convert(data, self._form, builtin_types=_BUILTINS, dec_hook=decode_hook)
+        # JSON has only texts as keys: "1" is 1 where the keys are integers.
+        return msgspec.convert(data, self._form, builtin_types=_BUILTINS, dec_hook=decode_hook, str_keys=True)
 
     def dump(self, value: object) -> object:
         return value

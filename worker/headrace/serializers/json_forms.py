@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any, get_args, is_typeddict
 
 import msgspec
+from msgspec import inspect as types
 
 from headrace.authoring.typeforms import class_of, members, plain, type_name
 from headrace.serializers.forms import is_native, keys_of, record_fields
@@ -27,7 +28,59 @@ def schemas_of(forms: Sequence[object]) -> tuple[list[JsonSchema], dict[str, Jso
     builder = _Builder(dict(shared))
     native_schemas = iter(described)
     schemas = [next(native_schemas) if is_native(form) else builder.of(form) for form in known]
+    for form, schema in zip(known, schemas, strict=True):
+        if is_native(form):
+            _Times(builder.shared).mark(types.type_info(form), schema)
     return [_hoisted(schema, builder.shared) for schema in schemas], _all_hoisted(builder.shared)
+
+
+class _Times:
+    """Gives datetimes and times of day the format that msgspec leaves out where a time zone is not asked for."""
+
+    def __init__(self, shared: dict[str, JsonSchema]) -> None:
+        self._shared = shared
+        self._seen: set[str] = set()
+
+    def mark(self, info: types.Type, schema: object) -> None:
+        if not isinstance(schema, dict):
+            return
+        match info:
+            case types.DateTimeType() if schema.get("type") == "string":
+                schema.setdefault("format", "date-time")
+            case types.TimeType() if schema.get("type") == "string":
+                schema.setdefault("format", "time")
+            case types.Metadata(type=inner):
+                self.mark(inner, schema)
+            case types.UnionType(types=members_):
+                for member in members_:
+                    for branch in schema.get("anyOf", ()):
+                        self.mark(member, branch)
+            case types.DictType(value_type=value):
+                self.mark(value, schema.get("additionalProperties"))
+            case types.TupleType(item_types=items):
+                for item, place in zip(items, schema.get("prefixItems", ()), strict=False):
+                    self.mark(item, place)
+            case types.ListType() | types.SetType() | types.FrozenSetType() | types.VarTupleType():
+                self.mark(info.item_type, schema.get("items"))
+            case types.StructType() | types.DataclassType() | types.TypedDictType() | types.NamedTupleType():
+                self._fields(info, str(schema.get("$ref", "")).rpartition("/")[2])
+            case _:
+                return
+
+    def _fields(self, info: _Fields, name: str) -> None:
+        schema = self._shared.get(name)
+        if schema is None or name in self._seen:
+            return
+        self._seen.add(name)
+        properties, places = schema.get("properties", {}), schema.get("prefixItems", ())
+        for index, field in enumerate(info.fields):
+            if isinstance(properties, dict) and field.encode_name in properties:
+                self.mark(field.type, properties[field.encode_name])
+            elif isinstance(places, list | tuple) and index < len(places):
+                self.mark(field.type, places[index])
+
+
+_Fields = types.StructType | types.DataclassType | types.TypedDictType | types.NamedTupleType
 
 
 def _all_hoisted(shared: dict[str, JsonSchema]) -> dict[str, JsonSchema]:
@@ -105,6 +158,7 @@ class _Builder:
                 [known], schema_hook=schema_hook, ref_template=REFERENCE
             )
             self.shared.update(found)
+            _Times(self.shared).mark(types.type_info(known), schema)
             return schema
         bare = plain(form)
         parts = members(bare)

@@ -8,9 +8,9 @@ from headrace_coordinator.engine.effects import Dispatch
 from headrace_coordinator.engine.plan import PlanNode
 from headrace_coordinator.engine.state import NodeState
 from headrace_coordinator.engine.transition import Transition
-from headrace_coordinator.engine.values import items_at
+from headrace_coordinator.engine.values import described_raw, items_at, value_at
 from headrace_protocol.codec import raw
-from headrace_protocol.definition import Literal, Output
+from headrace_protocol.definition import Literal, Output, Path
 from headrace_protocol.errors import InvariantBroken
 from headrace_protocol.headers import TraceContext
 from headrace_protocol.ids import derived_span_id
@@ -120,13 +120,31 @@ def slices(t: Transition, planned: PlanNode) -> list[msgspec.Raw] | None:
 
 
 def _cut(t: Transition, planned: PlanNode) -> list[msgspec.Raw] | None:
+    place = _mapped_over(t, planned)
+    return None if place is None else items_at(*place)
+
+
+def _mapped_over(t: Transition, planned: PlanNode) -> tuple[msgspec.Raw, Path] | None:
+    """An encoded value, and where in it the list of a map should be."""
     over = planned.definition.map
     if over is None:
         return None
     match over.over:
         case Literal(value=value):
-            return items_at(raw(value), ())
+            return raw(value), ()
         case Output(node=source, path=path):
-            return items_at(_result(t, source).value, path)
+            return _result(t, source).value, path
         case param:
-            return items_at(t.run.head.params, (param.name, *param.path))
+            return t.run.head.params, (param.name, *param.path)
+
+
+def instead_of_list(t: Transition, planned: PlanNode) -> str:
+    """What is found where a map needs a list, and where."""
+    stored = stored_list(t, planned)
+    if stored is not None and stored.stored is not None:
+        return (
+            f"a stored value of {stored.stored.size_bytes:,} bytes without a list there, from {stored.node}"
+        )
+    place = _mapped_over(t, planned)
+    found = None if place is None else value_at(*place)
+    return "nothing at that place" if found is None else described_raw(found)

@@ -11,6 +11,7 @@ from headrace_coordinator.engine.state import ItemState, MapState, NodeState
 from headrace_coordinator.engine.transition import Transition
 from headrace_coordinator.engine.transitions.dispatch import (
     generation,
+    instead_of_list,
     missing,
     publish,
     slices,
@@ -33,7 +34,7 @@ def begin(t: Transition, name: str) -> ErrorInfo | None:
             code=ErrorCode.TASK_INPUT_INVALID,
             message="a map needs a list",
             where=name,
-            found="another value",
+            found=instead_of_list(t, t.planned(name)),
             expected="a list",
             fix="Have the map read a list: a param, or a result of the task before it.",
         )
