@@ -76,6 +76,7 @@ def test_the_exports_are_these() -> None:
         "Retries",
         "Retry",
         "ScheduleError",
+        "Serializer",
         "Task",
         "TaskContext",
         "TypeMismatch",
@@ -86,6 +87,7 @@ def test_the_exports_are_these() -> None:
         "every",
         "load",
         "load_all",
+        "register_serializer",
         "task",
         "workflow",
     ]

@@ -11,6 +11,7 @@ from headrace.authoring.tasks import AsyncTask, Task, task
 from headrace.authoring.triggers import cron, event, every
 from headrace.authoring.workflows import Workflow, workflow
 from headrace.context import TaskContext, context
+from headrace.serializers import Serializer, register_serializer
 from headrace_protocol.errors import (
     DefinitionError,
     HandleUsedAsValue,
@@ -29,6 +30,7 @@ __all__ = [
     "Retries",
     "Retry",
     "ScheduleError",
+    "Serializer",
     "Task",
     "TaskContext",
     "TypeMismatch",
@@ -39,6 +41,7 @@ __all__ = [
     "every",
     "load",
     "load_all",
+    "register_serializer",
     "task",
     "workflow",
 ]

@@ -51,7 +51,7 @@ def schema_hook(form: type) -> JsonSchema:
         raise TypeError(
             f"{getattr(form, '__module__', '')}.{getattr(form, '__qualname__', form)} has no serializer"
         )
-    return serializer.schema(form)
+    return serializer.schema(form) or {"description": "any value"}  # an empty one counts as none
 
 
 def _name(kind: type) -> str:

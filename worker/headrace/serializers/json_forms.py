@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping, Sequence, Set
+from itertools import product
 from typing import Any, get_args, is_typeddict
 
 import msgspec
@@ -45,16 +46,14 @@ class _Times:
         if not isinstance(schema, dict):
             return
         match info:
-            case types.DateTimeType() if schema.get("type") == "string":
-                schema.setdefault("format", "date-time")
-            case types.TimeType() if schema.get("type") == "string":
-                schema.setdefault("format", "time")
+            case types.DateTimeType() | types.TimeType():
+                if schema.get("type") == "string":
+                    schema.setdefault("format", "time" if isinstance(info, types.TimeType) else "date-time")
             case types.Metadata(type=inner):
                 self.mark(inner, schema)
             case types.UnionType(types=members_):
-                for member in members_:
-                    for branch in schema.get("anyOf", ()):
-                        self.mark(member, branch)
+                for member, branch in product(members_, schema.get("anyOf", ())):
+                    self.mark(member, branch)
             case types.DictType(value_type=value):
                 self.mark(value, schema.get("additionalProperties"))
             case types.TupleType(item_types=items):
