@@ -844,6 +844,11 @@ export interface components {
                 [key: string]: number;
             };
         };
+        /** Column */
+        Column: {
+            name: string;
+            type: string;
+        };
         /**
          * CronTrigger
          * @description Starts a run at each fire time of a cron expression in a time zone.
@@ -1097,6 +1102,7 @@ export interface components {
             stored?: components["schemas"]["StoredView"] | null;
             /** @default 0 */
             size_bytes?: number;
+            preview?: components["schemas"]["Preview"] | null;
             item: number;
         };
         /** LetterFailure */
@@ -1371,6 +1377,20 @@ export interface components {
             /** @default [] */
             path?: (string | number)[];
         };
+        /** Preview */
+        Preview: {
+            kind: string;
+            /** @default [] */
+            shape?: number[];
+            /** @default  */
+            dtype?: string;
+            /** @default [] */
+            columns?: components["schemas"]["Column"][];
+            /** @default [] */
+            rows?: (string | null)[][];
+            /** @default  */
+            text?: string;
+        };
         /**
          * Priority
          * @description Workers ask the higher priorities of a queue first.
@@ -1460,6 +1480,7 @@ export interface components {
             stored?: components["schemas"]["StoredView"] | null;
             /** @default 0 */
             size_bytes?: number;
+            preview?: components["schemas"]["Preview"] | null;
             node: string;
             items?: components["schemas"]["ItemView"][] | null;
             next?: number | null;
@@ -1732,6 +1753,7 @@ export interface components {
             stored?: components["schemas"]["StoredView"] | null;
             /** @default 0 */
             size_bytes?: number;
+            preview?: components["schemas"]["Preview"] | null;
         };
         /** VersionList */
         VersionList: {
