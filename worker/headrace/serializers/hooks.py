@@ -16,7 +16,14 @@ def encode_hook(value: object) -> object:
     serializer = serializer_of(kind)
     if serializer is None:
         raise TypeError(f"{kind.__module__}.{kind.__qualname__} has no serializer")
-    data = serializer.encode(value)
+    try:
+        data = serializer.encode(value)
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        raise
+    except Exception as error:  # a user's code
+        raise ValueError(
+            f"{kind.__qualname__} cannot be written ({type(error).__name__}: {error})"
+        ) from error
     return tagged.tag(serializer.tag, data) if serializer.tag else data
 
 
@@ -29,10 +36,10 @@ def decode_hook(form: type, data: object) -> object:
             return data
         raise TypeError(f"{origin.__qualname__} has no serializer")
     if not serializer.tag:
-        return serializer.decode(tagged.resolve(data, registry.reader), form)
+        return registry.decoded(serializer, tagged.resolve(data, registry.reader), form)
     if tagged.kind_of(data) == serializer.tag:
         inside = cast("dict[str, object]", data)[tagged.VALUE]
-        return serializer.decode(tagged.resolve(inside, registry.reader), form)
+        return registry.decoded(serializer, tagged.resolve(inside, registry.reader), form)
     data = tagged.resolve(data, registry.reader)
     if not isinstance(data, origin):
         raise TypeError(f"Expected `{_name(origin)}`, got `{_name(type(data))}`")

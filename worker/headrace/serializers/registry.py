@@ -96,7 +96,17 @@ def reader(kind: str) -> tagged.Read | None:
     if known is not None:
         return known
     serializer = _of_tag(kind)
-    return None if serializer is None else lambda data: serializer.decode(data, None)
+    return None if serializer is None else lambda data: decoded(serializer, data, None)
+
+
+def decoded(serializer: AnySerializer, data: object, form: object) -> object:
+    """What a serializer makes of data. Whatever it raises for data that is none is a ValueError or TypeError."""
+    try:
+        return serializer.decode(data, form)
+    except (ValueError, TypeError):
+        raise
+    except Exception as error:  # a user's code, or a package that meets bytes of somebody else
+        raise ValueError(f"the data cannot be read ({type(error).__name__}: {error})") from error
 
 
 def _of_tag(kind: str) -> AnySerializer | None:

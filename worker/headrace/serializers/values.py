@@ -41,7 +41,12 @@ def plain_data(value: object, form: object = object) -> object:
 
     Raises what `TypedValue.encode` raises.
     """
-    data = _decode(TypedValue(form).encode(value, _in_order))
+    typed = TypedValue(form)
+    try:
+        body = typed.encode(value, _in_order)
+    except TypeError:  # keys that are no texts have no order
+        body = typed.encode(value)
+    data = _decode(body)
     return tagged.for_json(msgspec.to_builtins(data, builtin_types=_BUILTINS))
 
 
