@@ -114,9 +114,9 @@ class TaskCodec:
             if decoder is None:
                 continue  # the workflow was deployed with a newer function, which has one parameter more
             try:
-                arguments[name] = decoder.decode(value)
-            except (msgspec.DecodeError, RecursionError) as error:
-                raise self._input_invalid(name, value, error) from error
+                arguments[name] = decoder.quick(value)
+            except (msgspec.DecodeError, RecursionError):
+                arguments[name] = self._argument(name, value)
         for name in self.task.definition.required:
             if name not in arguments:
                 raise InputInvalid(
@@ -127,6 +127,12 @@ class TaskCodec:
                     fix="Deploy the workflow with the same code that the workers have.",
                 )
         return arguments
+
+    def _argument(self, name: str, value: Raw) -> object:
+        try:
+            return self._parameters[name].decode(value)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise self._input_invalid(name, value, error) from error
 
     def _input_invalid(self, name: str, value: Raw, error: Exception) -> InputInvalid:
         form = self.task.parameters[name]

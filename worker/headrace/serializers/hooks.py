@@ -29,6 +29,8 @@ def encode_hook(value: object) -> object:
 
 def decode_hook(form: type, data: object) -> object:
     """The value of a declared type, from plain data or from what a tagged form stood for."""
+    if form is object:
+        return data
     origin = cast(type, get_origin(form) or form)
     serializer = serializer_for(form)
     if serializer is None:

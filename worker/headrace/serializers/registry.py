@@ -32,6 +32,9 @@ _OF_TAG = {"npy": "numpy", "arrow": "pyarrow", "pandas": "pandas", "polars": "po
 _by_type: dict[type, AnySerializer] = {}
 _by_tag: dict[str, AnySerializer] = {}
 _found: dict[type, AnySerializer | None] = {}
+"""What was looked up, and below what is asked of it for each value."""
+_tagged: set[type] = set()
+_previewed: dict[type, AnySerializer] = {}
 _loaded: set[str] = set()
 
 
@@ -68,7 +71,8 @@ def install(serializer: Serializer[T], kinds: Iterable[type[T]]) -> None:
         _by_type[kind] = known
     if serializer.tag:
         _by_tag[serializer.tag] = known
-    _found.clear()
+    for cache in (_found, _previewed, _tagged):
+        cache.clear()
 
 
 def serializer_of(kind: type) -> AnySerializer | None:
@@ -81,7 +85,25 @@ def serializer_of(kind: type) -> AnySerializer | None:
         _load(base.__module__.partition(".")[0])
     found = next((known for base in kind.__mro__ if (known := _by_type.get(base)) is not None), None)
     _found[kind] = found
+    if found is not None and found.tag:
+        _tagged.add(kind)
+    if found is not None and type(found).preview is not Serializer.preview:
+        _previewed[kind] = found
     return found
+
+
+def is_tagged(kind: type) -> bool:
+    """Whether values of a class are written in a tagged form."""
+    if kind not in _found:
+        serializer_of(kind)
+    return kind in _tagged
+
+
+def previewed(kind: type) -> AnySerializer | None:
+    """The serializer of a class whose values have previews."""
+    if kind not in _found:
+        serializer_of(kind)
+    return _previewed.get(kind)
 
 
 def serializer_for(form: object) -> AnySerializer | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any, cast, get_origin
 from uuid import UUID
 
 import msgspec
@@ -14,13 +15,14 @@ from msgspec import inspect as types
 from headrace.serializers import registry
 from headrace.serializers.forms import OF, Converter, converter, is_native
 from headrace.serializers.hooks import decode_hook, encode_hook
-from headrace.serializers.registry import serializer_of
+from headrace.serializers.registry import is_tagged, previewed
 from headrace_protocol import tagged
 from headrace_protocol.messages import Preview
 
 _encode = msgspec.msgpack.Encoder(enc_hook=encode_hook).encode
 _decode = msgspec.msgpack.Decoder().decode
 _BUILTINS = (bytes, bytearray, memoryview)
+_holds_mark = re.compile(re.escape(tagged.MARK)).search
 _KEPT = (*_BUILTINS, datetime, date, time, timedelta, Decimal, UUID)
 
 
@@ -57,7 +59,7 @@ def comparable(value: object) -> object:
 
 def preview_of(value: object) -> Preview | None:
     """What is shown of a value besides its data; None when the data says it all. Never raises: it is for people."""
-    serializer = serializer_of(type(value))
+    serializer = previewed(type(value))
     if serializer is None:
         return None
     try:
@@ -70,22 +72,25 @@ class TypedValue:
     """One declared type, as decoder and encoder."""
 
     def __init__(self, form: object) -> None:
-        self.form = form
-        anything = form is Any or form is object
-        self._anything = anything
-        self._native = is_native(form)
+        self._form = form
+        self._anything = form is Any or form is object
         self._converter: Converter = converter(form)
-        self._fast: Callable[[bytes | msgspec.Raw], object] | None = None
-        if self._native:
-            self._fast = msgspec.msgpack.Decoder(cast(type, form), dec_hook=decode_hook).decode
-        self._loose = not self._native or _is_loose(form)
+        self._strict: Callable[[bytes | msgspec.Raw], object] | None = None
+        if is_native(form):
+            known = cast(type, Any if self._anything else form)  # without asking the hook
+            self._strict = msgspec.msgpack.Decoder(known, dec_hook=decode_hook).decode
+        self._loose = self._strict is None or _is_loose(form)
         """Whether a tagged value may stand where the type says nothing."""
+        origin = get_origin(form) or form
+        self._may_be_sure = self._anything or (isinstance(origin, type) and is_tagged(origin))
+        self.quick = self.decode if self._strict is None or self._loose else self._strict
+        """Decodes what needs no second look: when it raises msgspec.ValidationError, `decode` may still succeed."""
 
     def decode(self, body: bytes | msgspec.Raw) -> object:
         """The value; raises msgspec.DecodeError, or RecursionError."""
-        if self._fast is not None and not (self._loose and tagged.MARK in bytes(body)):
+        if self._strict is not None and not (self._loose and _holds_mark(body)):
             try:
-                return self._fast(body)
+                return self._strict(body)
             except msgspec.ValidationError:
                 pass  # a tagged value, or numbers as keys of a JSON object
         data = tagged.resolve(_decode(body), registry.reader)
@@ -98,26 +103,26 @@ class TypedValue:
 
         Raises msgspec.ValidationError when it is not of the type, and what `encode` raises.
         """
-        if self._native:
-            body = encode(value, write)
-            if not self._is_surely(value):
-                self.decode(body)
-            return body
+        if self._strict is None:
+            try:
+                value = self._converter.dump(value)
+            except (TypeError, AttributeError) as error:
+                raise msgspec.ValidationError(str(error)) from error
         try:
-            marked = self._converter.dump(value)
-        except (TypeError, AttributeError) as error:
-            raise msgspec.ValidationError(str(error)) from error
-        body = encode(marked, write)
-        self.decode(body)
+            body = write(value)
+        except OverflowError:
+            body = encode(value, write)
+        if not (self._may_be_sure and self._is_surely(value)):
+            try:
+                self.quick(body)
+            except msgspec.ValidationError:
+                self.decode(body)
         return body
 
     def _is_surely(self, value: object) -> bool:
         """Whether a value of a serialized class is of the type without being read again, which may take long."""
         kind = type(value)
-        if not self._anything and kind is not self.form:
-            return False
-        serializer = serializer_of(kind)
-        return serializer is not None and bool(serializer.tag)
+        return (self._anything or kind is self._form) and is_tagged(kind)
 
 
 def _unmark(kind: str) -> tagged.Read | None:
