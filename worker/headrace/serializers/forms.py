@@ -10,18 +10,17 @@ with its type's name: an object gets a member `$type`, anything else becomes `{"
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from functools import lru_cache
-from typing import Any, Protocol, cast, get_args, get_type_hints, is_typeddict
+from typing import Protocol, cast, get_args, is_typeddict
 
 import msgspec
 
-from headrace.authoring.assignable import required_keys, typed_dict_fields
-from headrace.authoring.typeforms import class_of, members, plain, substitute, type_name
+from headrace.authoring.typeforms import class_of, members, plain, type_name
 from headrace.serializers.hooks import decode_hook, encode_hook
+from headrace.serializers.records import Member, is_attrs, keys_of, record_fields
 from headrace_protocol import tagged
 
 TYPE = "$type"
@@ -44,7 +43,7 @@ class Converter(Protocol):
         ...
 
 
-def convert(data: object, form: object) -> Any:
+def convert(data: object, form: object) -> object:
     """Decoded data as a value of the form; raises msgspec.ValidationError."""
     return converter(form).load(data)
 
@@ -216,14 +215,6 @@ class Entries:
         return {self._key.dump(key): self._value.dump(one) for key, one in pairs}
 
 
-class Member(msgspec.Struct, frozen=True):
-    """A field of a record."""
-
-    name: str
-    written: str
-    required: bool
-
-
 class Record:
     """A dataclass, Struct, attrs class, NamedTuple or TypedDict some of whose fields are not native."""
 
@@ -251,7 +242,7 @@ class Record:
             return values
         try:
             return self._class(
-                **{name.lstrip("_") if _is_attrs(self._class) else name: one for name, one in values.items()}
+                **{name.lstrip("_") if is_attrs(self._class) else name: one for name, one in values.items()}
             )
         except (TypeError, ValueError) as error:
             raise msgspec.ValidationError(str(error)) from error
@@ -349,62 +340,6 @@ def _record(
     seen[form] = made
     made.parts.update({name: _compile(inner, seen) for name, (_, inner) in fields.items()})
     return made
-
-
-def record_fields(form: object) -> dict[str, tuple[Member, object]] | None:
-    """The fields of a record with their types, type arguments filled in; None for what is none."""
-    origin = class_of(form)
-    if origin is None:
-        return None
-    if is_typeddict(origin):
-        needed = required_keys(origin)
-        return {
-            name: (Member(name, name, name in needed), one) for name, one in typed_dict_fields(form).items()
-        }
-    if issubclass(origin, msgspec.Struct):
-        found = msgspec.structs.fields(cast(Any, form))
-        return {one.name: (Member(one.name, one.encode_name, one.required), one.type) for one in found}
-    required = _fields_by_need(origin)
-    if required is None:
-        return None
-    hints = get_type_hints(origin, include_extras=True)
-    filled = dict(zip(getattr(origin, "__parameters__", ()), get_args(form), strict=False))
-    return {
-        name: (Member(name, name, needed), substitute(hints.get(name, Any), filled))
-        for name, needed in required.items()
-    }
-
-
-def _fields_by_need(origin: type) -> dict[str, bool] | None:
-    """Names of the fields that the class is made from, and whether it needs them."""
-    if dataclasses.is_dataclass(origin):
-        return {one.name: _needed(one) for one in dataclasses.fields(origin) if one.init}
-    if _is_attrs(origin):
-        import attrs
-
-        return {one.name: one.default is attrs.NOTHING for one in attrs.fields(origin) if one.init}
-    names: tuple[str, ...] = getattr(origin, "_fields", ())
-    if issubclass(origin, tuple) and names:
-        defaults: Mapping[str, object] = getattr(origin, "_field_defaults", {})
-        return {name: name not in defaults for name in names}
-    return None
-
-
-def keys_of(form: object) -> frozenset[str] | None:
-    """The keys that an object of a record may have; None for what is not written as an object with known keys."""
-    origin = class_of(plain(form))
-    config = getattr(origin, "__struct_config__", None)
-    listed = origin is not None and issubclass(origin, tuple) and not is_typeddict(origin)
-    fields = None if listed or (config is not None and config.array_like) else record_fields(plain(form))
-    return None if fields is None else frozenset(member.written for member, _ in fields.values())
-
-
-def _needed(field: dataclasses.Field[object]) -> bool:
-    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-
-
-def _is_attrs(kind: type) -> bool:
-    return hasattr(kind, "__attrs_attrs__")
 
 
 def _concrete(origin: type) -> type:

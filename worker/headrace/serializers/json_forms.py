@@ -11,8 +11,9 @@ import msgspec
 from msgspec import inspect as types
 
 from headrace.authoring.typeforms import class_of, members, plain, type_name
-from headrace.serializers.forms import is_native, keys_of, record_fields
+from headrace.serializers.forms import is_native
 from headrace.serializers.hooks import schema_hook
+from headrace.serializers.records import keys_of, record_fields
 from headrace.serializers.registry import serializer_for
 from headrace_protocol.definition import JsonSchema
 

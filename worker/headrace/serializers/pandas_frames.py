@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
-from typing import Any, cast
+from typing import cast
 
 import pandas as pd
 
@@ -43,19 +43,19 @@ class Frames(Serializer[pd.DataFrame]):
         return table_preview("pandas.DataFrame", value.shape, columns, _rows(first))
 
 
-class SeriesSerializer(Serializer["pd.Series[Any]"]):
+class SeriesSerializer(Serializer["pd.Series"]):
     """`[name, IPC stream]`: a series is a frame of one column, and its name any plain value."""
 
     tag = "pandas.series"
 
-    def encode(self, value: pd.Series[Any]) -> list[object]:
+    def encode(self, value: pd.Series) -> list[object]:
         frame = value.to_frame(_COLUMN)
         written = _write(frame)
         if _is_odd(frame) and not _same(_read(written), frame):
             raise ValueError(_REFUSAL.format("series"))
         return [value.name, written]
 
-    def decode(self, data: object, form: object) -> pd.Series[Any]:
+    def decode(self, data: object, form: object) -> pd.Series:
         if not isinstance(data, list) or len(data) != 2:
             raise TypeError("Expected `[name, IPC stream]`")
         name = tuple(data[0]) if isinstance(data[0], list) else data[0]
@@ -64,7 +64,7 @@ class SeriesSerializer(Serializer["pd.Series[Any]"]):
     def schema(self, form: object) -> JsonSchema:
         return {"description": "A pandas Series, as an Arrow IPC stream.", "type": "object"}
 
-    def preview(self, value: pd.Series[Any]) -> Preview:
+    def preview(self, value: pd.Series) -> Preview:
         column = ("" if value.name is None else value.name, value.dtype)
         return table_preview("pandas.Series", value.shape, [column], _rows(value.iloc[:ROWS].to_frame()))
 

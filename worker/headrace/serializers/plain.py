@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta
 from fractions import Fraction
 from pathlib import PurePath
 from types import GenericAlias
-from typing import Any, cast, get_args, get_origin
+from typing import cast, get_args, get_origin
 from zoneinfo import ZoneInfo
 
 from headrace.serializers.port import Serializer
@@ -21,7 +21,7 @@ class Text(Serializer[object]):
     """Values that a text says exactly."""
 
     def __init__(
-        self, write: Callable[[Any], str], read: Callable[[type, str], object], schema: JsonSchema
+        self, write: Callable[..., str], read: Callable[[type, str], object], schema: JsonSchema
     ) -> None:
         self._write = write
         self._read = read
@@ -58,19 +58,17 @@ class Complex(Serializer[complex]):
         return {"anyOf": [{"type": "number"}, pair]}
 
 
-class Container(Serializer[Any]):
+class Container(Serializer[object]):
     """Containers that are made from a list or dict of their elements."""
 
-    def __init__(
-        self, plain: type, make: Callable[[type, Any], object], arguments: Callable[..., object]
-    ) -> None:
+    def __init__(self, plain: type, make: Callable[..., object], arguments: Callable[..., object]) -> None:
         """`arguments` gives the plain form for the type arguments of a declared one."""
         self._plain = plain
         self._make = make
         self._arguments = arguments
 
-    def encode(self, value: Any) -> object:
-        return self._plain(value)
+    def encode(self, value: object) -> object:
+        return cast(Callable[[object], object], self._plain)(value)
 
     def decode(self, data: object, form: object) -> object:
         from headrace.serializers.forms import convert
@@ -94,16 +92,16 @@ def _default_dict(kind: type, data: dict[object, object]) -> object:
     return made
 
 
-class Builtin(Serializer[Any]):
+class Builtin(Serializer[object]):
     """Subclasses of built-in types: the plain value travels, and the class is made from it."""
 
-    def __init__(self, base: type, exact: Callable[[Any], object], fields: str = "") -> None:
+    def __init__(self, base: type, exact: Callable[..., object], fields: str = "") -> None:
         """`fields` names the arguments of the class, where it is not made from one value."""
         self._base = base
         self._exact = exact
         self._fields = fields.split()
 
-    def encode(self, value: Any) -> object:
+    def encode(self, value: object) -> object:
         return self._exact(value)
 
     def decode(self, data: object, form: object) -> object:
@@ -126,7 +124,7 @@ _TIME = "hour minute second microsecond tzinfo fold"
 _DELTA = "days seconds microseconds"
 
 
-def _exactly(base: type, fields: str) -> Callable[[Any], object]:
+def _exactly(base: type, fields: str) -> Callable[..., object]:
     """The plain value with the fields of an instance of a subclass."""
     names = fields.split()
     return lambda value: base(**{name: getattr(value, name) for name in names})
