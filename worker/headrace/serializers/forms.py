@@ -109,7 +109,7 @@ class Union:
         for index in self._candidates(value):
             try:
                 made = self._parts[index].dump(value)
-                data = _decode(_encode(made))
+                data = _travelled(made)
                 self._parts[index].load(data)
             except (msgspec.MsgspecError, TypeError, ValueError, OverflowError):
                 continue
@@ -160,6 +160,14 @@ class Union:
         exact = [i for i, form in enumerate(self._forms) if _class(form) is type(value)]
         wider = [i for i, form in enumerate(self._forms) if i not in exact and _instance(value, form)]
         return exact + wider
+
+
+def _travelled(value: object) -> object:
+    """What a reader gets to see of a value."""
+    try:
+        return _decode(_encode(value))
+    except OverflowError:  # an integer beyond 64 bits
+        return msgspec.to_builtins(value, builtin_types=_BUILTINS, enc_hook=encode_hook)
 
 
 class Items:
