@@ -80,6 +80,9 @@ class Connection(Client):
         if len(body) > self._max_payload:
             raise nats.errors.MaxPayloadError
         frame = published(subject, body, reply, headers)
+        # The server counts headers, too, and closes the connection over a message that is larger than it takes.
+        if len(frame) > self._max_payload and len(frame) - frame.index(b"\r\n") - 4 > self._max_payload:
+            raise nats.errors.MaxPayloadError
         if not self.is_connected:
             if self.is_closed:
                 raise nats.errors.ConnectionClosedError
