@@ -11,8 +11,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from headrace_protocol import tagged
 from headrace_protocol.errors import ErrorCode, ProtocolError
 from headrace_protocol.headers import Encoding, encoding_of
+from headrace_protocol.misfits import misfit
 
 T = TypeVar("T")
 
@@ -36,7 +38,11 @@ def encode(message: object) -> bytes:
 
 def raw(value: object) -> msgspec.Raw:
     """A value as msgpack that other messages can carry without decoding it."""
-    return msgspec.Raw(_ENCODER.encode(value))
+    try:
+        return msgspec.Raw(_ENCODER.encode(value))
+    except OverflowError:  # an integer beyond 64 bits: tagged
+        data = msgspec.to_builtins(value, builtin_types=(bytes, bytearray, memoryview))
+        return msgspec.Raw(_ENCODER.encode(tagged.for_msgpack(data)))
 
 
 def decode(body: bytes, kind: type[T], headers: Mapping[str, str] | None = None, *, where: str = "") -> T:
@@ -47,20 +53,21 @@ def decode(body: bytes, kind: type[T], headers: Mapping[str, str] | None = None,
     encoding = encoding_of(headers)
     try:
         if encoding is Encoding.JSON:
-            body = _ENCODER.encode(msgspec.json.decode(body))
+            body = tagged.from_json(body)
         message: T = _decoder(kind).decode(body)
     except msgspec.ValidationError as error:
         # What msgspec says of an unknown tag of a union, and of an unknown member of an enum.
         unknown = str(error).startswith(("Invalid value", "Invalid enum value"))
+        wrong = misfit(error, kind, _decoded(body), getattr(kind, "__name__", str(kind)))
         raise ProtocolError(
-            f"a message does not fit its type: {error}",
+            f"a message does not fit its type: {wrong.message}",
             where=where,
-            found=f"{len(body)} bytes of {encoding.value}",
-            expected=getattr(kind, "__name__", str(kind)),
+            found=wrong.found or f"{len(body)} bytes of {encoding.value}",
+            expected=wrong.expected,
             code=ErrorCode.PROTOCOL_UNKNOWN_KIND if unknown else ErrorCode.PROTOCOL_MALFORMED,
         ) from error
     except (ValueError, OverflowError, RecursionError) as error:
-        # ValueError covers msgspec's own and bytes that are not UTF-8; JSON may hold integers beyond 64 bits.
+        # ValueError covers msgspec's own and bytes that are not UTF-8.
         raise ProtocolError(
             f"a message cannot be decoded: {error}",
             where=where,
@@ -68,3 +75,11 @@ def decode(body: bytes, kind: type[T], headers: Mapping[str, str] | None = None,
             expected=f"{getattr(kind, '__name__', kind)} as {encoding.value}",
         ) from error
     return message
+
+
+def _decoded(body: bytes) -> object:
+    try:
+        found: object = msgspec.msgpack.decode(body)
+    except (ValueError, RecursionError):
+        return None
+    return found

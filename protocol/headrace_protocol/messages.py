@@ -30,11 +30,38 @@ class Stored(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """blake2b-128 of the bytes, hex: what a reader reads is what the winning attempt wrote (I9)."""
 
 
+class Column(msgspec.Struct, frozen=True, gc=False):
+    """A column of a table."""
+
+    name: str
+    type: str
+    """As the table's own library calls it."""
+
+
+class Preview(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What people are shown of a value that is not plain data. At most 4 KB: it travels with the result."""
+
+    kind: str
+    """The value's type, such as `pandas.DataFrame`."""
+    shape: tuple[int, ...] = ()
+    """Length in each dimension: rows, then columns for a table."""
+    dtype: str = ""
+    """The type of an array's elements."""
+    columns: tuple[Column, ...] = ()
+    """The first columns of a table; `shape` says how many there are."""
+    rows: tuple[tuple[str | None, ...], ...] = ()
+    """The first rows as text, None where there is no value."""
+    text: str = ""
+    """The value as text, cut, where it is no table."""
+
+
 class Result(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A value: inside the message as msgpack (`value`), or stored elsewhere (`stored`)."""
 
     value: msgspec.Raw = ABSENT
     stored: Stored | None = None
+    preview: Preview | None = None
+    """What is shown of it; of an outcome's result only, nobody reads it in a task message."""
 
 
 class ItemInput(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

@@ -12,6 +12,7 @@ from headrace.authoring.triggers import cel, cron, event, every
 from headrace.authoring.workflows import Workflow, workflow
 from headrace.context import TaskContext, context
 from headrace.programs import Completed, ProgramFailed, ProgramTimeout, shell, shell_async
+from headrace.serializers import Serializer, register_serializer
 from headrace.times import DataInterval, ScheduledAt
 from headrace_protocol.errors import (
     DefinitionError,
@@ -36,6 +37,7 @@ __all__ = [
     "Retry",
     "ScheduleError",
     "ScheduledAt",
+    "Serializer",
     "Task",
     "TaskContext",
     "TypeMismatch",
@@ -47,6 +49,7 @@ __all__ = [
     "every",
     "load",
     "load_all",
+    "register_serializer",
     "shell",
     "shell_async",
     "task",

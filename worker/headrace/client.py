@@ -24,6 +24,7 @@ import msgspec
 
 from headrace.bus import Bus, BusError, BusOptions, Message
 from headrace.bus.refusals import check_payload, not_stored
+from headrace.serializers.values import encode, plain_data
 from headrace_protocol import codec, headers, ids
 from headrace_protocol.cloudevent import CloudEvent, encode_binary
 from headrace_protocol.definition import WorkflowDefinition
@@ -96,7 +97,7 @@ class Client:
             type=type,
             subject=subject,
             time=(time or datetime.now(UTC)).isoformat(),
-            data=msgspec.to_builtins(data, builtin_types=(bytes,)),
+            data=data if isinstance(data, bytes) else plain_data(data),
             extensions=dict(extensions or {}),
         )
         with _producer_span(f"publish {type}", traceparent) as trace:
@@ -127,7 +128,7 @@ class Client:
             command = StartRun(
                 run_id=chosen,
                 workflow=workflow,
-                params=codec.raw(_as_object(params or {}, workflow)),
+                params=_as_object(params or {}, workflow),
                 trigger="manual",
                 labels=dict(labels or {}),
                 trace=trace,
@@ -231,10 +232,10 @@ def _kinds(kind: type[HeadraceError]) -> Iterator[type[HeadraceError]]:
         yield from _kinds(member)
 
 
-def _as_object(params: Mapping[str, object], workflow: str) -> object:
+def _as_object(params: Mapping[str, object], workflow: str) -> msgspec.Raw:
     try:
-        return msgspec.to_builtins(dict(params), builtin_types=(bytes,))
-    except (TypeError, msgspec.MsgspecError) as error:
+        return msgspec.Raw(encode(dict(params)))
+    except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError) as error:
         raise ParamsError(
             f"the params cannot be encoded: {error}", where=f"workflow {workflow}", found=repr(params)[:200]
         ) from error

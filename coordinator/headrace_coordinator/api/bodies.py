@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -9,8 +10,9 @@ import msgspec
 
 from headrace_coordinator.api.problems import Incoming, UnsupportedMediaType
 from headrace_protocol.codec import decode
-from headrace_protocol.errors import RequestError
+from headrace_protocol.errors import ErrorCode, RequestError
 from headrace_protocol.headers import CONTENT_TYPE, Encoding
+from headrace_protocol.tagged import INT_MAX, INT_MIN, KEY, VALUE, long_integer
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -33,7 +35,31 @@ async def read_body(request: Incoming, kind: type[T]) -> T:
             expected=f"{Encoding.JSON} or {Encoding.MSGPACK}",
             fix=f"Send the header Content-Type: {Encoding.JSON}.",
         )
+    if stated == Encoding.JSON and _LONG_DIGITS.search(body):
+        _refuse_long_integers(body)
     return decode(body, kind, {CONTENT_TYPE: stated}, where="body")
+
+
+_LONG_DIGITS = re.compile(rb"\d{19}")
+
+
+def _refuse_long_integers(body: bytes) -> None:
+    """Most JSON readers round such a number without a word, so nobody can know that it is what its sender meant."""
+    try:
+        found = long_integer(msgspec.json.decode(body))
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return  # which the decoder says better
+    if found is not None:
+        place, number = found
+        shown = str(number)
+        raise RequestError(
+            "an integer beyond 64 bits is not written as a number",
+            where=place,
+            found=shown if len(shown) <= 80 else f"an integer of {len(shown)} digits",
+            expected=f"{INT_MIN} to {INT_MAX}, or the tagged form",
+            fix=f'Send {{"{KEY}": "int", "{VALUE}": "<its digits>"}}, which is exact everywhere.',
+            code=ErrorCode.PARAMS_INVALID if place.startswith("params") else None,
+        )
 
 
 def parse_time(text: str | None, where: str) -> int | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from headrace_coordinator.engine.effects import AttemptRecord
@@ -100,7 +102,7 @@ async def node_result(
         return await _item_result(store, run_id, node, item)
     if state.result is not None:
         view = view_of(state.result)
-        return ResultView(node=node, value=view.value, stored=view.stored, size_bytes=view.size_bytes)
+        return ResultView(node=node, **_fields(view))
     if state.map is not None:
         return await _item_results(store, run_id, node, first, limit)
     ended = state.state in NODE_FINISHED
@@ -113,6 +115,11 @@ async def node_result(
     )
 
 
+def _fields(view: ValueView) -> dict[str, Any]:
+    """What every view of a value has, for one that says more."""
+    return {name: getattr(view, name) for name in ValueView.__struct_fields__}
+
+
 async def _item_result(store: Reader, run_id: str, node: str, item: int) -> ResultView:
     records = await store.item_results(run_id, node, item, 1)
     if not records or records[0].item != item or records[0].result is None:
@@ -123,7 +130,7 @@ async def _item_result(store: Reader, run_id: str, node: str, item: int) -> Resu
             expected="succeeded",
         )
     view = view_of(records[0].result)
-    return ResultView(node=node, value=view.value, stored=view.stored, size_bytes=view.size_bytes)
+    return ResultView(node=node, **_fields(view))
 
 
 async def _item_results(store: Reader, run_id: str, node: str, first: int, limit: int) -> ResultView:
@@ -132,9 +139,7 @@ async def _item_results(store: Reader, run_id: str, node: str, first: int, limit
     for record in records[:limit]:
         if record.item is not None and record.result is not None:
             view = view_of(record.result)
-            views.append(
-                ItemView(item=record.item, value=view.value, stored=view.stored, size_bytes=view.size_bytes)
-            )
+            views.append(ItemView(item=record.item, **_fields(view)))
     following = records[limit].item if len(records) > limit else None
     return ResultView(node=node, items=tuple(views), next=following)
 

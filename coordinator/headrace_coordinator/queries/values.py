@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from headrace_protocol.messages import Result
+from headrace_protocol.messages import Preview, Result
+from headrace_protocol.tagged import to_json
 
 
 class StoredView(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,15 +23,18 @@ class ValueView(msgspec.Struct, frozen=True, kw_only=True):
     stored: StoredView | None = None
     size_bytes: int = 0
     """Of the value as msgpack."""
+    preview: Preview | None = None
+    """What to show of a table, an array, or another value that is not plain data."""
 
 
 def as_json(raw: msgspec.Raw) -> object:
-    """A msgpack value for a JSON answer; what JSON cannot hold is shown as text."""
+    """A msgpack value for a JSON answer that says exactly the same (docs/protocol.md, tagged values); what cannot be
+    decoded is shown as text."""
     body = bytes(raw)
     if not body:
         return None
     try:
-        return msgspec.Raw(msgspec.json.encode(msgspec.msgpack.decode(body)))
+        return msgspec.Raw(to_json(body))
     except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError):
         return _as_text(body)
 
@@ -40,8 +44,8 @@ def view_of(result: Result) -> ValueView:
     if result.stored is not None:
         stored = result.stored
         place = StoredView(uri=stored.uri, size_bytes=stored.size_bytes, digest=stored.digest)
-        return ValueView(stored=place, size_bytes=stored.size_bytes)
-    return ValueView(value=as_json(result.value), size_bytes=len(bytes(result.value)))
+        return ValueView(stored=place, size_bytes=stored.size_bytes, preview=result.preview)
+    return ValueView(value=as_json(result.value), size_bytes=len(bytes(result.value)), preview=result.preview)
 
 
 def _as_text(body: bytes) -> str:

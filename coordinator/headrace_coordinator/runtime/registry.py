@@ -7,25 +7,20 @@ stands what was ordered about each workflow: whether it is retired, and which of
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
 
-import jsonschema_rs
 import msgspec
 
 from headrace_coordinator.engine.plan import Plan, compile_plan
+from headrace_coordinator.runtime.params import Params
 from headrace_coordinator.runtime.retirement import deleted_conflict, retired_conflict
 from headrace_coordinator.store.port import Reader
 from headrace_coordinator.store.records import DefinitionRow, WorkflowState
-from headrace_protocol.codec import raw
-from headrace_protocol.definition import NodeDefinition, WorkflowDefinition, params_schema
-from headrace_protocol.errors import DefinitionError, NotFound, ParamsError
-from headrace_protocol.interval import SCHEDULED_AT, time_params
+from headrace_protocol.definition import NodeDefinition, WorkflowDefinition
+from headrace_protocol.errors import NotFound
 from headrace_protocol.messages import StartRun
 
 PLANS_KEPT = 1_000
 """Compiled versions kept in memory; older ones are compiled again when a run needs them."""
-
-SHOWN = 400
 
 
 class Entry:
@@ -36,85 +31,16 @@ class Entry:
         self.definition = row.definition
         self.version = row.version
         self.plan: Plan = compile_plan(row.definition, row.version)
-        self._validator: jsonschema_rs.Draft202012Validator | None = None
+        self._params = Params(row.definition)
 
     def complete(self, command: StartRun) -> msgspec.Raw:
         """The params of a run, with its times and the defaults filled in; raises ParamsError when they do not fit the
         schema."""
-        definition, params = self.definition, command.params
-        where = f"params of {definition.name}"
-        try:
-            given = msgspec.msgpack.decode(params) if params else {}
-        except msgspec.DecodeError as error:
-            raise ParamsError(f"params cannot be decoded: {error}", where=where) from error
-        if not isinstance(given, dict):
-            raise ParamsError(
-                "params must be an object", where=where, found=type(given).__name__, expected="an object"
-            )
-        times = time_params(definition.times, command.scheduled_at_us, command.interval)
-        completed = {**definition.defaults, **times, **given}
-        _check_times(definition, completed, where)
-        try:
-            checker = self._checker()
-            problem = None if checker.is_valid(completed) else next(checker.iter_errors(completed), None)
-        except (ValueError, TypeError) as error:
-            raise ParamsError(f"params cannot be checked: {_short(error)}", where=where) from error
-        if problem is not None:
-            path = ".".join(str(step) for step in problem.instance_path)
-            raise ParamsError(
-                _short(problem.message),
-                where=f"{where}, {path}" if path else where,
-                found=_short(", ".join(sorted(given))) or "nothing",
-                expected=", ".join(_signature(definition)) or "no params",
-            )
-        return raw(completed)
+        return self._params.complete(command)
 
     def check(self) -> None:
         """Raises DefinitionError when the params' schema is none."""
-        try:
-            self._checker()
-        except (ValueError, TypeError) as error:
-            raise DefinitionError(
-                f"the params' schema cannot be used: {_short(error)}",
-                where=f"params of {self.definition.name}",
-                expected="JSON Schema, draft 2020-12",
-            ) from error
-
-    def _checker(self) -> jsonschema_rs.Draft202012Validator:
-        if self._validator is None:
-            self._validator = jsonschema_rs.Draft202012Validator(params_schema(self.definition))
-        return self._validator
-
-
-def _short(text: object) -> str:
-    """The checker quotes the value that does not fit, which may be a megabyte."""
-    whole = str(text)
-    return whole if len(whole) <= SHOWN else f"{whole[: SHOWN // 2]} … {whole[-SHOWN // 2 :]}"
-
-
-def _check_times(definition: WorkflowDefinition, given: Mapping[str, object], where: str) -> None:
-    for name, source in definition.times.items():
-        if name not in given and name in definition.required:
-            what, flag = (
-                ("scheduled time", "--scheduled-at TIME")
-                if source == SCHEDULED_AT
-                else ("data interval", "--interval FROM TO")
-            )
-            raise ParamsError(
-                f"the param {name!r} is the run's {what}, and this run has none: no schedule started it",
-                where=f"{where}, {name}",
-                found=f"no {what}",
-                expected=f"a {what}, or the param itself",
-                fix=f"Start it with `headrace run {definition.name} {flag}`, give the param, or let the trigger give "
-                "it in its params.",
-            )
-
-
-def _signature(definition: WorkflowDefinition) -> list[str]:
-    return [
-        f"{name}: {schema.get('type', 'any')}" + ("" if name in definition.required else " (optional)")
-        for name, schema in definition.params.items()
-    ]
+        self._params.check()
 
 
 class Registry:

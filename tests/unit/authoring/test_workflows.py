@@ -215,7 +215,7 @@ def test_handles_may_be_inside_lists_and_dicts() -> None:
 def test_literals_become_plain_data() -> None:
     node = first_node(lambda: anything({"landed": Landed(1, ["a"]), "set": {3, 1, 2}, "tuple": (1,)}))
     assert node.bindings["value"] == Literal(
-        {"landed": {"month": 1, "carriers": ["a"]}, "set": [1, 2, 3], "tuple": (1,)}
+        {"landed": {"month": 1, "carriers": ["a"]}, "set": [1, 2, 3], "tuple": [1]}
     )
 
 

@@ -50,7 +50,13 @@ def test_every_value_can_be_shown(value: object) -> None:
     ("value", "shown"),
     [
         ({"a": [1, None]}, b'{"a":[1,null]}'),
-        (b"\x00", b'"AA=="'),
+        (b"\x00", b'{"$headrace":"bytes","value":"AA=="}'),
+        (
+            [float("nan"), -float("inf")],
+            b'[{"$headrace":"float","value":"NaN"},{"$headrace":"float","value":"-Infinity"}]',
+        ),
+        ([2**64 - 1, 2**53 + 1, -(2**63)], b"[18446744073709551615,9007199254740993,-9223372036854775808]"),
+        ({(1, "a"): 2}, b'{"$headrace":"map","value":[[[1,"a"],2]]}'),
         (datetime(2013, 1, 1, tzinfo=UTC), b'"2013-01-01T00:00:00Z"'),
     ],
 )

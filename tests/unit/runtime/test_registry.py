@@ -42,19 +42,18 @@ def test_defaults_are_filled_in() -> None:
 
 
 @pytest.mark.parametrize(
-    ("params", "where"),
+    ("params", "where", "found", "expected"),
     [
-        ({}, "params of flow"),
-        ({"path": 1}, "params of flow, path"),
-        ({"path": "a", "size": 0}, "params of flow, size"),
-        ({"path": "a", "more": 0}, "params of flow"),
+        ({}, "params of flow", "nothing", "path: string, size: any (optional)"),
+        ({"path": 1}, "params of flow, path", "1, an integer", "string"),
+        ({"path": "a", "size": 0}, "params of flow, size", "0, an integer", "integer, minimum 1"),
+        ({"path": "a", "more": 0}, "params of flow", "more, path", "path: string, size: any (optional)"),
     ],
 )
-def test_params_that_do_not_fit(params: dict[str, object], where: str) -> None:
+def test_params_that_do_not_fit(params: dict[str, object], where: str, found: str, expected: str) -> None:
     with pytest.raises(ParamsError) as raised:
         completed(**params)
-    assert raised.value.where == where
-    assert raised.value.expected == "path: string, size: any (optional)"
+    assert (raised.value.where, raised.value.found, raised.value.expected) == (where, found, expected)
 
 
 @pytest.mark.parametrize("params", [raw([1]), raw("text"), msgspec.Raw(b"\xc1"), raw(None)])

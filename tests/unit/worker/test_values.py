@@ -111,7 +111,7 @@ def test_results_are_checked(value: object) -> None:
         codec.produced(value, ())
 
 
-@pytest.mark.parametrize("value", [[lambda: 1], [2**70], [{1j: 2}]])
+@pytest.mark.parametrize("value", [[lambda: 1], [object()], ["\ud800"]])
 def test_what_cannot_be_encoded(value: object) -> None:
     with pytest.raises(ResultInvalid) as raised:
         TaskCodec(anything).produced(value, ())

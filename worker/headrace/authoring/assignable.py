@@ -76,6 +76,9 @@ def _class_assignable(source: object, target: object) -> bool:
         return False
     if source_class in _WIDENED.get(target_class, ()):
         return True
+    scalar = _python_scalar(source_class)
+    if scalar is not None and not _is_subclass(source_class, target_class):
+        return assignable(scalar, target)
     if not _is_subclass(source_class, target_class):
         return False
     if source_class is tuple and target_class is tuple:
@@ -85,6 +88,18 @@ def _class_assignable(source: object, target: object) -> bool:
     if not given:
         return True
     return len(given) == len(wanted) and all(map(assignable, given, wanted))
+
+
+def _python_scalar(kind: type) -> type | None:
+    """What a scalar of numpy is when it has travelled: an int, a float or a bool."""
+    if kind.__module__ != "numpy":
+        return None
+    import numpy as np
+
+    if not issubclass(kind, np.generic) or issubclass(kind, np.timedelta64):
+        return None
+    pairs: tuple[tuple[type, type], ...] = ((np.bool_, bool), (np.integer, int), (np.floating, float))
+    return next((plain_kind for scalar, plain_kind in pairs if issubclass(kind, scalar)), None)
 
 
 def _is_subclass(source: type, target: type) -> bool:

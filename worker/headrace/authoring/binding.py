@@ -21,6 +21,8 @@ from headrace.authoring.typeforms import (
     type_name,
     union_of,
 )
+from headrace.serializers.json_forms import read_as
+from headrace.serializers.registry import serializer_for
 from headrace_protocol import definition as wire
 from headrace_protocol.errors import DefinitionError, TypeMismatch
 
@@ -49,6 +51,7 @@ def bind(value: object, form: object, edge: Edge) -> wire.Binding:
                 expected=f"{expected}, for {edge.takes}",
                 fix=_about_none(held.type, form),
             )
+        _refuse_misreading(held, form, edge)
         return held.binding
     if not holds_handle(value):
         return wire.Literal(literal(value, form, edge.where, edge.takes))
@@ -75,6 +78,20 @@ def _about_none(source: object, target: object) -> str:
     if len(parts) == len(members(source)) or not all(assignable(part, target) for part in parts):
         return ""
     return "Give the parameter a type with `| None`, and decide inside the task what None means."
+
+
+def _refuse_misreading(held: Reference, form: object, edge: Edge) -> None:
+    """A value of one member of a union must not arrive as another one."""
+    other = read_as(held.type, form)
+    if other is not None:
+        found, expected = both_names(held.type, form)
+        raise TypeMismatch(
+            f"{edge.takes} takes {expected}, and would read {held.label()}, which is {found}, as {type_name(other)}",
+            where=edge.where,
+            found=f"{found}, from {held.label()}",
+            expected=f"{expected}, for {edge.takes}",
+            fix=f"Declare what {held.label()} gives as {expected} too: its values then say which they are.",
+        )
 
 
 def own(handle: Handle, edge: Edge) -> Reference:
@@ -111,7 +128,7 @@ def bind_map(items: object, form: object, edge: Edge) -> wire.Param | wire.Outpu
                 where=edge.where,
                 found=held.source(),
                 expected="a list, tuple or set",
-                fix="Map over the field that holds the list, or have the task return a list.",
+                fix="Map over the field that holds the list, or have the task return a list (to_dicts, tolist).",
             )
         if not assignable(part, form):
             found, expected = both_names(part, form)
@@ -151,6 +168,9 @@ def item_type(form: object) -> object | None:
             return Any
         origin = class_of(member)
         if origin is None or not issubclass(origin, Iterable) or issubclass(origin, str | bytes | Mapping):
+            return None
+        serializer = serializer_for(member)
+        if serializer is not None and serializer.tag:  # an array or frame is one value to the coordinator
             return None
         if origin is tuple:
             parts.append(tuple_element(member) if get_args(member) else Any)

@@ -141,6 +141,11 @@ def _fields(form: object) -> dict[str, Step]:
             field.name: (field.name, substitute(plain(hints[field.name]), filled))
             for field in dataclasses.fields(origin)
         }
+    if hasattr(origin, "__pydantic_fields__"):
+        return {name: (name, field.annotation) for name, field in origin.__pydantic_fields__.items()}
+    if hasattr(origin, "__attrs_attrs__"):
+        hints = get_type_hints(origin)
+        return {field.name: (field.name, hints.get(field.name, Any)) for field in origin.__attrs_attrs__}
     names: tuple[str, ...] = getattr(origin, "_fields", ())
     if issubclass(origin, tuple) and names:
         hints = get_type_hints(origin)

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from headrace_protocol.errors import ErrorCode, HeadraceError, ParamsError, RequestError
+from headrace_protocol.tagged import for_json
 
 STDIN = "-"
 
@@ -47,7 +48,10 @@ def json_value(given: str, flag: str) -> object:
 
 
 def run_params(given: str | None, pairs: Iterable[str]) -> dict[str, object]:
-    """The params of a run; `-p` wins over the same name in `--params`. Raises ParamsError."""
+    """The params of a run; `-p` wins over the same name in `--params`. Raises ParamsError.
+
+    Integers beyond 64 bits are tagged, as the API wants them.
+    """
     params = json_value(given, "--params") if given is not None else {}
     if not isinstance(params, dict):
         raise ParamsError(
@@ -59,7 +63,8 @@ def run_params(given: str | None, pairs: Iterable[str]) -> dict[str, object]:
     for pair in pairs:
         name, value = _split(pair, "-p")
         params[name] = _json_or_text(value)
-    return params
+    tagged_params = for_json(params)
+    return tagged_params if isinstance(tagged_params, dict) else params
 
 
 def labels(pairs: Iterable[str]) -> dict[str, str]:

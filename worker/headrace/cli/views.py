@@ -6,7 +6,7 @@ import msgspec
 
 from headrace_protocol.errors import ErrorInfo
 from headrace_protocol.interval import Interval
-from headrace_protocol.messages import HeldAttempt, LifecycleBatch, LogLine
+from headrace_protocol.messages import HeldAttempt, LifecycleBatch, LogLine, Preview
 
 RUNNING = "running"
 SUCCEEDED = "succeeded"
@@ -111,6 +111,7 @@ class ValueView(msgspec.Struct, frozen=True, kw_only=True):
 
     value: object = None
     stored: StoredView | None = None
+    preview: Preview | None = None
 
 
 class RunDetail(RunSummary, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from headrace.times import interval_from
 from headrace_protocol import ids
 from headrace_protocol.definition import TaskDefinition
 from headrace_protocol.interval import moment
-from headrace_protocol.messages import HeldAttempt, Stored, TaskMessage
+from headrace_protocol.messages import HeldAttempt, Preview, Stored, TaskMessage
 
 if TYPE_CHECKING:
     from headrace.runtime.lines import Printed
@@ -63,6 +63,8 @@ class Produced(msgspec.Struct, frozen=True, gc=False):
     counts: tuple[int, ...] = ()
     stored: Stored | None = None
     """Where it is, when it is too large for a message."""
+    preview: Preview | None = None
+    """What is shown of it, where it is not plain data."""
 
 
 class Attempt:

@@ -166,7 +166,7 @@ def _run(
             else:
                 with spans.inside(call.span):
                     produced = codec.call(call.inputs, call.message.counts)
-        return Done(produced.raw, produced.counts)
+        return Done(produced.raw, produced.counts, produced.preview)
     except BaseException as error:  # sys.exit() in a task ends the attempt, not the process
         return Broke(failure_of(error))
     finally:

@@ -14,7 +14,7 @@ from headrace.runtime.outcomes import OutcomeSender
 from headrace.runtime.redeliveries import Redeliveries
 from headrace.runtime.watchdog.board import Board
 from headrace_protocol.errors import ErrorCode
-from headrace_protocol.messages import Outcome, OutcomeState, Result, ReturnReason, TaskMessage
+from headrace_protocol.messages import ABSENT, Outcome, OutcomeState, Result, ReturnReason, TaskMessage
 
 
 class Reports:
@@ -85,7 +85,8 @@ class Reports:
         )
 
     def succeeded(self, attempt: Attempt, produced: Produced) -> None:
-        result = Result(stored=produced.stored) if produced.stored else Result(produced.raw)
+        inside = ABSENT if produced.stored else produced.raw
+        result = Result(inside, produced.stored, produced.preview)
         self._end(
             attempt,
             Outcome(

@@ -7,6 +7,8 @@ import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping
 
+import msgspec
+
 from headrace.authoring.code_hash import code_hash_of
 from headrace.bus import Delivery
 from headrace.context import running
@@ -250,7 +252,8 @@ class Runner:
         body = memoryview(produced.raw)
         if body.nbytes <= self._store.inline_bytes():
             return produced
-        return Produced(produced.raw, produced.counts, await self._store.put(attempt.key, body))
+        stored = await self._store.put(attempt.key, body)
+        return msgspec.structs.replace(produced, stored=stored)
 
     def _isolation(self, message: TaskMessage, task: RunnableTask | None) -> Isolation:
         if message.alone and self._own_process is not None:

@@ -10,13 +10,15 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from headrace.authoring.typeforms import type_name
 from headrace.runtime.attempt import Produced, RunnableTask
+from headrace.serializers.values import TypedValue, encode, preview_of
 from headrace_protocol.definition import Path
 from headrace_protocol.errors import ErrorCode, HeadraceError
+from headrace_protocol.misfits import described, misfit
 
 Raw = msgspec.Raw
 
-_encode = msgspec.msgpack.Encoder().encode
 _object = msgspec.msgpack.Decoder(dict[str, Raw]).decode
 _list = msgspec.msgpack.Decoder(list[Raw]).decode
 
@@ -43,7 +45,7 @@ def utf8(text: str) -> str:
 
 
 def raw(value: object) -> Raw:
-    return Raw(_encode(value))
+    return Raw(encode(value))
 
 
 def fields(value: bytes | Raw) -> dict[str, Raw]:
@@ -91,11 +93,9 @@ def length(value: bytes | Raw) -> int:
 def kind_of(value: bytes | Raw) -> str:
     """The type and beginning of an encoded value, for error messages."""
     try:
-        decoded = msgspec.msgpack.decode(value)
-    except msgspec.DecodeError:
+        return described(msgspec.msgpack.decode(value))
+    except (msgspec.DecodeError, RecursionError):
         return "undecodable bytes"
-    shown = repr(decoded)
-    return f"{type(decoded).__name__} {shown if len(shown) <= 80 else shown[:77] + '...'}"
 
 
 class TaskCodec:
@@ -103,8 +103,8 @@ class TaskCodec:
 
     def __init__(self, task: RunnableTask) -> None:
         self.task = task
-        self._parameters = {name: msgspec.msgpack.Decoder(form) for name, form in task.parameters.items()}
-        self._returns = msgspec.msgpack.Decoder(task.returns)
+        self._parameters = {name: TypedValue(form) for name, form in task.parameters.items()}
+        self._returns = TypedValue(task.returns)
 
     def arguments(self, given: Mapping[str, Raw]) -> dict[str, object]:
         """The arguments of the call; raises InputInvalid naming the parameter."""
@@ -114,25 +114,37 @@ class TaskCodec:
             if decoder is None:
                 continue  # the workflow was deployed with a newer function, which has one parameter more
             try:
-                arguments[name] = decoder.decode(value)
-            except (msgspec.DecodeError, RecursionError) as error:
-                raise InputInvalid(
-                    f"the value does not fit the parameter {name!r}: {error}",
-                    where=f"task {self.task.name}, parameter {name}",
-                    found=kind_of(value),
-                    expected=str(self.task.parameters[name]),
-                    fix="Deploy the workflow with the same code that the workers have.",
-                ) from error
+                arguments[name] = decoder.quick(value)
+            except (msgspec.DecodeError, RecursionError):
+                arguments[name] = self._argument(name, value)
         for name in self.task.definition.required:
             if name not in arguments:
                 raise InputInvalid(
                     f"nothing was sent for the parameter {name!r}",
                     where=f"task {self.task.name}, parameter {name}",
                     found=", ".join(given) or "no parameters",
-                    expected=str(self.task.parameters.get(name, "a value")),
+                    expected=type_name(self.task.parameters.get(name, "a value")),
                     fix="Deploy the workflow with the same code that the workers have.",
                 )
         return arguments
+
+    def _argument(self, name: str, value: Raw) -> object:
+        try:
+            return self._parameters[name].decode(value)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise self._input_invalid(name, value, error) from error
+
+    def _input_invalid(self, name: str, value: Raw, error: Exception) -> InputInvalid:
+        form = self.task.parameters[name]
+        wrong = misfit(error, form, _decoded(value), type_name(form))
+        place = f"{name}{wrong.place if wrong.place.startswith('[') else '.' + wrong.place if wrong.place else ''}"
+        return InputInvalid(
+            f"the value does not fit the parameter {name!r}: {wrong.message}",
+            where=f"task {self.task.name}, parameter {place}",
+            found=wrong.found or kind_of(value),
+            expected=wrong.expected,
+            fix="Pass a value of the type expected, or deploy the workflow with the same code that the workers have.",
+        )
 
     def call(self, given: Mapping[str, Raw], counts: Sequence[Path]) -> Produced:
         """Decode, call and encode in this thread; a coroutine gets a loop of its own."""
@@ -145,25 +157,39 @@ class TaskCodec:
         """The result encoded and checked; raises ResultInvalid."""
         where = f"task {self.task.name}, result"
         try:
-            body = _encode(value)
-            self._returns.decode(body)
+            body = self._returns.encode(value)
         except msgspec.ValidationError as error:
+            wrong = misfit(error, self.task.returns, _builtins(value), type_name(self.task.returns))
             raise ResultInvalid(
-                f"the result is not what the task declares: {error}",
-                where=where,
-                found=type(value).__name__,
-                expected=str(self.task.returns),
+                f"the result is not what the task declares: {wrong.message}",
+                where=f"{where}, {wrong.place}" if wrong.place else where,
+                found=wrong.found or type_name(type(value)),
+                expected=wrong.expected,
                 fix="Return what is declared, or correct the annotation.",
             ) from error
         except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError) as error:
             raise ResultInvalid(
                 f"the result cannot be encoded: {error}",
                 where=where,
-                found=type(value).__name__,
-                expected="numbers, texts, bytes, dates, lists, dicts, dataclasses or msgspec Structs",
-                fix="Convert the result, or pass large data by reference.",
+                found=type_name(type(value)),
+                expected="plain data, dataclasses, Structs, and types with a serializer (docs/data.md)",
+                fix="Convert the result, or register a serializer for its type: headrace.register_serializer.",
             ) from error
-        return Produced(Raw(body), tuple(_count(body, path) for path in counts))
+        return Produced(Raw(body), tuple(_count(body, path) for path in counts), preview=preview_of(value))
+
+
+def _decoded(value: Raw) -> object:
+    try:
+        return msgspec.msgpack.decode(value)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def _builtins(value: object) -> object:
+    try:
+        return msgspec.msgpack.decode(encode(value))
+    except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError):
+        return value
 
 
 def _count(body: bytes, path: Path) -> int:

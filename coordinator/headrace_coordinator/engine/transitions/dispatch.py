@@ -67,7 +67,7 @@ def publish(t: Transition, name: str, item: int | None, attempt: int) -> None:
         queued_at_us=t.now_us,
         item=item,
         bindings=planned.definition.bindings,
-        inputs={source: _result(t, source) for source in planned.reads},
+        inputs={source: _without_preview(_result(t, source)) for source in planned.reads},
         params=head.params if planned.reads_params else ABSENT,
         item_input=None if item is None else _item_input(t, planned, item),
         counts=planned.counts if item is None else (),
@@ -93,6 +93,11 @@ def _result(t: Transition, source: str) -> Result:
             "a node is dispatched before its input exists (I4)", where=f"{t.run.head.run_id}/{source}"
         )
     return result
+
+
+def _without_preview(result: Result) -> Result:
+    """Previews are for people: workers get the value."""
+    return result if result.preview is None else Result(result.value, result.stored)
 
 
 def _item_input(t: Transition, planned: PlanNode, item: int) -> ItemInput:

@@ -56,7 +56,7 @@ def _no_list(t: Transition, name: str) -> ErrorInfo:
         start = f"param {binding.name}" if isinstance(binding, Param) else f"the result of {binding.node}"
         source = start + "".join(f"[{step!r}]" for step in binding.path)
     if stored_list(t, planned) is not None:
-        found = "a large value that is no list"
+        found = "a stored value that is no list"
     elif (value := mapped_value(t, planned)) is not None:
         found = described(value)
     return ErrorInfo(

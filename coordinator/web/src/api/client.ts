@@ -1,6 +1,7 @@
 import { QueryClient } from "@tanstack/react-query";
 import createClient, { type FetchResponse } from "openapi-fetch";
 
+import { exactText } from "./exact";
 import type { components, paths } from "./schema";
 
 export type Schemas = components["schemas"];
@@ -11,6 +12,25 @@ export const api = createClient<paths>({
   // `state=failed&state=running`, as the API reads lists.
   querySerializer: { array: { style: "form", explode: true } },
 });
+
+/** Answers that hold values of the user's, whose integers may be longer than JavaScript's. */
+const VALUES = /^\/api\/v1\/(runs\/\{run_id\}(\/(history|events|nodes\/\{node\}\/result))?|events.*|workflows\/.*)$/;
+
+api.use({
+  async onResponse({ response, schemaPath }) {
+    if (!response.ok || !VALUES.test(schemaPath) || !response.headers.get("Content-Type")?.includes("json")) return undefined;
+    const { status, statusText, headers } = response;
+    return new Response(exactText(await response.text()), { status, statusText, headers: withoutLength(headers) });
+  },
+});
+
+/** The text may have become longer, and is no longer compressed. */
+function withoutLength(given: Headers): Headers {
+  const headers = new Headers(given);
+  headers.delete("Content-Length");
+  headers.delete("Content-Encoding");
+  return headers;
+}
 
 /** What the API answered instead of what was asked for, or that it did not answer. */
 export class ApiError extends Error {

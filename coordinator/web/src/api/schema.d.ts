@@ -884,6 +884,11 @@ export interface components {
                 [key: string]: number;
             };
         };
+        /** Column */
+        Column: {
+            name: string;
+            type: string;
+        };
         /**
          * CronTrigger
          * @description Starts a run at each fire time of a cron expression in a time zone.
@@ -1163,6 +1168,7 @@ export interface components {
             stored?: components["schemas"]["StoredView"] | null;
             /** @default 0 */
             size_bytes?: number;
+            preview?: components["schemas"]["Preview"] | null;
             item: number;
         };
         /** LetterFailure */
@@ -1457,6 +1463,20 @@ export interface components {
             /** @default [] */
             path?: (string | number)[];
         };
+        /** Preview */
+        Preview: {
+            kind: string;
+            /** @default [] */
+            shape?: number[];
+            /** @default  */
+            dtype?: string;
+            /** @default [] */
+            columns?: components["schemas"]["Column"][];
+            /** @default [] */
+            rows?: (string | null)[][];
+            /** @default  */
+            text?: string;
+        };
         /**
          * Priority
          * @description Workers ask the higher priorities of a queue first.
@@ -1554,6 +1574,7 @@ export interface components {
             stored?: components["schemas"]["StoredView"] | null;
             /** @default 0 */
             size_bytes?: number;
+            preview?: components["schemas"]["Preview"] | null;
             node: string;
             items?: components["schemas"]["ItemView"][] | null;
             next?: number | null;
@@ -1839,6 +1860,7 @@ export interface components {
             stored?: components["schemas"]["StoredView"] | null;
             /** @default 0 */
             size_bytes?: number;
+            preview?: components["schemas"]["Preview"] | null;
         };
         /** Verdict */
         Verdict: {

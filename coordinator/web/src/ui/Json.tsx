@@ -1,3 +1,5 @@
+import { stringifyExact } from "~/api/exact";
+
 import { CopyButton } from "./Command";
 import classes from "./Json.module.css";
 
@@ -18,5 +20,5 @@ export function TextBlock({ text, label, wrap = true }: { text: string; label: s
 }
 
 export function Json({ value, label }: { value: unknown; label: string }) {
-  return <TextBlock text={JSON.stringify(value, null, 2)} label={label} />;
+  return <TextBlock text={stringifyExact(value, 2)} label={label} />;
 }

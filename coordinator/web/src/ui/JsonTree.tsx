@@ -1,5 +1,6 @@
 import { useState } from "react";
 
+import { type Tagged, stringifyExact, taggedOf } from "~/api/exact";
 import { Icon } from "~/design/icons";
 
 import { CopyButton } from "./Command";
@@ -16,7 +17,7 @@ export function JsonTree({ value, label }: { value: unknown; label: string }) {
   return (
     <div className={classes.json}>
       <div className={classes.copy}>
-        <CopyButton text={JSON.stringify(value, null, 2) ?? ""} label={`Copy ${label}`} />
+        <CopyButton text={stringifyExact(value, 2)} label={`Copy ${label}`} />
       </div>
       <Value value={value} depth={0} />
     </div>
@@ -24,6 +25,17 @@ export function JsonTree({ value, label }: { value: unknown; label: string }) {
 }
 
 function Value({ value, depth, name }: { value: unknown; depth: number; name?: string }) {
+  const tagged = taggedOf(value);
+  const pairs = tagged && pairsOf(tagged);
+  if (pairs) return <Branch value={pairs} depth={depth} {...(name === undefined ? {} : { name })} />;
+  if (tagged) {
+    return (
+      <div className={classes.leaf}>
+        {name !== undefined && <span className={classes.name}>{name}: </span>}
+        <Exact tagged={tagged} />
+      </div>
+    );
+  }
   if (typeof value === "object" && value !== null) return <Branch value={value} depth={depth} {...(name === undefined ? {} : { name })} />;
   return (
     <div className={classes.leaf}>
@@ -72,6 +84,35 @@ function Branch({ value, depth, name }: { value: object; depth: number; name?: s
       {open && <div className={classes.close}>{brackets[1]}</div>}
     </div>
   );
+}
+
+/** The entries of a map whose keys are no texts. */
+function pairsOf({ kind, value }: Tagged): Record<string, unknown> | undefined {
+  if (kind !== "map" || !Array.isArray(value)) return undefined;
+  return Object.fromEntries((value as [unknown, unknown][]).map(([key, one]) => [stringifyExact(key), one]));
+}
+
+/** A value that JSON has no literal for: long integers, NaN, bytes, and what packages have made. */
+function Exact({ tagged: { kind, value } }: { tagged: Tagged }) {
+  if (typeof value === "string" && (kind === "int" || kind === "float")) return <span className={classes["number"]}>{value}</span>;
+  if (typeof value === "string" && kind === "bytes") {
+    const size = Math.floor((value.replace(/=+$/, "").length * 3) / 4);
+    return (
+      <span className={classes["string"]}>
+        {value.length > LETTERS ? `${value.slice(0, LETTERS)}…` : value}
+        <span className={classes.hint}> {size.toLocaleString("en")} bytes, as Base64</span>
+      </span>
+    );
+  }
+  if (kind === "of" && Array.isArray(value)) {
+    return (
+      <>
+        <Value value={value[1]} depth={1} />
+        <span className={classes.hint}>{String(value[0])}</span>
+      </>
+    );
+  }
+  return <span className={classes.hint}>{kind}</span>;
 }
 
 function Scalar({ value }: { value: unknown }) {

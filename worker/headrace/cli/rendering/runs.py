@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from headrace.cli import output
 from headrace.cli.failures import describe, from_info
 from headrace.cli.rendering.activity import advice, label, progress, sentence, took
+from headrace.cli.rendering.previews import preview_lines
 from headrace.cli.rendering.units import ago, clip, clock, duration, moment, short, size
 from headrace.cli.views import (
     SUCCEEDED,
@@ -115,9 +116,12 @@ def outcome_lines(run: RunDetail) -> list[str]:
 
 
 def value_lines(value: ValueView) -> list[str]:
-    """A value, cut when it is long, or where it is stored."""
+    """A value, cut when it is long; of a table or array what is shown of it; of a stored one where it is."""
+    shown = [] if value.preview is None else preview_lines(value.preview)
     if value.stored is not None:
-        return [f"{size(value.stored.size_bytes)} at {value.stored.uri}"]
+        return [*shown, f"{size(value.stored.size_bytes)} at {value.stored.uri}"]
+    if shown:
+        return shown
     text = output.as_json(value.value)
     if len(text) <= OUTPUT_CHARACTERS:
         return [text]

@@ -6,7 +6,7 @@ import msgspec
 
 from headrace.runtime.failures import Failure
 from headrace_protocol.headers import TraceContext
-from headrace_protocol.messages import Span, TaskMessage
+from headrace_protocol.messages import Preview, Span, TaskMessage
 
 LENGTH_BYTES = 8
 
@@ -57,6 +57,7 @@ class Done(msgspec.Struct, frozen=True, tag="done"):
 
     raw: msgspec.Raw
     counts: tuple[int, ...]
+    preview: Preview | None = None
 
 
 class Broke(msgspec.Struct, frozen=True, tag="broke"):

@@ -93,9 +93,9 @@ class ProcessLane(Lane):
         child.send(Call(bare, dict(inputs), attempt.delivery, self._reporting.span_of()))
         try:
             match await self._answer(attempt, child):
-                case Done(raw=raw, counts=counts):
+                case Done(raw=raw, counts=counts, preview=preview):
                     self._pool.rest(child)
-                    return Produced(raw, counts)
+                    return Produced(raw, counts, preview=preview)
                 case Broke(failure=failure):
                     self._pool.rest(child)
                     raise AttemptFailed(failure)

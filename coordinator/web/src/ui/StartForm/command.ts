@@ -1,3 +1,4 @@
+import { stringifyExact } from "~/api/exact";
 import { quoted } from "~/ui/commandLine";
 
 /** `headrace run` with these params: what a person would type for the same run. */
@@ -12,7 +13,7 @@ export function startCommand(workflow: string, params: Record<string, unknown>, 
 
 /** The command line takes a value for JSON if it is JSON, and for text otherwise. */
 function written(value: unknown): string {
-  return typeof value === "string" && !isJson(value) ? value : JSON.stringify(value);
+  return typeof value === "string" && !isJson(value) ? value : stringifyExact(value);
 }
 
 function isJson(text: string): boolean {

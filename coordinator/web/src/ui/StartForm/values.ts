@@ -1,3 +1,5 @@
+import { longInteger, parseExact, stringifyExact, taggedInteger } from "~/api/exact";
+
 import type { Field, Schema } from "./schema";
 import { mismatch } from "./validate";
 
@@ -21,11 +23,13 @@ export function typedGiven(fields: readonly Field[], given: Readonly<Record<stri
 
 export function typedOf(field: Field, value: unknown): string {
   if (value === null && field.kind !== "json") return "";
+  const digits = longInteger(value);
+  if (digits !== undefined && field.kind !== "json") return digits;
   switch (field.kind) {
     case "text":
       return String(value);
     case "json":
-      return JSON.stringify(value, null, 2);
+      return stringifyExact(value, 2);
     default:
       return JSON.stringify(value);
   }
@@ -83,13 +87,16 @@ function readNumber(kind: "number" | "integer", text: string): { value: unknown 
   if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)) return { error: kind === "integer" ? "has to be a whole number" : "has to be a number" };
   const value = Number(text);
   if (kind === "integer" && !Number.isInteger(value)) return { error: "has to be a whole number" };
-  if (!Number.isFinite(value) || (kind === "integer" && !Number.isSafeInteger(value))) return { error: "is too large for this form; start the run from a terminal" };
+  if (!Number.isFinite(value)) return { error: "is too large for a number" };
+  if (kind === "integer" && !Number.isSafeInteger(value)) {
+    return /^[+-]?\d+$/.test(text) ? { value: taggedInteger(BigInt(text.replace(/^\+/, "")).toString()) } : { error: "has to be written with all its digits" };
+  }
   return { value };
 }
 
 function readJson(text: string): { value: unknown } | { error: string } {
   try {
-    return { value: JSON.parse(text) as unknown };
+    return { value: parseExact(text) };
   } catch (error) {
     return { error: `is not JSON: ${error instanceof Error ? error.message : String(error)}` };
   }
