@@ -36,7 +36,11 @@ export interface paths {
          */
         put: operations["deployWorkflow"];
         post?: never;
-        delete?: never;
+        /**
+         * Delete a workflow
+         * @description Refused while runs are open. Its finished runs stay as long as retention says.
+         */
+        delete: operations["deleteWorkflow"];
         options?: never;
         head?: never;
         patch?: never;
@@ -68,6 +72,140 @@ export interface paths {
         };
         /** The last runs of a workflow against its nodes */
         get: operations["workflowGrid"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deploys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Deploy a set of workflows, all or nothing
+         * @description Checks every definition, then makes all of them current in one transaction. When one is refused, nothing is deployed, and the problem lists each. With `dry_run` the same is checked and nothing written.
+         */
+        post: operations["deploySet"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workflows/{name}/retire": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Retire a workflow
+         * @description Its triggers fire nothing any more, its runs finish, starting it by hand is refused.
+         */
+        post: operations["retireWorkflow"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workflows/{name}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Restore a retired workflow */
+        post: operations["restoreWorkflow"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workflows/{name}/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make an earlier version current */
+        post: operations["rollBackWorkflow"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workflows/{name}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause a workflow or one of its triggers
+         * @description A paused trigger keeps what arrives. Runs go on, and the workflow can be started by hand.
+         */
+        post: operations["pauseWorkflow"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workflows/{name}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume a workflow or one of its triggers
+         * @description Events that were kept start their runs, in the order in which they came; a schedule makes up for the latest time that it missed.
+         */
+        post: operations["resumeWorkflow"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workflows/{name}/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what was ordered about a workflow, newest first
+         * @description Deploys, rollbacks, and who retired, restored, deleted, paused or resumed it.
+         */
+        get: operations["listWorkflowChanges"];
         put?: never;
         post?: never;
         delete?: never;
@@ -426,6 +564,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{run_id}/result/content": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Download what a run gave */
+        get: operations["runResultContent"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/nodes/{node}/result/content": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download the result of a node, or of one item of a map
+         * @description Streamed, whatever its size, with its length.
+         */
+        get: operations["nodeResultContent"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs/{run_id}/cancel": {
         parameters: {
             query?: never;
@@ -577,6 +752,26 @@ export interface paths {
         /** What answers here */
         get: operations["info"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/load-failures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Say which files cannot be loaded
+         * @description What `headrace dev` reports after each load; the list replaces the one before.
+         */
+        put: operations["reportLoadFailures"];
         post?: never;
         delete?: never;
         options?: never;
@@ -884,6 +1079,12 @@ export interface components {
                 [key: string]: number;
             };
         };
+        /** ChangeList */
+        ChangeList: {
+            workflow: string;
+            changes: components["schemas"]["WorkflowChange"][];
+            next: number | null;
+        };
         /** Column */
         Column: {
             name: string;
@@ -932,19 +1133,66 @@ export interface components {
             body?: string | null;
             body_base64?: string | null;
         };
+        /** DeployProblem */
+        DeployProblem: {
+            type: string;
+            title: string;
+            status: number;
+            detail: string;
+            code: string;
+            /** @default  */
+            where?: string;
+            /** @default  */
+            found?: string;
+            /** @default  */
+            expected?: string;
+            /** @default  */
+            fix?: string;
+            /** @default [] */
+            errors?: components["schemas"]["FieldProblem"][];
+            /** @default [] */
+            results?: components["schemas"]["DeployResult"][];
+        };
         /** DeployReply */
         DeployReply: {
             workflow: string;
             version: string;
             created: boolean;
         };
+        /** DeployReport */
+        DeployReport: {
+            dry_run: boolean;
+            created: boolean;
+            results: components["schemas"]["DeployResult"][];
+        };
+        /** DeployResult */
+        DeployResult: {
+            workflow: string;
+            state: components["schemas"]["DeployState"];
+            /** @default  */
+            version?: string;
+            /** @default  */
+            previous?: string;
+            /** @default [] */
+            notes?: string[];
+            error?: components["schemas"]["ErrorInfo"] | null;
+        };
+        /**
+         * DeployState
+         * @description What became of a workflow in a deploy; in a dry run, what would.
+         * @enum {string}
+         */
+        DeployState: "deployed" | "unchanged" | "retired" | "refused";
         /**
          * ErrorCode
          * @description Stable codes: they appear on the wire, in the API, in logs and in documentation.
          * @enum {string}
          */
         ErrorCode: "definition.invalid" | "definition.cycle" | "definition.unknown_task" | "definition.type_mismatch" | "definition.handle_as_value" | "schedule.invalid" | "schedule.never_fires" | "expression.invalid" | "expression.failed" | "params.invalid" | "protocol.malformed" | "protocol.version" | "protocol.unknown_kind" | "protocol.unroutable" | "protocol.too_large" | "task.failed" | "task.gave_up" | "task.timeout" | "task.lost" | "task.cancelled" | "task.unknown" | "task.input_invalid" | "task.input_lost" | "task.result_invalid" | "task.crashed" | "run.deadline" | "run.cancelled" | "request.not_found" | "request.conflict" | "request.invalid" | "start.port_in_use" | "start.store_locked" | "start.store_schema" | "start.config_invalid" | "start.unavailable" | "internal.invariant_broken" | "internal.error";
-        /** ErrorInfo */
+        /**
+         * ErrorInfo
+         * @description An error as it travels: on the wire, in the store, in an API answer.
+         */
         ErrorInfo: {
             code: string;
             message: string;
@@ -960,6 +1208,7 @@ export interface components {
             fix?: string;
             /** @default  */
             traceback?: string;
+            /** @default {} */
             details?: {
                 [key: string]: string;
             };
@@ -1001,6 +1250,8 @@ export interface components {
             runs: string[];
             duplicate: boolean;
             verdicts: components["schemas"]["Verdict"][];
+            /** @default  */
+            nobody_listens?: string;
         };
         /**
          * EventTrigger
@@ -1074,6 +1325,13 @@ export interface components {
             /** @default  */
             expected?: string;
         };
+        /**
+         * Format
+         * @description `raw`: bytes and texts as they are, anything else as JSON; `json`; or `msgpack`, as it is kept.
+         * @default raw
+         * @enum {string}
+         */
+        Format: "raw" | "json" | "msgpack";
         /** Graph */
         Graph: {
             nodes: components["schemas"]["GraphNode"][];
@@ -1135,6 +1393,7 @@ export interface components {
             now_us: number;
             started_at_us: number;
             jaeger_url_template: string;
+            load_failures: components["schemas"]["LoadFailure"][];
         };
         /**
          * InputFormat
@@ -1258,6 +1517,22 @@ export interface components {
             frames: components["schemas"]["LiveFrame"][];
         };
         /**
+         * LoadFailure
+         * @description A file of `headrace dev` that cannot be loaded or deployed: what was deployed of it before goes on.
+         */
+        LoadFailure: {
+            target: string;
+            since_us: number;
+            error: components["schemas"]["ErrorInfo"];
+        };
+        /**
+         * LoadReport
+         * @description Files that cannot be loaded now.
+         */
+        LoadReport: {
+            failures: components["schemas"]["LoadFailure"][];
+        };
+        /**
          * LogLevel
          * @description How serious a line is.
          * @enum {string}
@@ -1335,6 +1610,14 @@ export interface components {
             retrying: number;
             running: number;
         };
+        /** Mark */
+        Mark: {
+            at_us: number;
+            /** @default  */
+            by?: string;
+            /** @default  */
+            reason?: string;
+        };
         /**
          * NodeDefinition
          * @description A task's place in a workflow.
@@ -1411,6 +1694,32 @@ export interface components {
             };
         };
         /**
+         * OrderKind
+         * @description What can be ordered about a workflow.
+         * @enum {string}
+         */
+        OrderKind: "retire" | "restore" | "delete" | "rollback" | "pause" | "resume";
+        /** OrderReply */
+        OrderReply: {
+            workflow: string;
+            kind: components["schemas"]["OrderKind"];
+            changed: boolean;
+            dry_run: boolean;
+            effects: string[];
+        };
+        /** Origin */
+        Origin: {
+            /** @default  */
+            set?: string;
+            /** @default  */
+            owner?: string;
+            /** @default  */
+            file?: string;
+            /** @default  */
+            code?: string;
+            provenance?: components["schemas"]["Provenance"];
+        };
+        /**
          * Output
          * @description The result of another node, or a place inside it. A map node's result is the list of its items' results.
          */
@@ -1463,6 +1772,13 @@ export interface components {
             /** @default [] */
             path?: (string | number)[];
         };
+        /** PausedView */
+        PausedView: {
+            mark: components["schemas"]["Mark"];
+            alone: boolean;
+            resuming: boolean;
+            kept: number;
+        };
         /** Preview */
         Preview: {
             kind: string;
@@ -1508,6 +1824,24 @@ export interface components {
             failed: number;
             not_run: number;
             open: number;
+        };
+        /**
+         * Provenance
+         * @description Where a deploy came from, as far as its sender knows. Everything but `by` and `host` is Git's.
+         */
+        Provenance: {
+            /** @default  */
+            by?: string;
+            /** @default  */
+            host?: string;
+            /** @default  */
+            commit?: string;
+            /** @default  */
+            author?: string;
+            /** @default  */
+            branch?: string;
+            /** @default null */
+            dirty?: boolean | null;
         };
         /** QueueDetail */
         QueueDetail: {
@@ -1806,6 +2140,8 @@ export interface components {
             options?: components["schemas"]["TaskOptions"];
             /** @default  */
             doc?: string;
+            /** @default  */
+            code?: string;
         };
         /**
          * TaskOptions
@@ -1822,6 +2158,10 @@ export interface components {
             timeout_s?: number | null;
             /** @default thread */
             isolation?: components["schemas"]["Isolation"];
+            /** @default 3 */
+            max_lost?: number;
+            /** @default false */
+            pin_code?: boolean;
         };
         /**
          * Topic
@@ -1853,6 +2193,7 @@ export interface components {
             text: string;
             next_fire_us: number | null;
             last_fire_us: number | null;
+            paused?: components["schemas"]["PausedView"] | null;
         };
         /** ValueView */
         ValueView: {
@@ -1892,13 +2233,14 @@ export interface components {
             deployed_at_us: number;
             current: boolean;
             nodes: number;
+            origin: components["schemas"]["Origin"];
         };
         /**
          * WaitKind
          * @description What an unfinished run waits for (I5).
          * @enum {string}
          */
-        WaitKind: "worker" | "timer" | "collect";
+        WaitKind: "worker" | "worker_with_task" | "timer" | "collect";
         /** WaitView */
         WaitView: {
             kind: components["schemas"]["WaitKind"];
@@ -1929,6 +2271,31 @@ export interface components {
             seen_at_us: number;
             state: string;
         };
+        /** WorkflowChange */
+        WorkflowChange: {
+            workflow: string;
+            kind: string;
+            at_us: number;
+            /** @default  */
+            by?: string;
+            /** @default  */
+            reason?: string;
+            /** @default  */
+            version?: string;
+            /** @default  */
+            previous?: string;
+            /** @default  */
+            trigger?: string;
+            origin?: components["schemas"]["Origin"] | null;
+            /** @default 0 */
+            position?: number;
+        };
+        /**
+         * WorkflowCondition
+         * @description Whether a workflow starts runs.
+         * @enum {string}
+         */
+        WorkflowCondition: "active" | "paused" | "retired";
         /**
          * WorkflowDefinition
          * @description A workflow as it is stored, versioned and run.
@@ -1984,6 +2351,13 @@ export interface components {
                 [key: string]: number;
             };
             last_runs: components["schemas"]["RunSummary"][];
+            condition: components["schemas"]["WorkflowCondition"];
+            retired: components["schemas"]["Mark"] | null;
+            paused: components["schemas"]["Mark"] | null;
+            origin: components["schemas"]["Origin"];
+            set: string;
+            owner: string;
+            file: string;
             graph: components["schemas"]["Graph"];
             definition: components["schemas"]["WorkflowDefinition"];
             params_schema: {
@@ -2006,6 +2380,78 @@ export interface components {
                 [key: string]: number;
             };
             last_runs: components["schemas"]["RunSummary"][];
+            condition: components["schemas"]["WorkflowCondition"];
+            retired: components["schemas"]["Mark"] | null;
+            paused: components["schemas"]["Mark"] | null;
+            origin: components["schemas"]["Origin"];
+            set: string;
+            owner: string;
+            file: string;
+        };
+        /**
+         * DeploySet
+         * @description Make several definitions current in one transaction: all of them, or none when one is refused.
+         */
+        DeploySet: {
+            /** @enum {unknown} */
+            type: "deploy_set";
+            members: components["schemas"]["DeployMember"][];
+            /** @default  */
+            owner?: string;
+            /** @default [] */
+            parts?: components["schemas"]["DeployPart"][];
+            /** @default [] */
+            replaces?: string[];
+            /** @default none */
+            prune?: components["schemas"]["Prune"];
+            /** @default false */
+            take_over?: boolean;
+            /** @default false */
+            dry_run?: boolean;
+            /** @default {} */
+            provenance?: components["schemas"]["Provenance"];
+        };
+        /**
+         * DeployMember
+         * @description A definition of a set.
+         */
+        DeployMember: {
+            definition: components["schemas"]["WorkflowDefinition"];
+            set: string;
+            /** @default  */
+            file?: string;
+            /** @default  */
+            code?: string;
+        };
+        /**
+         * DeployPart
+         * @description A file of a set that was read in full, or that no longer exists: all its workflows are among the members.
+         */
+        DeployPart: {
+            set: string;
+            file: string;
+        };
+        /**
+         * Prune
+         * @description Which workflows of the sets concerned a deploy retires when they are not among its members.
+         * @enum {unknown}
+         */
+        Prune: "files" | "none" | "set";
+        /**
+         * OrderRequest
+         * @description Who orders it, and why.
+         */
+        OrderRequest: {
+            /** @default  */
+            by?: string;
+            /** @default  */
+            reason?: string;
+            /** @default false */
+            dry_run?: boolean;
+            /** @default  */
+            trigger?: string;
+            /** @default  */
+            version?: string;
         };
         /**
          * StartRequest
@@ -2311,6 +2757,107 @@ export interface operations {
             };
         };
     };
+    deleteWorkflow: {
+        parameters: {
+            query?: {
+                /** @description Who orders it. */
+                by?: string;
+                /** @description Why. */
+                reason?: string;
+                /** @description Say what it would do, and do nothing. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderReply"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listVersions: {
         parameters: {
             query?: never;
@@ -2372,6 +2919,643 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Grid"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deploySet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeploySet"];
+                "application/msgpack": components["schemas"]["DeploySet"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeployReport"] | components["schemas"]["DeployProblem"];
+                };
+            };
+            /** @description Something was deployed */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeployReport"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing was deployed */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["DeployProblem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing was deployed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["DeployProblem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retireWorkflow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrderRequest"];
+                "application/msgpack": components["schemas"]["OrderRequest"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderReply"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restoreWorkflow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrderRequest"];
+                "application/msgpack": components["schemas"]["OrderRequest"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderReply"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rollBackWorkflow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrderRequest"];
+                "application/msgpack": components["schemas"]["OrderRequest"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderReply"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pauseWorkflow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrderRequest"];
+                "application/msgpack": components["schemas"]["OrderRequest"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderReply"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resumeWorkflow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrderRequest"];
+                "application/msgpack": components["schemas"]["OrderRequest"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderReply"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listWorkflowChanges: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                before?: number | null;
+                /** @description At most so many. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeList"];
                 };
             };
             /** @description Bad Request */
@@ -3410,6 +4594,148 @@ export interface operations {
             };
         };
     };
+    runResultContent: {
+        parameters: {
+            query?: {
+                /** @description `raw`: bytes and texts as they are, anything else as JSON; `json`; or `msgpack`, as it is kept. */
+                format?: components["schemas"]["Format"];
+            };
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stream Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    nodeResultContent: {
+        parameters: {
+            query?: {
+                item?: number | null;
+                /** @description `raw`: bytes and texts as they are, anything else as JSON; `json`; or `msgpack`, as it is kept. */
+                format?: components["schemas"]["Format"];
+            };
+            header?: never;
+            path: {
+                run_id: string;
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stream Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     cancelRun: {
         parameters: {
             query?: never;
@@ -3916,6 +5242,76 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Info"];
+                };
+            };
+        };
+    };
+    reportLoadFailures: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LoadReport"];
+                "application/msgpack": components["schemas"]["LoadReport"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoadReport"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
