@@ -422,12 +422,14 @@ class Wanted(msgspec.Struct, frozen=True):
     """The sixth token of the subject: a task's code hash, or the hash of its name (`ids.name_hash`)."""
 
 
-class Needed(msgspec.Struct, frozen=True):
+class Needed(msgspec.Struct, frozen=True, omit_defaults=True):
     """To a worker that drains: tasks that unfinished runs may still call and that no other live worker of its queues
     has. While there are any, it goes on reading the subjects of its own code."""
 
     worker: str
     tasks: tuple[str, ...]
+    others: int = 0
+    """Other live workers of its queues that do not drain."""
 
 
 class CancelAttempts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

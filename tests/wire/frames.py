@@ -309,7 +309,7 @@ FRAMES: dict[str, msgspec.Struct] = {
         ),
         m.Redundant(f"{RUN}/clean/7/2"),
         m.Wanted("gpu", d.Priority.HIGH, "c0ffee"),
-        m.Needed("host-1-abcdef", ("clean",)),
+        m.Needed("host-1-abcdef", ("clean",), 2),
         m.CancelAttempts(run_id=RUN, attempts=(HELD,), reason="deadline", retries=1),
     )
 }

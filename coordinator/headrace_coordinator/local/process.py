@@ -94,6 +94,21 @@ class Child:
         if self._watcher is not None:
             await self._watcher
 
+    async def step_down(self, grace_s: float) -> None:
+        """Tell a worker that others take over (SIGHUP), and wait for its end; after the grace, make it end."""
+        self._stopping = True
+        if self._process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGHUP)
+        try:
+            async with asyncio.timeout(grace_s):
+                await self._process.wait()
+        except TimeoutError:
+            await self.stop()
+        if self._watcher is not None:
+            await self._watcher
+
     def ask_again(self) -> None:
         """Ask it once more to end, while `stop` waits."""
         if self._process is not None:

@@ -189,7 +189,7 @@ class Site:
             if self.workers
             else f"{worker.name} finishes what it has ({RELOAD_GRACE_S:.0f} s at most)"
         )
-        await worker.stop(RELOAD_GRACE_S + END_GRACE_S)
+        await worker.step_down(RELOAD_GRACE_S + END_GRACE_S)
         self._reporter.tell(f"{worker.name} has ended ({worker.how_it_ended()})")
 
     async def stop(self) -> None:
@@ -275,7 +275,8 @@ class Site:
 
     def _worker_command(self, targets: Sequence[str]) -> list[str]:
         echo = ["--echo"] if self.settings.echo else []
-        grace = ["--grace", str(RELOAD_GRACE_S), "--results", ""]
+        seconds = str(RELOAD_GRACE_S)
+        grace = ["--grace", seconds, "--serve-old-code", seconds, "--results", ""]
         return [*HEADRACE, "worker", *targets, *echo, *grace, *self._bus()]
 
     def _deploy_command(self, targets: Sequence[str], look: Look, report: Path) -> list[str]:

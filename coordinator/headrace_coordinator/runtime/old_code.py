@@ -44,20 +44,21 @@ class OldCode:
             frozenset(beat.tasks) - known if others and all(other.tasks for other in others) else frozenset()
         )
         if not only:
-            self._tell(beat.worker, frozenset())
+            self._tell(beat, frozenset())
             return
         at, found = self._found.get(beat.worker, (float("-inf"), frozenset()))
         if self._clock.monotonic() - at < AGAIN_S:
-            self._tell(beat.worker, found & only)
+            self._tell(beat, found & only)
         elif beat.worker not in self._looking:
-            task = asyncio.create_task(self._look(beat.worker, only), name=f"old code of {beat.worker}")
+            task = asyncio.create_task(self._look(beat, only), name=f"old code of {beat.worker}")
             self._looking[beat.worker] = task
             task.add_done_callback(lambda _: self._looking.pop(beat.worker, None))
 
     async def stop(self) -> None:
         await end(*self._looking.values())
 
-    async def _look(self, worker: str, only: frozenset[str]) -> None:
+    async def _look(self, beat: Heartbeat, only: frozenset[str]) -> None:
+        worker = beat.worker
         try:
             needed = await self._needed(only)
         except HeadraceError as error:
@@ -66,7 +67,7 @@ class OldCode:
         now = self._clock.monotonic()
         self._found = {name: known for name, known in self._found.items() if now - known[0] < AGAIN_S}
         self._found[worker] = now, needed
-        self._tell(worker, needed)
+        self._tell(beat, needed)
 
     async def _needed(self, only: frozenset[str]) -> frozenset[str]:
         found: set[str] = set()
@@ -83,7 +84,8 @@ class OldCode:
                 after = page[-1]
         return frozenset(found)
 
-    def _tell(self, worker: str, tasks: frozenset[str]) -> None:
+    def _tell(self, beat: Heartbeat, tasks: frozenset[str]) -> None:
         if self._bus.connected:
-            needed = Needed(worker, tuple(sorted(tasks)))
+            others = len(self._fleet.others(beat.worker, beat.queues))
+            needed = Needed(beat.worker, tuple(sorted(tasks)), others)
             self._bus.send(self._subjects.needed, headers.make(), encode(needed))

@@ -355,7 +355,7 @@ def test_errors_of_the_workflow_function_are_the_users_own() -> None:
         ({"triggers": [cron("0 6 * * *")]}, "does not give every required param"),
         ({"triggers": [cron("0 6 * * *", params={"month": "x"})]}, "param 'month' cannot take this value"),
         ({"triggers": [every(5, params={"month": 1, "year": 2})]}, "unknown param"),
-        ({"triggers": [event("a b")]}, "not an event type"),
+        ({"triggers": [event("a..b")]}, "not an event type"),
         ({"triggers": [event("a", id="x"), event("b", id="x")]}, "two triggers have one id"),
         ({"triggers": ["0 6 * * *"]}, "not a trigger"),
         ({"deadline": "soon"}, "not a duration"),

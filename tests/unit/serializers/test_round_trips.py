@@ -21,6 +21,7 @@ from headrace.serializers.values import TypedValue, encode, plain_data
 from headrace_coordinator.runtime.params import Params
 from headrace_protocol import tagged
 from headrace_protocol.definition import WorkflowDefinition
+from headrace_protocol.messages import StartRun
 from headrace_protocol.tagged import from_json, resolve, to_json
 from tests.unit.serializers.kinds import KINDS, Kind, Order, Parcel, Tree, same_array
 
@@ -284,7 +285,8 @@ def test_values_pass_as_params_in_json(kind: Kind) -> None:
         name="flow", nodes=(), tasks={}, params=schemas, required=("value",), schema_definitions=shared
     )
     for value, sent in zip(kind.values, data, strict=True):
-        completed = Params(definition).complete(msgspec.Raw(from_json(msgspec.json.encode({"value": sent}))))
+        params = msgspec.Raw(from_json(msgspec.json.encode({"value": sent})))
+        completed = Params(definition).complete(StartRun(run_id="r", workflow="flow", params=params))
         back = TypedValue(kind.form).decode(
             msgspec.msgpack.decode(completed, type=dict[str, msgspec.Raw])["value"]
         )

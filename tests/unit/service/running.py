@@ -69,9 +69,11 @@ class Running:
         return await self.coordinator.order(order)
 
     async def publish(self, event_id: str, n: int = 1, kind: str = "orders.placed") -> tuple[str, ...]:
-        return await self.coordinator.event(
-            CloudEvent(id=event_id, source="/t", type=kind, data={"n": n}, datacontenttype="application/json")
+        event = CloudEvent(
+            id=event_id, source="/t", type=kind, data={"n": n}, datacontenttype="application/json"
         )
+        (taken,) = await self.coordinator.events([event])
+        return taken.runs
 
     async def start(self, name: str) -> str:
         command = StartRun(run_id=new_run_id(), workflow=name, params=raw({}), trigger="manual")

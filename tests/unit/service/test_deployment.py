@@ -14,6 +14,7 @@ from headrace_coordinator.service.deployment import Deployment
 from headrace_coordinator.store.memory import MemoryStore
 from headrace_coordinator.store.records import StreamIdentity, Transaction
 from headrace_coordinator.triggers.events import Matcher
+from headrace_coordinator.triggers.params import schedule_params
 from headrace_protocol.definition import WorkflowDefinition
 from headrace_protocol.deploys import DeployMember
 from headrace_protocol.messages import CommandReply, DeploySet
@@ -49,7 +50,7 @@ class Setting:
         clock = FakeClock()
         self.parts = Parts(Topology("n"), store, self.bus, FakeResults(), clock)  # type: ignore[arg-type]
         shards = Shards(store)
-        schedules = ScheduleRunner("n", store, shards, clock)
+        schedules = ScheduleRunner("n", store, shards, clock, schedule_params)
         self.matcher = Matcher("n", clock.now_us)
         self.catalog = Catalog(self.parts, self.matcher, schedules, shards)  # type: ignore[arg-type]
         self.deployment = Deployment(self.parts, self.catalog)

@@ -172,7 +172,8 @@ async def test_a_paused_trigger_keeps_what_arrives_and_goes_on_where_it_was(stor
 async def test_a_failure_during_replay_is_a_dead_letter_of_that_trigger(live: Running) -> None:
     await live.order(RETIRE, "other")
     await live.order(PAUSE, "shop", trigger="placed")
-    await live.coordinator.event(CloudEvent(id="odd", source="/t", type="orders.placed", data={"n": None}))
+    odd = CloudEvent(id="odd", source="/t", type="orders.placed", data={"n": None})
+    await live.coordinator.events([odd])
     await live.publish("e1")
     await live.order(RESUME, "shop", trigger="placed")
     await live.resumed("shop")

@@ -23,6 +23,7 @@ from headrace_protocol.headers import MESSAGE_ID
 from headrace_protocol.ids import shard_of
 from headrace_protocol.messages import CommandReply, StartRun
 from headrace_protocol.subjects import Subjects
+from headrace_protocol.topology import MAX_PAYLOAD_BYTES
 
 pytestmark = pytest.mark.anyio
 SUBJECTS = Subjects("n")
@@ -100,7 +101,7 @@ class Site:
         matcher.rebuild(one.definition for one in workflows)
         self.loops = Loops(shards)
         self.intake = Intake(matcher, self.loops, SystemClock())
-        self.publication = Publication(SUBJECTS, self.loops.store, self.intake)
+        self.publication = Publication(SUBJECTS, self.loops.store, self.intake, lambda: MAX_PAYLOAD_BYTES)
 
 
 async def opened(*workflows: Workflow[..., object], shards: int = 1) -> Site:

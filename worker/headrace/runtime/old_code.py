@@ -20,6 +20,8 @@ log = logging.getLogger("headrace.worker")
 BEAT_S = 1.0
 ANSWER_S = 1.0
 """After so long without a first answer nobody is there who knows."""
+REPLACED_S = 30.0
+"""How long those that take over may need to come."""
 FORGET_S = 10.0
 """What was answered so long ago counts no more."""
 
@@ -31,7 +33,10 @@ class OldCode:
         self._worker = worker
         self._beat = beat
         self._needed: tuple[str, ...] = ()
+        self._others = 0
         self._told_at = 0.0
+        self.replaced = False
+        """Others are about to take over: until they have come, nobody knows what only this worker has."""
         self._answered = asyncio.Event()
 
     def told(self, message: Message) -> None:
@@ -41,7 +46,7 @@ class OldCode:
             log.warning("what is needed cannot be read: %s", error)
             return
         if needed.worker == self._worker:
-            self._needed = needed.tasks
+            self._needed, self._others = needed.tasks, needed.others
             self._told_at = asyncio.get_running_loop().time()
             self._answered.set()
 
@@ -52,10 +57,13 @@ class OldCode:
 
     async def finished(self, empty: Callable[[], Coroutine[object, None, object]]) -> None:
         """Returns when nothing is held and needed any more; beats meanwhile, which is what the coordinator answers."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         await _within(self._answered.wait(), ANSWER_S)
         while True:
             idle = await _within(empty(), 0)
-            if idle and not self.needed():
+            awaited = self.replaced and not self._others and loop.time() - began < REPLACED_S
+            if idle and not awaited and not self.needed():
                 return
             await _within(self._next_answer() if idle else empty(), BEAT_S)
             self._beat()

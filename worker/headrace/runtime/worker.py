@@ -11,6 +11,7 @@ import socket
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from headrace.bus import Bus, BusError, Delivery, Message
@@ -76,6 +77,7 @@ class Worker:
         self._middlewares = tuple(middlewares)
         self._stopping = asyncio.Event()
         self._hurried = asyncio.Event()
+        self._replaced = False
         self.ready = asyncio.Event()
         """Set when the worker asks for tasks."""
 
@@ -84,8 +86,10 @@ class Worker:
         launch = self._within.launch or Launch.of(self.settings.targets)
         self._within = replace(self._within, watchdog=Watchdog(self.id, self.settings, launch))
 
-    def stop(self) -> None:
-        """Drain. The second call does not wait for what still runs."""
+    def stop(self, *, replaced: bool = False) -> None:
+        """Drain. The second call does not wait for what still runs. `replaced`: workers with other code are about to
+        take over, and what unfinished runs need of this one's is known only then."""
+        self._replaced = self._replaced or replaced
         if self._stopping.is_set():
             self._hurried.set()
         self._stopping.set()
@@ -110,7 +114,7 @@ class Worker:
                 self.ready.set()
                 log.info("%s", serving(self.id, self.settings, tasks, queues))
                 await self._stopping.wait()
-                await parts.drain(self._hurried)
+                await parts.drain(self._hurried, replaced=self._replaced)
             finally:
                 await parts.close()
         finally:
@@ -231,7 +235,8 @@ class _Parts:
         if self._wants_processes:
             self._processes.warm(self._settings.processes)
 
-    async def drain(self, hurried: asyncio.Event) -> None:
+    async def drain(self, hurried: asyncio.Event, *, replaced: bool) -> None:
+        self._old_code.replaced = replaced
         self._notices.draining = True
         self._notices.beat()
         drain = Drain(self._settings, lambda: self._runner.held, hurried, self._old_code.needed)
@@ -312,7 +317,8 @@ class _Parts:
 
 
 def run_worker(settings: WorkerSettings) -> None:
-    """Run a worker until SIGTERM or SIGINT has drained it; a second signal does not wait."""
+    """Run a worker until SIGTERM or SIGINT has drained it; a second signal does not wait. SIGHUP drains it, too, and
+    says that workers with other code take over."""
     import uvloop
 
     streams.install()  # before the users' modules, whose handlers keep the streams they find
@@ -323,6 +329,7 @@ def run_worker(settings: WorkerSettings) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, worker.stop)
+        loop.add_signal_handler(signal.SIGHUP, partial(worker.stop, replaced=True))
         quiet = asyncio.create_task(_quieten_collector(worker))
         try:
             await worker.run()

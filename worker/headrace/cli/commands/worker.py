@@ -57,6 +57,15 @@ def worker(
             help="As the coordinator's: seconds of silence.",
         ),
     ] = 30.0,
+    serve_old_code: Annotated[
+        float,
+        typer.Option(
+            "--serve-old-code",
+            envvar="HEADRACE_SERVE_OLD_CODE",
+            min=0.0,
+            help="Seconds for which it goes on, when stopped, with tasks that unfinished runs need and only it has.",
+        ),
+    ] = 600.0,
     import_timeout: Annotated[
         float,
         typer.Option(
@@ -123,6 +132,7 @@ def worker(
             processes=processes or os.cpu_count() or 1,
             results=results,
             grace_s=grace,
+            serve_old_code_s=serve_old_code,
             ack_wait_s=ack_wait,
             log_lines_per_s=log_lines_per_s,
             log_bytes=log_bytes,
