@@ -17,7 +17,14 @@ from headrace_coordinator.engine.plan import Plan
 from headrace_coordinator.engine.state import RunState
 from headrace_protocol.definition import Output
 from headrace_protocol.errors import ErrorCode
-from headrace_protocol.messages import CancelRun, OutcomeState, RetryAdvice, ReturnReason, TaskMessage
+from headrace_protocol.messages import (
+    CancelRun,
+    Outcome,
+    OutcomeState,
+    RetryAdvice,
+    ReturnReason,
+    TaskMessage,
+)
 from tests.engine.building import node, plan_of
 from tests.engine.strategies import ERROR_KINDS, plans
 from tests.engine.world import World
@@ -189,8 +196,8 @@ class Adversary(RuleBasedStateMachine):
     @rule()
     def coordinator_restarts(self) -> None:
         """What was in flight inside of it is gone, so it starts collecting again."""
-        self.world.run = self.world.reloaded()
         self.world.collects.clear()
+        self.world.restart()
         self.world.step(Redispatch("r", ()))
 
     @rule()
@@ -245,6 +252,36 @@ class Mortal(Adversary):
     def worker_returns(self, pick: int, reason: ReturnReason) -> None:
         message = self.live(pick)
         self.world.report(message, OutcomeState.RETURNED, reason=reason, dispatch=message.dispatch)
+
+
+class Crowd(Mortal):
+    """The same with a bus that takes few tasks, of a fleet that grows and shrinks: the rest waits in the ready line."""
+
+    @initialize(plan=plans() | st.sampled_from(RICH), limit=st.sampled_from([1, 1, 2, 3, 5]))
+    def start(self, plan: Plan, limit: int) -> None:  # type: ignore[override]
+        self.world = World(plan, limit)
+        self.world.step(self.world.command)
+
+    @rule(limit=st.integers(1, 6))
+    def fleet_changes(self, limit: int) -> None:
+        self.world.capacity(limit)
+
+    @precondition(Adversary.is_live)
+    @rule(pick=picks)
+    def commit_fails(self, pick: int) -> None:
+        """An outcome is decided, and comes again because that could not be committed."""
+        message = self.live(pick)
+        outcome = Outcome(
+            run_id="r",
+            node=message.node,
+            item=message.item,
+            attempt=message.attempt,
+            state=OutcomeState.FAILED,
+            started_at_us=self.world.now_us,
+            finished_at_us=self.world.now_us,
+            worker="w",
+        )
+        self.world.crash(OutcomeReceived(outcome))
 
 
 class Wiper(RuleBasedStateMachine):

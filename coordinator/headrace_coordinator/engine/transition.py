@@ -6,7 +6,9 @@ import msgspec
 
 from headrace_coordinator.engine.effects import Decision, DropTimer, Effect, StartTimer, TimerKey
 from headrace_coordinator.engine.plan import Plan, PlanNode
-from headrace_coordinator.engine.state import NODE_ACTIVE, NODE_FINISHED, Node, NodeState, Run
+from headrace_coordinator.engine.ready_line import ReadyLine
+from headrace_coordinator.engine.standing import rebook
+from headrace_coordinator.engine.state import NODE_ACTIVE, NODE_FINISHED, NODE_LINED, Node, NodeState, Run
 from headrace_protocol.errors import ErrorInfo
 from headrace_protocol.messages import LifecycleEvent
 
@@ -18,6 +20,7 @@ class Transition(msgspec.Struct, gc=False):
     run: Run
     now_us: int
     decision: Decision
+    line: ReadyLine
 
     def node(self, name: str) -> Node:
         return self.run.nodes[name]
@@ -38,6 +41,7 @@ class Transition(msgspec.Struct, gc=False):
         """Bring a node into a state and keep the derived counters right."""
         node = self.touch(name)
         run = self.run
+        before = node.state
         if (node.state in NODE_FINISHED) is not (state in NODE_FINISHED):
             change = 1 if state in NODE_FINISHED else -1
             run.open -= change
@@ -47,6 +51,8 @@ class Transition(msgspec.Struct, gc=False):
         if state is not NodeState.RETRYING:
             node.retry_at_us = None
         if state in NODE_ACTIVE:
+            if state is NodeState.READY:
+                run.active.pop(name, None)  # it stands at the end, behind what is ready already
             if name not in run.active:
                 run.head.motions += 1
                 node.motion = run.head.motions
@@ -54,7 +60,13 @@ class Transition(msgspec.Struct, gc=False):
         else:
             run.active.pop(name, None)
         node.state = state
+        if state in NODE_LINED or before in NODE_LINED:
+            self.rebook(name)
         return node
+
+    def rebook(self, name: str) -> None:
+        """Tell the ready line how a node stands now: what it holds no more, another may have."""
+        rebook(self.plan, self.run, self.line, name)
 
     def start_timer(self, kind: str, due_us: int, node: str = "", item: int | None = None) -> None:
         self.effect(StartTimer(TimerKey(self.run.head.run_id, kind, node, item), due_us))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headrace_coordinator.engine.state import MapState, NodeState, Run, RunState, Wait, WaitKind
+from headrace_coordinator.engine.state import NOWHERE, MapState, NodeState, Run, RunState, Wait, WaitKind
 
 
 def wait_of(run: Run) -> Wait | None:
@@ -14,8 +14,19 @@ def wait_of(run: Run) -> Wait | None:
     match node.state:
         case NodeState.RETRYING:
             return Wait(WaitKind.TIMER, name, node.retry_at_us)
-        case NodeState.MAPPING if node.map is not None and (wake_at_us := _next_retry(node.map)) is not None:
-            return Wait(WaitKind.TIMER, name, wake_at_us)
+        case NodeState.READY:
+            return Wait(WaitKind.LINE, name, run.head.deadline_us)
+        case NodeState.MAPPING if (
+            node.map is not None and not (standing := run.standing.get(name, NOWHERE)).on_bus
+        ):
+            if standing.ready:
+                return Wait(WaitKind.LINE, name, run.head.deadline_us)
+            wake_at_us = _next_retry(node.map)
+            return Wait(
+                WaitKind.WORKER if wake_at_us is None else WaitKind.TIMER,
+                name,
+                wake_at_us or run.head.deadline_us,
+            )
         case NodeState.COLLECTING:
             return Wait(WaitKind.COLLECT, name, run.head.deadline_us)
         case _ if node.code:
@@ -25,7 +36,5 @@ def wait_of(run: Run) -> Wait | None:
 
 
 def _next_retry(progress: MapState) -> int | None:
-    """When the next item of a map is tried again, if all that are in motion wait for that."""
-    if any(item.live for item in progress.items.values()):
-        return None
+    """When the next item of a map is tried again."""
     return min((item.retry_at_us for item in progress.items.values() if item.retry_at_us), default=None)

@@ -23,6 +23,7 @@ from typing import Protocol
 
 from headrace_coordinator.engine.effects import Collect
 from headrace_coordinator.engine.inputs import OutcomeReceived
+from headrace_coordinator.engine.ready_line import ReadyLine
 from headrace_coordinator.runtime import metrics
 from headrace_coordinator.runtime.actors import Actors
 from headrace_coordinator.runtime.apply import Applier
@@ -78,13 +79,16 @@ class _Trip:
 class Shard:
     """Receives envelopes, decides them, commits, publishes, acknowledges."""
 
-    def __init__(self, fence: ShardFence, parts: Parts, actors: Actors, hooks: Hooks) -> None:
+    def __init__(
+        self, fence: ShardFence, parts: Parts, actors: Actors, hooks: Hooks, line: ReadyLine
+    ) -> None:
         self.fence = fence
+        self.line = line
         self._subjects = parts.topology.subjects
         self._store = parts.store
         self._bus = parts.bus
         self._actors = actors
-        self._applier = Applier(fence.shard, actors, parts.registry, parts.sampled)
+        self._applier = Applier(fence.shard, actors, parts.registry, parts.sampled, line)
         self._outbox = parts.outbox
         self._offloader = parts.offloader
         self._changes = parts.changes
@@ -192,7 +196,7 @@ class Shard:
             if problem is None:
                 self._launch(trip)
             else:
-                self._actors.forget(trip.turn.touched)
+                self._applier.forget(trip.turn.touched)
                 await self._again(trip.envelopes, problem)
         self._open = None
         self._idle = False
@@ -213,6 +217,7 @@ class Shard:
             trip.envelopes += taken
             trip.turn.now_us = self._clock.now_us()
             trip.replies += await self._applier.apply_all(trip.turn, taken)
+            await self._applier.let_go(trip.turn)
             landed = self._flight is None or self._flight.landed.done()
             if landed or trip.inputs >= MAX_INPUTS:
                 break
@@ -258,9 +263,9 @@ class Shard:
         if flight.error is None:
             self._refusals = 0
             return True
-        self._actors.forget(flight.turn.touched)
+        self._applier.forget(flight.turn.touched)
         if self._open is not None:
-            self._actors.forget(self._open.turn.touched)
+            self._applier.forget(self._open.turn.touched)
             self._inbox.extendleft(reversed(self._open.envelopes))
         await self._again(flight.envelopes, flight.error)
         return False
@@ -309,10 +314,11 @@ class Shard:
         trip = self._new_trip(envelope)
         try:
             trip.replies = await self._applier.apply_all(trip.turn, trip.envelopes)
+            await self._applier.let_go(trip.turn)
             trip.failed = await self._offloader.shrink(trip.turn, self._stopping.is_set)
             await self._commit(trip.turn)
         except Exception as error:
-            self._actors.forget(trip.turn.touched)
+            self._applier.forget(trip.turn.touched)
             await self._again([envelope], error)
         else:
             self._settle(trip)
