@@ -343,6 +343,8 @@ class Redelivered(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     delivery: int
     """How often the bus has delivered the message."""
     item: int | None = None
+    dispatch: int = 0
+    """`TaskMessage.dispatch`."""
     reply_to: str = ""
     """Subject on which the worker listens for `Redundant`."""
 

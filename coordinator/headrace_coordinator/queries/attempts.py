@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from headrace_coordinator.engine.effects import AttemptRecord
 from headrace_coordinator.engine.state import RunHead
+from headrace_coordinator.queries.projection import LOST
 from headrace_protocol.definition import NodeDefinition, WorkflowDefinition
 from headrace_protocol.errors import ErrorInfo
 from headrace_protocol.ids import attempt_key, derived_span_id
@@ -50,7 +51,7 @@ def _span(head: RunHead, trace_id: str, node: NodeDefinition, record: AttemptRec
     key = attempt_key(head.run_id, record.node, record.item, record.attempt)
     return Span(
         trace_id=trace_id,
-        span_id=derived_span_id(key if record.delivery <= 1 else f"{key}/delivery-{record.delivery}"),
+        span_id=derived_span_id(key + _suffix(record)),
         parent_span_id=derived_span_id(f"{head.run_id}/{record.node}"),
         name=f"attempt {record.node}",
         start_us=started_us,
@@ -60,6 +61,13 @@ def _span(head: RunHead, trace_id: str, node: NodeDefinition, record: AttemptRec
         attributes=attributes,
         error="" if record.error is None else _told(record.error),
     )
+
+
+def _suffix(record: AttemptRecord) -> str:
+    """What tells it from the span of the worker: one that was taken for lost may live on and tell of its own."""
+    if record.state == "lost":
+        return LOST
+    return "" if record.delivery <= 1 else f"/delivery-{record.delivery}"
 
 
 def _told(error: ErrorInfo) -> str:

@@ -11,13 +11,16 @@ from __future__ import annotations
 
 from headrace_coordinator.engine.state import RunHead, RunState
 from headrace_protocol.errors import ErrorInfo
-from headrace_protocol.ids import derived_span_id
+from headrace_protocol.ids import attempt_key, derived_span_id
 from headrace_protocol.messages import LifecycleBatch, LifecycleEvent, Span
 
 SERVICE = "headrace-coordinator"
+LOST = "/lost"
+"""Ends the name of a lost attempt's span: its worker may live on, and tell of its own."""
 RUN_ENDS = frozenset({"run.succeeded", "run.failed", "run.cancelled"})
 NODE_ENDS = frozenset({"node.succeeded", "node.failed", "node.cancelled", "node.upstream_failed"})
-ENDS = RUN_ENDS | NODE_ENDS | {"run.created"}
+LOSSES = frozenset({"node.lost", "item.lost"})
+ENDS = RUN_ENDS | NODE_ENDS | LOSSES | {"run.created"}
 """Kinds of events with which a span ends."""
 
 
@@ -113,6 +116,34 @@ def node_span(
     )
 
 
+def lost_span(head: RunHead, event: LifecycleEvent) -> Span | None:
+    """The span of an attempt that was lost with its worker, which cannot tell of it any more."""
+    if head.trace is None:
+        return None
+    key = attempt_key(head.run_id, event.node, event.item, event.attempt)
+    start_us = _time(event, "started_at_us") or _time(event, "queued_at_us") or event.at_us
+    attributes: dict[str, object] = {
+        **_run_attributes(head),
+        "headrace.node": event.node,
+        "headrace.attempt": event.attempt,
+        "headrace.worker.id": event.data.get("worker", ""),
+    }
+    if event.item is not None:
+        attributes["headrace.item"] = event.item
+    return Span(
+        trace_id=head.trace.trace_id,
+        span_id=derived_span_id(key + LOST),
+        parent_span_id=derived_span_id(f"{head.run_id}/{event.node}"),
+        name=f"attempt {event.node}",
+        start_us=start_us,
+        end_us=max(event.at_us, start_us),
+        kind="consumer",
+        service=SERVICE,
+        attributes=attributes,
+        error=event.error.message if event.error is not None else "lost",
+    )
+
+
 def run_error(state: RunState, error: ErrorInfo | None) -> str:
     """What a run's span says of its error; empty for a run that succeeded or still runs."""
     if state in {RunState.FAILED, RunState.CANCELLED}:
@@ -129,6 +160,8 @@ def _span_of(head: RunHead, event: LifecycleEvent) -> Span | None:
         return trigger_span(head)
     if event.kind in RUN_ENDS:
         return run_span(head, event.at_us, RunState(event.kind.removeprefix("run.")), event.error)
+    if event.kind in LOSSES:
+        return lost_span(head, event)
     queued_us, started_us = _time(event, "queued_at_us"), _time(event, "started_at_us")
     wait_s = max(0, started_us - queued_us) / 1e6 if queued_us and started_us else None
     error = event.error.message if event.error is not None else event.kind.removeprefix("node.")

@@ -1,8 +1,16 @@
-"""The workers, as their heartbeats and started notices show them. Nothing rests on it: those may be lost."""
+"""The workers, as their heartbeats and started notices show them. Nothing rests on it: those may be lost.
+
+How long a worker has been silent is measured on the *fleet's clock*. It is monotonic, and it stands still while nobody
+is heard at all, since then it is more likely that we, or NATS, were away than that everybody died at once.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Callable
+
+import msgspec
 
 from headrace_coordinator.bus.port import Bus, Incoming, Subscription
 from headrace_coordinator.runtime.clock import Clock
@@ -15,18 +23,38 @@ from headrace_protocol.subjects import Subjects
 
 log = logging.getLogger("headrace.fleet")
 
-SILENT_US = 15_000_000
-"""Three heartbeat intervals."""
-FORGET_US = 3_600_000_000
+SHOWN_SILENT = 3
+"""Heartbeats that a worker has missed before it is shown as silent."""
+SILENT = 2
+"""Heartbeats that a worker has missed before what it held may be taken for lost."""
+UNHEARD = 1.2
+"""Heartbeats without any worker after which the fleet's clock stands still."""
+FORGET_S = 3_600.0
+
+
+class Holder(msgspec.Struct, frozen=True):
+    """A worker that has, or had, an attempt."""
+
+    worker: str
+    silent_s: float
+    started_at_us: int = 0
+    stopped: bool = False
+    """It said that it ends."""
 
 
 class _Worker:
-    __slots__ = ("held", "last", "seen_at_us")
+    __slots__ = ("beat_at", "heard_at", "held", "last", "pending", "seen_at", "seen_at_us")
 
-    def __init__(self, last: Heartbeat, seen_at_us: int) -> None:
+    def __init__(self, last: Heartbeat) -> None:
         self.last = last
-        self.seen_at_us = seen_at_us
         self.held: dict[str, HeldAttempt] = {}
+        self.pending: frozenset[str] = frozenset()
+        self.seen_at_us = 0
+        """By the wall clock, for people."""
+        self.seen_at = self.beat_at = 0.0
+        """By the loop's clock: when it was last heard, and when it last said all that it holds."""
+        self.heard_at = 0.0
+        """By the fleet's clock."""
 
 
 def _key(held: HeldAttempt) -> str:
@@ -41,8 +69,13 @@ class Fleet:
         self._clock = clock
         self._workers: dict[str, _Worker] = {}
         self._subscriptions: list[Subscription] = []
+        self._elapsed = 0.0
+        self._heard_at = 0.0
+        self.on_draining: Callable[[Heartbeat], None] = lambda _: None
+        """Called with each heartbeat of a worker that is about to end."""
 
     async def start(self, bus: Bus) -> None:
+        self._heard_at = asyncio.get_running_loop().time()
         self._subscriptions = [
             await bus.listen(self._subjects.heartbeat, self._on_heartbeat),
             await bus.listen(self._subjects.started, self._on_started),
@@ -64,14 +97,16 @@ class Fleet:
         except ProtocolError as error:
             log.warning("a heartbeat cannot be read: %s", error.message)
             return
-        now_us = self._clock.now_us()
         worker = self._workers.get(beat.worker)
         if worker is None:
-            worker = self._workers[beat.worker] = _Worker(beat, now_us)
-            self._forget_old(now_us)
+            worker = self._workers[beat.worker] = _Worker(beat)
+            self._forget_old()
         worker.last = beat
-        worker.seen_at_us = now_us
         worker.held = {_key(held): held for held in beat.held}
+        worker.pending = frozenset(beat.pending)
+        worker.beat_at = self._heard(worker)
+        if beat.draining and not beat.stopped:
+            self.on_draining(beat)
 
     def _on_started(self, message: Incoming) -> None:
         try:
@@ -82,15 +117,33 @@ class Fleet:
         worker = self._workers.get(started.worker)
         if worker is not None:
             worker.held.update((_key(held), held) for held in started.held)
+            self._heard(worker)
 
-    def _forget_old(self, now_us: int) -> None:
-        for name in [n for n, w in self._workers.items() if now_us - w.seen_at_us > FORGET_US]:
+    def _heard(self, worker: _Worker) -> float:
+        self._elapsed = self._now()
+        self._heard_at = worker.seen_at = asyncio.get_running_loop().time()
+        worker.seen_at_us = self._clock.now_us()
+        worker.heard_at = self._elapsed
+        return worker.seen_at
+
+    def _now(self) -> float:
+        """By the fleet's clock."""
+        passed = asyncio.get_running_loop().time() - self._heard_at
+        every_s = min((w.last.every_s for w in self._workers.values() if not w.last.stopped), default=0.0)
+        return self._elapsed + min(passed, UNHEARD * every_s)
+
+    def _forget_old(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for name in [n for n, w in self._workers.items() if w.seen_at and now - w.seen_at > FORGET_S]:
             del self._workers[name]
+
+    def _silent(self, worker: _Worker, missed: float) -> bool:
+        return self._now() - worker.heard_at >= missed * worker.last.every_s
 
     def _state(self, worker: _Worker) -> str:
         if worker.last.stopped:
             return "stopped"
-        if self._clock.now_us() - worker.seen_at_us > SILENT_US:
+        if asyncio.get_running_loop().time() - worker.seen_at > SHOWN_SILENT * worker.last.every_s:
             return "silent"
         return "draining" if worker.last.draining else "live"
 
@@ -112,7 +165,7 @@ class Fleet:
         )
 
     def held(self, run_id: str | None = None) -> tuple[tuple[str, HeldAttempt], ...]:
-        """(worker, attempt) pairs that live workers hold, of one run or of all."""
+        """(worker, attempt) pairs that live workers work on, of one run or of all."""
         return tuple(
             (name, held)
             for name, worker in self._workers.items()
@@ -120,3 +173,55 @@ class Fleet:
             for held in worker.held.values()
             if run_id is None or held.run_id == run_id
         )
+
+    def pending(self) -> frozenset[str]:
+        """Keys of attempts that live workers hold without working on them."""
+        live = (w for w in self._workers.values() if self._state(w) in ("live", "draining"))
+        return frozenset().union(*(worker.pending for worker in live))
+
+    def named_since(self, key: str, since: float) -> bool:
+        """Whether a worker has said after `since` (the loop's clock) that it holds the attempt."""
+        return any(
+            worker.seen_at > since and (key in worker.held or key in worker.pending)
+            for worker in self._workers.values()
+        )
+
+    def all_told(self, since: float) -> bool:
+        """Whether every worker that is not silent has said what it holds after `since` (the loop's clock)."""
+        return all(
+            worker.beat_at > since or worker.last.stopped or self._silent(worker, SILENT)
+            for worker in self._workers.values()
+        )
+
+    def last_holder(self, key: str) -> Holder | None:
+        """Who named the attempt in its last words."""
+        for name, worker in self._workers.items():
+            held = worker.held.get(key)
+            if held is not None or key in worker.pending:
+                return self._holder(name, worker, 0 if held is None else held.started_at_us)
+        return None
+
+    def may_have_died_with(self, queue: str, queued_at_us: int) -> list[Holder]:
+        """Workers that could have been given a task then, and that are silent without having said that they end."""
+        return [
+            self._holder(name, worker)
+            for name, worker in self._workers.items()
+            if queue in worker.last.queues
+            and not worker.last.stopped
+            and self._silent(worker, SILENT)
+            and worker.seen_at_us + UNHEARD * worker.last.every_s * 1e6 >= queued_at_us
+        ]
+
+    def _holder(self, name: str, worker: _Worker, started_at_us: int = 0) -> Holder:
+        silent_s = asyncio.get_running_loop().time() - worker.seen_at
+        return Holder(name, silent_s, started_at_us, worker.last.stopped)
+
+    def others(self, worker: str, queues: tuple[str, ...]) -> list[Heartbeat]:
+        """The last heartbeats of other live workers that serve one of the queues and do not end."""
+        return [
+            other.last
+            for name, other in self._workers.items()
+            if name != worker
+            and self._state(other) == "live"
+            and not set(queues).isdisjoint(other.last.queues)
+        ]

@@ -22,6 +22,7 @@ from headrace_protocol.messages import (
     Deploy,
     Outcome,
     OutcomeBatch,
+    Redelivered,
     Rejected,
     StartRun,
 )
@@ -41,8 +42,9 @@ class Ingress:
         self._bus = bus
         self._clock = clock
 
-    def envelope(self, message: Incoming) -> Envelope | Deploy:
-        """What a message asks for. A deploy is no input of a run and is returned as it is."""
+    def envelope(self, message: Incoming) -> Envelope | Deploy | Redelivered:
+        """What a message asks for. A deploy and the word of a redelivery are no inputs of a run and are returned as
+        they are."""
         try:
             kind = self._subjects.parse_input(message.subject).kind
             if kind == "outcome":
@@ -50,6 +52,8 @@ class Ingress:
                 return self._wrap(message, tuple(OutcomeReceived(cut(outcome)) for outcome in batch.outcomes))
             if kind == "command":
                 return self._command(message)
+            if kind == "redelivered":
+                return decode(message.body, Redelivered, message.headers, where=message.subject)
             if kind == "rejected":
                 rejected = decode(message.body, Rejected, message.headers, where=message.subject)
                 letter = rejected_letter(message, rejected, self._clock.now_us())
@@ -58,7 +62,7 @@ class Ingress:
                 "an input of a kind that is not known here",
                 where=message.subject,
                 found=kind,
-                expected="outcome, command or rejected",
+                expected="outcome, command, redelivered or rejected",
                 code=ErrorCode.PROTOCOL_UNKNOWN_KIND,
             )
         except Exception as error:

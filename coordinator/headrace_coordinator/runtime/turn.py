@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Container, Iterator, KeysView
 
@@ -37,9 +38,12 @@ from headrace_coordinator.store.records import (
 from headrace_coordinator.store.waits import wait_step
 from headrace_protocol import headers
 from headrace_protocol.codec import encode
+from headrace_protocol.errors import ErrorInfo
 from headrace_protocol.ids import attempt_key
-from headrace_protocol.messages import LifecycleBatch, LifecycleEvent, LifecycleMessage
+from headrace_protocol.messages import LifecycleBatch, LifecycleEvent, LifecycleMessage, LogLine, Wanted
 from headrace_protocol.subjects import Subjects
+
+log = logging.getLogger("headrace.turn")
 
 PROGRESS = "progress"
 MAX_MESSAGE_BYTES = 900 * 1024
@@ -93,6 +97,8 @@ class Turn:
         self._messages: list[OutboxMessage | None] = []
         self._tallies: Counter[tuple[TallyKind, str, str]] = Counter()
         self._told: dict[tuple[str, str], list[LifecycleBatch]] = {}
+        self._wanted: dict[Wanted, None] = {}
+        """Where task messages go that only workers with the code read."""
         self.oversized: list[Oversized] = []
         """Messages to make smaller before the turn is sealed: until then nothing stands in their places."""
 
@@ -149,10 +155,29 @@ class Turn:
     def _ended(self, attempt: AttemptRecord, workflow: str, plan: Plan) -> None:
         metrics.tasks_finished.add(1, attempt.state, workflow)
         self.count(TallyKind.TASK, workflow, attempt.state)
+        if attempt.state == "lost" and attempt.error is not None:
+            self._log_loss(attempt, attempt.error)
         if attempt.started_at_us and attempt.queued_at_us:
             wait_us = max(0, attempt.started_at_us - attempt.queued_at_us)
             metrics.queue_wait.record(wait_us / 1e6)
             self.count(TallyKind.WAIT, plan.nodes[attempt.node].definition.options.queue, wait_step(wait_us))
+
+    def _log_loss(self, attempt: AttemptRecord, error: ErrorInfo) -> None:
+        """Nobody else can write the last line of its log."""
+        key = attempt_key(attempt.run_id, attempt.node, attempt.item, attempt.attempt)
+        log.warning("%s: %s", key, error.message)
+        self.transaction.logs.append(
+            LogLine(
+                run_id=attempt.run_id,
+                node=attempt.node,
+                item=attempt.item,
+                attempt=attempt.attempt,
+                at_us=self.now_us,
+                level="error",
+                message=error.message,
+                logger="headrace.coordinator",
+            )
+        )
 
     def send(self, message: OutboxMessage) -> None:
         """Publish a message after the commit."""
@@ -169,6 +194,8 @@ class Turn:
 
     def _dispatch(self, effect: Dispatch) -> None:
         message = self._fitting(effect)
+        if effect.message.code:
+            self._wanted[Wanted(effect.message.queue, effect.priority, effect.message.code)] = None
         if message is None:
             self.oversized.append(Oversized(len(self._messages), effect))
         self._messages.append(message)
@@ -185,7 +212,7 @@ class Turn:
             return None
         key = attempt_key(message.run_id, message.node, message.item, message.attempt)
         return OutboxMessage(
-            self._subjects.task(message.queue, effect.priority),
+            self._subjects.task(message.queue, effect.priority, message.code),
             headers.make(message_id=f"{key}@{message.queued_at_us}", trace=message.trace),
             body,
         )
@@ -213,6 +240,8 @@ class Turn:
         transaction.tallies = [Tally(minute_s, *what, count) for what, count in self._tallies.items()]
         for (workflow, what), batches in self._told.items():
             self._messages += self._lifecycle(workflow, what, batches)
+        for wanted in self._wanted:
+            self.send(OutboxMessage(self._subjects.wanted, headers.make(), encode(wanted), stream=False))
         messages = tuple(message for message in self._messages if message is not None)
         if not messages:
             return None

@@ -2,7 +2,8 @@
 
 Three nets, from quick to slow. After every connection the streams' identity and sequence are compared with what
 was recorded: where a stream is younger or shorter than it was, everything dispatched is published again. A sweep
-looks for single attempts that nobody holds although their queue has been worked through. It also fences
+looks for single attempts that nobody holds although their queue has been worked through: their worker died after the
+bus had forgotten the message, or the bus lost it. It also fences
 attempts that a worker has held far beyond their timeout, and stops those that no run waits for any more: a cancel
 does not reach a task that is still in its queue.
 """
@@ -12,27 +13,25 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Mapping
-from typing import Protocol
 
 import msgspec
 
 from headrace_coordinator.bus.port import BusError, ConsumerState, StreamState
-from headrace_coordinator.engine.inputs import AttemptOverdue, Redispatch
+from headrace_coordinator.engine.inputs import AttemptLost, AttemptOverdue, Redispatch
 from headrace_coordinator.engine.plan import Plan
 from headrace_coordinator.engine.state import Run
 from headrace_coordinator.engine.transitions.redispatch import live_attempts
-from headrace_coordinator.runtime.actors import Actors
 from headrace_coordinator.runtime.envelope import Envelope
 from headrace_coordinator.runtime.fleet import Fleet
 from headrace_coordinator.runtime.parts import Parts
+from headrace_coordinator.runtime.shards import Shards
 from headrace_coordinator.store.records import StreamIdentity
 from headrace_protocol import headers
 from headrace_protocol.codec import encode
 from headrace_protocol.definition import Priority
 from headrace_protocol.errors import HeadraceError
 from headrace_protocol.ids import attempt_key, shard_of
-from headrace_protocol.messages import CancelAttempts, CommandReply, HeldAttempt
+from headrace_protocol.messages import CancelAttempts, HeldAttempt, Wanted
 from headrace_protocol.tasks import end
 
 log = logging.getLogger("headrace.vigil")
@@ -43,19 +42,24 @@ OVERDUE_S = 15.0
 RETRY_S = 0.25
 
 
-class Shards(Protocol):
-    """The shards that this coordinator owns."""
+Place = tuple[str, Priority, str]
+"""Queue, priority and code: where a task message is published."""
 
-    @property
-    def count(self) -> int: ...
 
-    def owned(self) -> tuple[int, ...]: ...
+class _Sweep:
+    """What one sweep knows and finds."""
 
-    def put(self, shard: int, envelope: Envelope) -> None: ...
-
-    async def ask(self, shard: int, envelope: Envelope) -> list[CommandReply]: ...
-
-    def actors(self, shard: int) -> Actors: ...
+    def __init__(self, now_us: int, fleet: Fleet) -> None:
+        self.now_us = now_us
+        self.held = {
+            attempt_key(h.run_id, h.node, h.item, h.attempt): (worker, h) for worker, h in fleet.held()
+        }
+        self.pending = fleet.pending()
+        self.suspects: dict[str, int] = {}
+        self.live: set[str] = set()
+        self.consumers: dict[Place, ConsumerState | None] = {}
+        self.wanted: set[Place] = set()
+        """Places of restricted attempts that nobody holds."""
 
 
 class _Mark(msgspec.Struct, frozen=True):
@@ -168,58 +172,74 @@ class Vigil:
         """Look at every live attempt once: publish again what is lost, fence what is overdue."""
         now_us = self._clock.now_us()
         self._marks.append(_Mark(now_us, self._outbox.highest.get("task", 0)))
-        held = {
-            attempt_key(h.run_id, h.node, h.item, h.attempt): (worker, h) for worker, h in self._fleet.held()
-        }
-        suspects: dict[str, int] = {}
-        live: set[str] = set()
-        consumers: dict[tuple[str, Priority], ConsumerState | None] = {}
+        sweep = _Sweep(now_us, self._fleet)
         for shard in self._shards.owned():
             after = ""
             while page := await self._store.unfinished(shard, after, PAGE):
                 found = await self._shards.actors(shard).look(page)
                 for run, plan in found.values():
-                    live |= await self._look(shard, run, plan, now_us, held, suspects, consumers)
+                    await self._look(shard, run, plan, sweep)
                 after = page[-1]
-        self._suspects = suspects
-        await self._stop([attempt for key, (_, attempt) in held.items() if key not in live])
+        self._suspects = sweep.suspects
+        for place in sweep.wanted:  # whoever has the code may not have heard of it
+            self._bus.send(self._topology.subjects.wanted, headers.make(), encode(Wanted(*place)))
+        await self._stop([attempt for key, (_, attempt) in sweep.held.items() if key not in sweep.live])
         await self._observe()
 
-    async def _look(
-        self,
-        shard: int,
-        run: Run,
-        plan: Plan,
-        now_us: int,
-        held: Mapping[str, tuple[str, HeldAttempt]],
-        suspects: dict[str, int],
-        consumers: dict[tuple[str, Priority], ConsumerState | None],
-    ) -> set[str]:
-        """Keys of the run's live attempts."""
+    async def _look(self, shard: int, run: Run, plan: Plan, sweep: _Sweep) -> None:
         run_id = run.head.run_id
-        lost = []
-        keys = set()
+        lost: list[tuple[str, int | None, int]] = []
         for name, item, attempt in live_attempts(run):
             key = attempt_key(run_id, name, item, attempt)
-            keys.add(key)
-            options = plan.nodes[name].definition.options
-            holder = held.get(key)
+            sweep.live.add(key)
+            planned, node = plan.nodes[name], run.nodes[name]
+            options = planned.definition.options
+            holder = sweep.held.get(key)
             if holder is not None:
-                self._check_overdue(shard, run_id, name, item, attempt, options.timeout_s, holder, now_us)
+                self._check_overdue(
+                    shard, run_id, name, item, attempt, options.timeout_s, holder, sweep.now_us
+                )
                 continue
-            if run.nodes[name].queued_at_us > now_us - round(2 * self._topology.ack_wait_s * 1e6):
+            place = (options.queue, options.priority, node.code or planned.code)
+            if place[2]:
+                sweep.wanted.add(place)
+            if node.queued_at_us > sweep.now_us - round(2 * self._topology.ack_wait_s * 1e6):
                 continue
-            place = (options.queue, options.priority)
-            if place not in consumers:
-                consumers[place] = await self._bus.consumer_state(self._topology.task_consumer(*place))
-            if self._worked_through(consumers[place], run.nodes[name].queued_at_us):
-                suspects[key] = now_us
+            if key not in sweep.pending and await self._is_off_the_bus(place, node.queued_at_us, sweep):
+                sweep.suspects[key] = sweep.now_us
                 if key in self._suspects:
                     lost.append((name, item, attempt))
         if lost:
-            log.warning("%d attempts of run %s are lost and published again", len(lost), run_id)
-            self._shards.put(shard, Envelope(inputs=(Redispatch(run_id, tuple(lost)),)))
-        return keys
+            self._lost(shard, run_id, lost)
+
+    async def _is_off_the_bus(self, place: Place, queued_at_us: int, sweep: _Sweep) -> bool:
+        if place not in sweep.consumers:
+            spec = self._topology.task_consumer(*place)
+            sweep.consumers[place] = await self._bus.consumer_state(spec)
+        return self._worked_through(sweep.consumers[place], queued_at_us)
+
+    def _lost(self, shard: int, run_id: str, attempts: list[tuple[str, int | None, int]]) -> None:
+        """Nobody holds them, nor does the bus. One whose worker fell silent is lost with it; the others were never
+        delivered, and are published again."""
+        log.warning("%d attempts of run %s are lost and dispatched again", len(attempts), run_id)
+        undelivered = []
+        for name, item, attempt in attempts:
+            holder = self._fleet.last_holder(attempt_key(run_id, name, item, attempt))
+            if holder is None or holder.stopped:
+                undelivered.append((name, item, attempt))
+                continue
+            loss = AttemptLost(
+                run_id=run_id,
+                node=name,
+                item=item,
+                attempt=attempt,
+                worker=holder.worker,
+                silent_s=holder.silent_s,
+                started_at_us=holder.started_at_us,
+            )
+            self._shards.put(shard, Envelope(inputs=(loss,)))
+        if undelivered:
+            self._shards.put(shard, Envelope(inputs=(Redispatch(run_id, tuple(undelivered)),)))
 
     async def _stop(self, stale: list[HeldAttempt]) -> None:
         """Attempts that are held and not live: numbers are never used again, so nobody can come to want them.

@@ -17,8 +17,10 @@ from headrace_coordinator.engine.inputs import RetryRun
 from headrace_coordinator.runtime.arrivals import Arrival
 from headrace_coordinator.runtime.deadletters import check_open, dead_letter, understood
 from headrace_coordinator.runtime.envelope import Envelope, Write
+from headrace_coordinator.runtime.failure_detector import FailureDetector
 from headrace_coordinator.runtime.fleet import Fleet
 from headrace_coordinator.runtime.keeper import Keeper
+from headrace_coordinator.runtime.old_code import OldCode
 from headrace_coordinator.runtime.parts import Parts
 from headrace_coordinator.runtime.port import QueueView, ReadinessView, WorkerView
 from headrace_coordinator.runtime.vigil import Vigil
@@ -38,7 +40,15 @@ from headrace_protocol.definition import Priority, WorkflowDefinition
 from headrace_protocol.errors import Conflict, NotFound, Unavailable
 from headrace_protocol.headers import MESSAGE_ID
 from headrace_protocol.ids import shard_of
-from headrace_protocol.messages import CancelRun, CommandReply, Deploy, HeldAttempt, LifecycleBatch, StartRun
+from headrace_protocol.messages import (
+    CancelRun,
+    CommandReply,
+    Deploy,
+    HeldAttempt,
+    LifecycleBatch,
+    Redelivered,
+    StartRun,
+)
 from headrace_protocol.tasks import end
 
 log = logging.getLogger("headrace.coordinator")
@@ -77,8 +87,17 @@ class RunningCoordinator:
         self._fleet = Fleet(topology.subjects, clock)
         owner = f"{socket.gethostname()}-{os.getpid()}-{os.urandom(4).hex()}"
         self._shards = ShardSet(
-            parts, self._fleet, options.shards, owner, self._deploy_message, options.lease_s
+            parts,
+            self._fleet,
+            options.shards,
+            owner,
+            self._deploy_message,
+            self._redelivered,
+            options.lease_s,
         )
+        self._failures = FailureDetector(parts, self._fleet, self._shards)
+        self._old_code = OldCode(parts, self._fleet, self._shards)
+        self._fleet.on_draining = self._old_code.draining
         self._matcher = Matcher(topology.namespace, clock.now_us)
         self._events = EventConsumer(topology, bus, self._matcher, self._shards, clock)
         self._schedules = ScheduleRunner(topology.namespace, store, self._shards, clock)
@@ -126,6 +145,8 @@ class RunningCoordinator:
         await self._schedules.stop()
         await self._events.stop()
         await self._vigil.stop()
+        await self._failures.stop()
+        await self._old_code.stop()
         await self._keeper.stop()
         await self._fleet.stop()
         await self._shards.stop()
@@ -212,6 +233,9 @@ class RunningCoordinator:
 
         raised(await self._shards.ask(0, Envelope(write=store)))
         outbox.publish(batch)
+
+    def _redelivered(self, shard: int, told: Redelivered) -> None:
+        self._failures.suspect(shard, told)
 
     def _deploy_message(self, command: Deploy, message: Incoming) -> None:
         self._spawn(self._deploy_and_reply(command, message))

@@ -20,7 +20,8 @@ from headrace_coordinator.runtime.shard import Shard
 from headrace_coordinator.store.records import ShardFence
 from headrace_coordinator.timers import Wheel
 from headrace_protocol.errors import HeadraceError, Unavailable
-from headrace_protocol.messages import CommandReply, Deploy
+from headrace_protocol.ids import shard_of
+from headrace_protocol.messages import CommandReply, Deploy, Redelivered
 from headrace_protocol.tasks import end
 
 log = logging.getLogger("headrace.shards")
@@ -56,6 +57,7 @@ class ShardSet:
         count: int,
         owner: str,
         on_deploy: Callable[[Deploy, Incoming], None],
+        on_redelivered: Callable[[int, Redelivered], None],
         lease_s: float = LEASE_S,
     ) -> None:
         self._parts = parts
@@ -63,6 +65,7 @@ class ShardSet:
         self._count = count
         self._owner = owner
         self._on_deploy = on_deploy
+        self._on_redelivered = on_redelivered
         self._lease_s = lease_s
         self._fences: list[ShardFence] = []
         self._owned: dict[int, _Owned] = {}
@@ -159,6 +162,10 @@ class ShardSet:
         envelope = ingress.envelope(message)
         if isinstance(envelope, Deploy):
             self._on_deploy(envelope, message)
+            return
+        if isinstance(envelope, Redelivered):
+            self._parts.bus.acknowledge(message)  # it is repeated until it is answered
+            self._on_redelivered(shard_of(envelope.run_id, self._count), envelope)
             return
         for received in envelope.inputs:
             if isinstance(received, OutcomeReceived):

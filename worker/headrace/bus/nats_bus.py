@@ -141,6 +141,7 @@ class NatsBus:
             max_deliver=-1,
             max_ack_pending=spec.max_ack_pending,
             max_waiting=spec.max_waiting,
+            inactive_threshold=spec.inactive_s or None,
         )
         try:
             try:

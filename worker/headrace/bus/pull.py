@@ -12,11 +12,14 @@ A consumer is asked once at a time: a message does not say which request it answ
 a hot request, how much of it is left.
 
 Hot demand and what the owner holds never exceed the slots. Parked requests may: at most one message per
-consumer. What arrives when nothing is free is handed back at once (`NAK`, no delay), goes to whoever has a
-slot, and counts as backlog; the request it used up is only repeated when a slot is free again. A lower rank
+consumer. What arrives when nothing is free is *refused*: its owner returns it at once. It counts as backlog; the
+request it used up is only repeated when a slot is free again. A lower rank
 is parked only when the higher ones left something free, so under load low priorities wait for high ones.
 (Nothing is known of a consumer before it delivers, so when the backlog moves to another rank, one task of a
 lower one may slip in.)
+
+Consumers may be added later. Those of the worker's own code, on subjects that few others read, are asked until nothing
+has come for as long as a request waits, unless they are to stay.
 
 A consumer that is gone is made again; a stream that is gone is waited for. After a reconnect everything is
 asked again from a new inbox, so that requests which an old connection left behind find nobody.
@@ -36,7 +39,6 @@ from headrace.bus.port import (
     ConsumerFound,
     Delivery,
     Message,
-    Settlement,
     StreamMissing,
     Subscription,
 )
@@ -82,11 +84,14 @@ class _Consumer:
         self.heard_at = self.doubted_at = 0.0
         self.ack_wait_s = spec.ack_wait_s
         self.made = ""
+        self.passing = False
+        """It is given up when nothing comes."""
+        self.closed = False
         self.forget()
 
     @property
     def usable(self) -> bool:
-        return self.revival is None
+        return self.revival is None and not self.closed
 
     def forget(self) -> None:
         self.backlog = 0
@@ -105,13 +110,16 @@ class Pull:
         consumers: Sequence[tuple[int, ConsumerSpec]],
         free: Callable[[], int],
         accept: Callable[[Delivery], None],
+        refuse: Callable[[Delivery], None],
     ) -> None:
         """`consumers` come with their rank, 0 first. `accept` is called for one delivery at a time, and must
-        lower `free()` before it returns."""
+        lower `free()` before it returns; `refuse` for what arrives when nothing is free."""
         self._bus = bus
         self._consumers = sorted((_Consumer(spec, rank) for rank, spec in consumers), key=lambda c: c.rank)
         self._free = free
         self._accept = accept
+        self._refuse = refuse
+        self._leaving: set[asyncio.Task[None]] = set()
         self._turn = 0
         self._running = False
         self._scheduled = False
@@ -127,20 +135,54 @@ class Pull:
         for consumer in self._consumers:
             self._revive(consumer)
 
+    def add(self, rank: int, spec: ConsumerSpec) -> None:
+        """Ask one more consumer, until nothing has come for a while."""
+        if self._running and all(known.spec.durable != spec.durable for known in self._consumers):
+            consumer = _Consumer(spec, rank)
+            consumer.passing = True
+            self._consumers = sorted((*self._consumers, consumer), key=lambda c: c.rank)
+            self._revive(consumer)
+
+    async def narrow(self, keep: Callable[[ConsumerSpec], bool]) -> None:
+        """Accept nothing more but from the consumers to keep, and return when nothing else can arrive."""
+        closing = [consumer for consumer in self._consumers if not keep(consumer.spec)]
+        for consumer in closing:
+            self._close(consumer)
+        for consumer in closing:
+            await self._emptied(consumer)
+
     def stop(self) -> None:
-        """Accept nothing more. What still arrives is handed back at once."""
+        """Accept nothing more. What still arrives is refused."""
         self._running = False
         for consumer in self._consumers:
-            if consumer.revival is not None:
-                consumer.revival.cancel()
+            self._close(consumer)
+        for leaving in self._leaving:
+            leaving.cancel()
 
     async def drain(self) -> None:
         """Stop, and return when nothing more can arrive."""
         self.stop()
         for consumer in self._consumers:
-            if consumer.subscription is not None and self._bus.connected:
-                with suppress(Exception):  # the connection may go away, and the inbox with it
-                    await consumer.subscription.drain()
+            await self._emptied(consumer)
+
+    def _close(self, consumer: _Consumer) -> None:
+        consumer.closed = True
+        if consumer.revival is not None:
+            consumer.revival.cancel()
+
+    async def _emptied(self, consumer: _Consumer) -> None:
+        subscription, consumer.subscription = consumer.subscription, None
+        if subscription is not None and self._bus.connected:
+            with suppress(Exception):  # the connection may go away, and the inbox with it
+                await subscription.drain()
+
+    def _leave(self, consumer: _Consumer) -> None:
+        """Nothing has come from it for long."""
+        self._close(consumer)
+        self._consumers.remove(consumer)
+        leaving = asyncio.create_task(self._emptied(consumer), name=f"leave {consumer.spec.durable}")
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)
 
     @property
     def ack_wait_s(self) -> float:
@@ -210,9 +252,9 @@ class Pull:
         if inbox == consumer.inbox:
             consumer.heard_at = asyncio.get_running_loop().time()
             consumer.asked = max(0, consumer.asked - 1)
-        if not self._running or self._free() <= 0:
+        if consumer.closed or self._free() <= 0:
             consumer.backlog += 1
-            self._bus.settle(delivery.reply, Settlement.NAK)
+            self._refuse(delivery)
             return
         consumer.backlog = max(0, delivery.pending - consumer.asked)
         self._accept(delivery)
@@ -227,6 +269,9 @@ class Pull:
             return
         if consumer.hot:
             consumer.backlog = 0
+        elif consumer.passing and status == "408" and not consumer.closed:
+            self._leave(consumer)
+            return
         consumer.asked = 0
         description = headers.get("Description", "").lower()
         if status == "503" or "consumer" in description or "shutdown" in description:
@@ -244,20 +289,20 @@ class Pull:
             if consumer.revival is not None:
                 consumer.revival.cancel()
                 consumer.revival = None
-            if self._running:
+            if not consumer.closed:
                 self._revive(consumer)
             else:  # what is still held is settled all the same
                 with suppress(BusError):
                     self._found(consumer, await self._bus.ensure_consumer(consumer.spec))
 
     def _revive(self, consumer: _Consumer) -> None:
-        if self._running and consumer.revival is None:
+        if not consumer.closed and consumer.revival is None:
             consumer.forget()
             consumer.revival = asyncio.create_task(self._bring_up(consumer), name=consumer.spec.durable)
 
     async def _bring_up(self, consumer: _Consumer) -> None:
         attempt = 0
-        while self._running:
+        while not consumer.closed:
             try:
                 found = await self._bus.ensure_consumer(consumer.spec)
                 if consumer.revival is not asyncio.current_task():

@@ -7,17 +7,30 @@ import os
 import socket
 from collections.abc import Callable, Iterable
 
+import msgspec
+
 from headrace.bus import Bus
 from headrace.runtime.attempt import Attempt, now_us
 from headrace_protocol import codec, headers
-from headrace_protocol.messages import Heartbeat, Started
+from headrace_protocol.messages import Heartbeat, HeldAttempt, Started
 from headrace_protocol.subjects import Subjects
 
 _HEADERS = headers.make()
 STARTED_AFTER_S = 0.05
 """An attempt that has ended by then is told by its outcome alone."""
+ROLL_CALL_S = 0.05
 HELD_AT_MOST = 5_000
 """Attempts named in one heartbeat: what fits a message."""
+
+
+class About(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker says of itself in each heartbeat."""
+
+    worker: str
+    queues: tuple[str, ...]
+    tasks: tuple[str, ...]
+    slots: int
+    every_s: float
 
 
 class Notices:
@@ -27,20 +40,18 @@ class Notices:
         self,
         bus: Bus,
         subjects: Subjects,
-        worker: str,
+        about: About,
         *,
-        queues: tuple[str, ...],
-        tasks: tuple[str, ...],
-        slots: int,
         held: Callable[[], Iterable[Attempt]],
+        unconfirmed: Callable[[], Iterable[str]],
     ) -> None:
+        """`unconfirmed` gives the keys of attempts that have ended and whose outcomes are on their way."""
         self._bus = bus
         self._subjects = subjects
-        self._worker = worker
-        self._queues = queues
-        self._tasks = tasks
-        self._slots = slots
+        self._about = about
         self._held = held
+        self._unconfirmed = unconfirmed
+        self._called = False
         self._host = socket.gethostname()
         self._started_at_us = now_us()
         self._started: list[Attempt] = []
@@ -56,22 +67,41 @@ class Notices:
         held = tuple(attempt.held() for attempt in self._started if not attempt.finished)
         self._started.clear()
         if held:
-            self._send(self._subjects.started, Started(self._worker, held))
+            self._send(self._subjects.started, Started(self._about.worker, held))
+
+    def answer_roll_call(self) -> None:
+        """Somebody wants to know what we hold; several ask at the same time."""
+        if not self._called:
+            self._called = True
+            self._loop.call_later(ROLL_CALL_S, self._present)
+
+    def _present(self) -> None:
+        self._called = False
+        self.beat()
 
     def beat(self, *, stopped: bool = False) -> None:
-        held = [attempt.held() for attempt in self._held() if attempt.started_at_us]
+        about = self._about
+        held: list[HeldAttempt] = []
+        pending = [*self._unconfirmed()]
+        for attempt in self._held():
+            if attempt.started_at_us:
+                held.append(attempt.held())
+            else:
+                pending.append(attempt.key)
         beat = Heartbeat(
-            worker=self._worker,
+            worker=about.worker,
             host=self._host,
             pid=os.getpid(),
             at_us=now_us(),
             started_at_us=self._started_at_us,
-            queues=self._queues,
-            slots=self._slots,
-            tasks=self._tasks,
+            queues=about.queues,
+            slots=about.slots,
+            tasks=about.tasks,
             held=tuple(held[:HELD_AT_MOST]),
             draining=self.draining,
             stopped=stopped,
+            pending=tuple(pending[:HELD_AT_MOST]),
+            every_s=about.every_s,
         )
         self._send(self._subjects.heartbeat, beat)
 

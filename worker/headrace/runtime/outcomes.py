@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -35,9 +35,13 @@ class _Batch(msgspec.Struct):
     subject: str
     outcomes: list[msgspec.Raw] = []
     replies: dict[str, str] = {}
-    """By attempt key."""
+    """By the attempt's key and how often it had been dispatched."""
     size_bytes: int = 0
     body: bytes = b""
+
+
+def _name(attempt: Attempt) -> str:
+    return f"{attempt.key}@{attempt.message.dispatch}"
 
 
 class OutcomeSender:
@@ -69,24 +73,34 @@ class OutcomeSender:
         if batch is None:
             batch = self._open[shard, queue] = _Batch(self._subjects.input(shard, "outcome", queue))
         batch.outcomes.append(encoded)
-        batch.replies[attempt.key] = attempt.reply
+        batch.replies[_name(attempt)] = attempt.reply
         batch.size_bytes += size
         self._idle.clear()
         if not self._scheduled:
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self._flush)
 
-    def adopt(self, key: str, reply: str) -> bool:
+    def adopt(self, attempt: Attempt) -> bool:
         """A task message came again whose outcome waits here: settle it with that outcome. False: none
         does."""
-        for batch in (*self._unacknowledged, *self._full, *self._open.values()):
-            old = batch.replies.get(key)
+        name = _name(attempt)
+        for batch in self._batches():
+            old = batch.replies.get(name)
             if old is not None:
                 self._leases.drop(old)
-                self._leases.hold(reply)
-                batch.replies[key] = reply
+                self._leases.hold(attempt.reply)
+                batch.replies[name] = attempt.reply
                 return True
         return False
+
+    def unconfirmed(self) -> Iterator[str]:
+        """Keys of the attempts whose outcomes the bus has not confirmed."""
+        return (name.rpartition("@")[0] for batch in self._batches() for name in batch.replies)
+
+    def _batches(self) -> Iterator[_Batch]:
+        yield from self._unacknowledged
+        yield from self._full
+        yield from self._open.values()
 
     async def drained(self) -> None:
         """Returns when every outcome is acknowledged and every task message settled."""

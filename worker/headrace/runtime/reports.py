@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from headrace.bus import Settlement
+from headrace.bus import Delivery
 from headrace.runtime.attempt import Attempt, Produced, Stop, now_us
 from headrace.runtime.capture import Captured
 from headrace.runtime.failures import Failure, failed
 from headrace.runtime.leases import Leases
 from headrace.runtime.notices import Notices
 from headrace.runtime.outcomes import OutcomeSender
+from headrace.runtime.redeliveries import Redeliveries
 from headrace_protocol.errors import ErrorCode
-from headrace_protocol.messages import Outcome, OutcomeState, Result
+from headrace_protocol.messages import Outcome, OutcomeState, Result, ReturnReason, TaskMessage
 
 
 class Reports:
     """Tells the bus and the coordinator what becomes of attempts."""
 
     def __init__(
-        self, worker: str, leases: Leases, outcomes: OutcomeSender, notices: Notices, capture: Captured
+        self,
+        worker: str,
+        leases: Leases,
+        outcomes: OutcomeSender,
+        redeliveries: Redeliveries,
+        notices: Notices,
+        capture: Captured,
     ) -> None:
         self.worker = worker
+        self._redeliveries = redeliveries
         self._leases = leases
         self._outcomes = outcomes
         self._notices = notices
@@ -27,7 +35,7 @@ class Reports:
 
     def finished_before(self, attempt: Attempt) -> bool:
         """Whether its outcome waits to be sent: the message, delivered again, is settled along with it."""
-        return self._outcomes.adopt(attempt.key, attempt.reply)
+        return self._outcomes.adopt(attempt)
 
     def received(self, attempt: Attempt) -> None:
         self._leases.hold(attempt.reply)
@@ -41,9 +49,30 @@ class Reports:
     def started(self, attempt: Attempt) -> None:
         self._notices.started(attempt)
 
-    def given_back(self, attempt: Attempt) -> None:
-        self._capture.finish(attempt)
-        self._leases.settle(attempt.reply, Settlement.NAK)
+    def redelivered(self, message: TaskMessage, delivery: Delivery) -> None:
+        """The bus had given the message to somebody before: whether that one is lost is not ours to decide."""
+        self._redeliveries.hold(message, delivery)
+
+    def returned(self, attempt: Attempt, reason: ReturnReason, failure: Failure | None = None) -> None:
+        """The attempt did not end: it is dispatched again. A bare NAK would look like a lost delivery."""
+        self._end(
+            attempt,
+            Outcome(
+                run_id=attempt.message.run_id,
+                node=attempt.message.node,
+                item=attempt.message.item,
+                attempt=attempt.message.attempt,
+                state=OutcomeState.RETURNED,
+                started_at_us=attempt.started_at_us,
+                finished_at_us=now_us(),
+                worker=self.worker,
+                queued_at_us=attempt.message.queued_at_us,
+                delivery=attempt.delivery,
+                reason=reason,
+                dispatch=attempt.message.dispatch,
+                error=None if failure is None else failure.error,
+            ),
+        )
 
     def succeeded(self, attempt: Attempt, produced: Produced) -> None:
         result = Result(stored=produced.stored) if produced.stored else Result(produced.raw)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping
 
@@ -19,8 +20,10 @@ from headrace.runtime.settings import WorkerSettings
 from headrace.runtime.values import TaskCodec
 from headrace_protocol.definition import Isolation
 from headrace_protocol.errors import ErrorCode
-from headrace_protocol.messages import CancelAttempts, TaskMessage
+from headrace_protocol.messages import CancelAttempts, ReturnReason, TaskMessage
 from headrace_protocol.topology import CLAIM_CHECK_BYTES
+
+log = logging.getLogger("headrace.worker")
 
 ENDED_RUNS = 10_000
 """Cancelled runs that are remembered, for tasks of theirs that are still queued."""
@@ -36,7 +39,9 @@ class Runner:
         lanes: Mapping[Isolation, Lane],
         store: ResultStore,
         reports: Reports,
+        own_process: Isolation | None,
     ) -> None:
+        """`own_process` is the lane in which a suspect cannot harm the worker; None where there is none."""
         self._settings = settings
         self._codecs = {name: TaskCodec(task) for name, task in tasks.items()}
         self._lanes = lanes
@@ -47,6 +52,11 @@ class Runner:
         self._loop = asyncio.get_running_loop()
         self._held: dict[str, Attempt] = {}
         self._waiting: deque[Attempt] = deque()
+        self._alone = 0
+        """Attempts held that are suspected of having killed their last worker."""
+        self._own_process = own_process
+        self._unknown: set[str] = set()
+        """Tasks that were returned because they are not ours."""
         self._ended_runs: OrderedDict[str, CancelAttempts] = OrderedDict()
         self._perform: CallNext = self._innermost
         self._empty = asyncio.Event()
@@ -64,11 +74,12 @@ class Runner:
     def free(self) -> int:
         """Slots that nothing occupies. None are free while an attempt waits for a process: more of its kind
         would only be kept from workers that have one."""
-        if self._awaiting_process:
+        if self._awaiting_process or (self._alone and self._own_process is None):
             return 0
         return self._settings.slots + self._settings.prefetch - len(self._held)
 
-    def receive(self, message: TaskMessage, delivery: Delivery) -> None:
+    def receive(self, message: TaskMessage, delivery: Delivery, *, room: bool = True) -> None:
+        """Take a delivery in. Without `room` it goes back at once, unless we have its attempt already."""
         known = self._codecs.get(message.task)
         attempt = Attempt(message, known.task if known else None, delivery.reply, delivery.count)
         already = self._held.get(attempt.key)
@@ -77,18 +88,27 @@ class Runner:
             return
         if self._reports.finished_before(attempt):
             return
+        if delivery.count > 1:
+            self._reports.redelivered(message, delivery)
+            return
         self._reports.received(attempt)
+        if known is None:
+            self._return_unknown(attempt)
+            return
+        if not room:
+            self._reports.returned(attempt, ReturnReason.NO_ROOM)
+            return
         self._held[attempt.key] = attempt
+        self._alone += message.alone
         self._empty.clear()
         ended = self._ended_runs.get(message.run_id)
         if ended is not None and _before(message, ended):
             self._waiting.append(attempt)
             attempt.reason = ended.reason
             self.stop(attempt, Stop.CANCELLED)
-        elif len(self._held) - len(self._waiting) > self._settings.slots:
-            self._waiting.append(attempt)
         else:
-            self._start(attempt)
+            self._waiting.append(attempt)
+            self._start_waiting()
 
     def cancel(self, request: CancelAttempts) -> None:
         """A run that is cancelled as a whole is over: its tasks that are still queued are not begun either."""
@@ -140,8 +160,26 @@ class Runner:
         """Returns when no attempt is held."""
         await self._empty.wait()
 
+    def _start_waiting(self) -> None:
+        """Start what waits while there are slots. What must run alone and has no process of its own waits until nothing
+        else is held, and holds up what comes behind it."""
+        while self._waiting:
+            running = len(self._held) - len(self._waiting)
+            crowded = running and self._alone and self._own_process is None
+            if running >= self._settings.slots or crowded:
+                return
+            self._start(self._waiting.popleft())
+
     def _start(self, attempt: Attempt) -> None:
         attempt.runner = self._loop.create_task(self._work(attempt))
+
+    def _return_unknown(self, attempt: Attempt) -> None:
+        """Somebody else of the queue may have the task: the coordinator finds out who."""
+        failure = self._unknown_task(attempt.message)
+        if attempt.message.task not in self._unknown:
+            self._unknown.add(attempt.message.task)
+            log.warning("%s; it is returned, for a worker that has it", failure.error.message)
+        self._reports.returned(attempt, ReturnReason.UNKNOWN_TASK, failure)
 
     async def _work(self, attempt: Attempt) -> None:
         CURRENT.set(attempt)
@@ -149,7 +187,7 @@ class Runner:
         failure: Failure | None = None
         try:
             with running(attempt.context):
-                if attempt.message.isolation is Isolation.PROCESS:
+                if self._isolation(attempt.message, attempt.task) is Isolation.PROCESS:
                     produced = await self._with_process(attempt)
                 else:
                     produced = await self._go(attempt)
@@ -191,18 +229,20 @@ class Runner:
         if known is None:
             raise AttemptFailed(self._unknown_task(message))
         inputs = await Inputs(message, self._store).resolve()
-        produced = await self._lane(message, known.task).run(attempt, known, inputs)
+        lane = self._lanes[self._isolation(message, known.task)]
+        produced = await lane.run(attempt, known, inputs)
         body = memoryview(produced.raw)
         if body.nbytes <= CLAIM_CHECK_BYTES:
             return produced
         return Produced(produced.raw, produced.counts, await self._store.put(attempt.key, bytes(body)))
 
-    def _lane(self, message: TaskMessage, task: RunnableTask) -> Lane:
-        isolation = message.isolation
-        if isolation is Isolation.ASYNC and not task.is_async:
+    def _isolation(self, message: TaskMessage, task: RunnableTask | None) -> Isolation:
+        if message.alone and self._own_process is not None:
+            return self._own_process  # it may have killed its last worker
+        if message.isolation is Isolation.ASYNC and task is not None and not task.is_async:
             # The workflow was deployed while the function was async; on the loop it would block it now.
-            isolation = Isolation.THREAD
-        return self._lanes[isolation]
+            return Isolation.THREAD
+        return message.isolation
 
     def _unknown_task(self, message: TaskMessage) -> Failure:
         return failed(
@@ -221,16 +261,16 @@ class Runner:
         if attempt.timer is not None:
             attempt.timer.cancel()
         del self._held[attempt.key]
+        self._alone -= attempt.message.alone
         if failure is not None:
             self._reports.failed(attempt, failure)
         elif produced is not None:
             self._reports.succeeded(attempt, produced)
         else:
-            self._reports.given_back(attempt)
+            self._reports.returned(attempt, ReturnReason.DRAIN)
         if not self._held:
             self._empty.set()
-        while self._waiting and len(self._held) - len(self._waiting) < self._settings.slots:
-            self._start(self._waiting.popleft())
+        self._start_waiting()
         self.freed()
 
 

@@ -34,6 +34,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     heartbeat_s: float = 5.0
     grace_s: float = 30.0
     """How long running attempts may go on after the worker was told to stop."""
+    serve_old_code_s: float = 600.0
+    """How long a worker that was told to stop goes on with tasks that unfinished runs need and that only it has."""
     cancel_grace_s: float = 5.0
     """How long a cancelled async task may clean up before it is abandoned."""
     keep_spans: bool = True

@@ -19,12 +19,15 @@ from headrace.results import ResultStore
 from headrace.results.places import Places
 from headrace.runtime.attempt import RunnableTask
 from headrace.runtime.capture import Capture, Captured
+from headrace.runtime.consumers import CodeConsumers
 from headrace.runtime.lanes import InlineLane, Lane, ProcessLane, ThreadLane
 from headrace.runtime.leases import Leases
 from headrace.runtime.logs import LogShipper
 from headrace.runtime.middleware import Middleware
-from headrace.runtime.notices import Notices
+from headrace.runtime.notices import About, Notices
+from headrace.runtime.old_code import OldCode
 from headrace.runtime.outcomes import OutcomeSender
+from headrace.runtime.redeliveries import Redeliveries
 from headrace.runtime.rejects import Rejects
 from headrace.runtime.reports import Reports
 from headrace.runtime.runner import Runner
@@ -32,10 +35,9 @@ from headrace.runtime.settings import WorkerSettings
 from headrace.runtime.surroundings import Surroundings
 from headrace.runtime.telemetry import tracing_wanted
 from headrace_protocol import codec, ids
-from headrace_protocol.definition import DEFAULT_QUEUE, Isolation, Priority
+from headrace_protocol.definition import DEFAULT_QUEUE, Isolation
 from headrace_protocol.errors import ConfigError, ProtocolError
-from headrace_protocol.messages import CancelAttempts, TaskMessage
-from headrace_protocol.topology import ConsumerSpec
+from headrace_protocol.messages import CancelAttempts, TaskMessage, Wanted
 
 if TYPE_CHECKING:
     from headrace.runtime.tracing import Tracing
@@ -46,7 +48,6 @@ COLLECT_AFTER = 20_000
 """Containers made and not freed since the last collection."""
 SEND_S = 10.0
 """How long the last outcomes may take to reach the bus when the worker stops."""
-_PRIORITIES = (Priority.HIGH, Priority.NORMAL, Priority.LOW)
 
 
 class Worker:
@@ -119,7 +120,6 @@ class _Parts:
         self._settings = settings
         self._bus = bus
         subjects = settings.topology.subjects
-        self._cancel_subject = subjects.cancel
         self._logs = LogShipper(bus, subjects, worker)
         self._capture: Captured = (
             Capture(self._logs.add, echo=settings.echo)
@@ -128,6 +128,7 @@ class _Parts:
         )
         self._leases = Leases(bus, lambda: self._pull.ack_wait_s)
         self._outcomes = OutcomeSender(bus, self._leases, subjects, self._logs.flush)
+        self._redeliveries = Redeliveries(bus, self._leases, subjects, worker)
         self._rejects = Rejects(bus, self._leases, subjects)
         self._tracing = _tracing(worker, settings, bus, queues, otlp=within.otlp)
         self._threads = ThreadLane()
@@ -143,21 +144,28 @@ class _Parts:
         self._notices = Notices(
             bus,
             subjects,
-            worker,
-            queues=queues,
-            tasks=tuple(sorted(tasks)),
-            slots=settings.slots,
+            About(
+                worker=worker,
+                queues=queues,
+                tasks=tuple(sorted(tasks)),
+                slots=settings.slots,
+                every_s=settings.heartbeat_s,
+            ),
             held=lambda: self._runner.held,
+            unconfirmed=self._outcomes.unconfirmed,
         )
+        self._old_code = OldCode(worker, self._notices.beat)
         self._runner = Runner(
             settings,
             tasks,
             self._lanes,
             ResultStore(Places(bus).open, settings.results_root),
-            Reports(worker, self._leases, self._outcomes, self._notices, self._capture),
+            Reports(worker, self._leases, self._outcomes, self._redeliveries, self._notices, self._capture),
+            Isolation.PROCESS if within.lanes is None else None,
         )
         self._runner.use((self._tracing, *middlewares) if self._tracing else middlewares)
-        self._pull = Pull(bus, _consumers(settings, queues), self._runner.free, self._accept)
+        self._consumers = CodeConsumers(settings.topology, queues, tasks)
+        self._pull = Pull(bus, self._consumers.all(), self._runner.free, self._accept, self._refuse)
         self._pull.found = self._leases.found
         self._runner.freed = self._pull.refill
         self._beating: asyncio.Task[None] | None = None
@@ -172,7 +180,13 @@ class _Parts:
         return ProcessLane(self._settings.targets, self._logs.add, tracing.adopt, tracing.active, traced=True)
 
     async def start(self) -> None:
-        await self._bus.subscribe(self._cancel_subject, self._cancel)
+        subjects = self._settings.topology.subjects
+        await self._bus.subscribe(subjects.cancel, self._cancel)
+        await self._bus.subscribe(subjects.rollcall, lambda _: self._notices.answer_roll_call())
+        await self._bus.subscribe(subjects.wanted, self._wanted)
+        await self._bus.subscribe(subjects.needed, self._old_code.told)
+        await self._redeliveries.start()
+        self._bus.on_reconnect(self._reconnected)
         self._pull.start()
         self._beating = asyncio.create_task(self._beat(), name="heartbeat")
         if self._wants_processes:
@@ -182,8 +196,13 @@ class _Parts:
         self._notices.draining = True
         self._notices.beat()
         self._runner.return_unstarted()
+        await self._pull.narrow(lambda spec: spec.inactive_s > 0)
+        finished = self._old_code.finished(
+            self._runner.empty, self._settings.grace_s, self._settings.serve_old_code_s
+        )
+        await _first(finished, hurried.wait())
         await self._pull.drain()
-        await _first(self._runner.empty(), hurried.wait(), timeout_s=self._settings.grace_s)
+        self._redeliveries.release()
         self._runner.return_all()
         await _first(self._runner.empty(), hurried.wait(), timeout_s=self._settings.cancel_grace_s + 1)
         await _first(self._outcomes.drained(), hurried.wait(), timeout_s=SEND_S)
@@ -203,6 +222,7 @@ class _Parts:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
         self._pull.stop()
+        self._redeliveries.close()
         self._leases.close()
         for lane in self._lanes.values():
             await lane.close()
@@ -211,13 +231,19 @@ class _Parts:
         self._capture.close()
 
     def _accept(self, delivery: Delivery) -> None:
+        self._receive(delivery, room=True)
+
+    def _refuse(self, delivery: Delivery) -> None:
+        self._receive(delivery, room=False)
+
+    def _receive(self, delivery: Delivery, *, room: bool) -> None:
         queue = delivery.subject.split(".")[3]
         try:
             message = codec.decode(delivery.body, TaskMessage, delivery.headers, where=delivery.subject)
         except ProtocolError as error:
             self._rejects.reject(delivery, queue, error)
         else:
-            self._runner.receive(message, delivery)
+            self._runner.receive(message, delivery, room=room)
 
     def _cancel(self, message: Message) -> None:
         try:
@@ -226,6 +252,19 @@ class _Parts:
             log.warning("a cancel cannot be read: %s", error)
         else:
             self._runner.cancel(request)
+
+    def _wanted(self, message: Message) -> None:
+        try:
+            wanted = codec.decode(message.body, Wanted, message.headers, where=message.subject)
+        except ProtocolError as error:
+            log.warning("what is wanted cannot be read: %s", error)
+            return
+        found = self._consumers.wanted(wanted)
+        if found is not None:
+            self._pull.add(*found)
+
+    async def _reconnected(self) -> None:
+        self._notices.beat()
 
     async def _beat(self) -> None:
         while True:
@@ -262,7 +301,7 @@ async def _quieten_collector(worker: Worker) -> None:
     gc.set_threshold(COLLECT_AFTER)
 
 
-async def _first(*waits: Coroutine[object, None, object], timeout_s: float) -> None:
+async def _first(*waits: Coroutine[object, None, object], timeout_s: float | None = None) -> None:
     """Returns when one of the coroutines does, or the time is over."""
     tasks = [asyncio.ensure_future(wait) for wait in waits]
     try:
@@ -298,12 +337,3 @@ def _tracing(
 
 def _queues(tasks: Mapping[str, RunnableTask]) -> tuple[str, ...]:
     return tuple(sorted({task.definition.options.queue for task in tasks.values()})) or (DEFAULT_QUEUE,)
-
-
-def _consumers(settings: WorkerSettings, queues: tuple[str, ...]) -> list[tuple[int, ConsumerSpec]]:
-    topology = settings.topology
-    return [
-        (rank, topology.task_consumer(queue, priority))
-        for rank, priority in enumerate(_PRIORITIES)
-        for queue in queues
-    ]
