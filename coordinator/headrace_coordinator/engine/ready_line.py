@@ -23,7 +23,7 @@ and a pause is a bound of 0.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from headrace_coordinator.engine.inputs import Granted
 from headrace_coordinator.engine.plan import Place, queue_of
@@ -78,7 +78,7 @@ class Lane:
             self._credits[run_id] = credit - admitted
         return admitted
 
-    def turns(self) -> dict[str, int]:
+    def turns(self, muted: Container[str] = ()) -> dict[str, int]:
         """Tasks that may go now, by run. Whoever has had its turn stands at the end of the line then."""
         room = self.limit - self.on_bus
         given: dict[str, int] = {}
@@ -86,7 +86,7 @@ class Lane:
         """Runs in a row that have got all that they wanted."""
         while room > 0 and content < len(self.waiting):
             run_id, share = next(iter(self.waiting.items()))
-            wanted = share.ready - given.get(run_id, 0)
+            wanted = 0 if run_id in muted else share.ready - given.get(run_id, 0)
             share.credit = share.credit or QUANTUM
             count = min(room, wanted, share.credit)
             content = 0 if count else content + 1
@@ -129,6 +129,7 @@ class ReadyLine:
     def __init__(self, limits: Mapping[str, int] | None = None) -> None:
         """`limits`: bounds by queue, as far as they are known."""
         self._limits = dict(limits or {})
+        self._muted: set[str] = set()
         self._open: dict[Place, None] = {}
         """Lanes to look at: room has come up, or somebody new waits (an ordered set)."""
         self.lanes: dict[Place, Lane] = {}
@@ -159,8 +160,13 @@ class ReadyLine:
         if lane.waiting and lane.on_bus < lane.limit:
             self._open[place] = None
 
+    def mute(self, run_id: str) -> None:
+        """Grant a run nothing from now on: it cannot be continued."""
+        self._muted.add(run_id)
+
     def leave(self, run_id: str) -> None:
         """The run is over: nothing is kept for it."""
+        self._muted.discard(run_id)
         for lane in self.lanes.values():
             lane.leave(run_id)
 
@@ -168,7 +174,8 @@ class ReadyLine:
         """Tasks that may go to the bus now; to be decided before anything else is asked."""
         found = []
         for place in self._open:
-            found += [Granted(run_id, place, count) for run_id, count in self.lanes[place].turns().items()]
+            turns = self.lanes[place].turns(self._muted)
+            found += [Granted(run_id, place, count) for run_id, count in turns.items()]
         self._open.clear()
         return found
 

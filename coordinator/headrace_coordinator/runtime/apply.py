@@ -55,6 +55,10 @@ def run_of(received: RunInput) -> str:
             return received.run_id
 
 
+class LineBroken(Exception):
+    """A run breaks the engine when its turn has come in the ready line. No input is to blame."""
+
+
 class Applier:
     """Decides envelopes for one shard."""
 
@@ -92,15 +96,19 @@ class Applier:
         """Publish what the ready line has room for now. To be called after the inputs, in the same turn: nothing else
         lets it go.
 
-        Raises InvariantBroken when a run of the line breaks the engine. It is not in the line any more then.
+        Raises LineBroken when a run of the line breaks the engine. It is granted nothing any more then.
         """
         while grants := self._line.grants():
             await self._actors.load(grant.run_id for grant in grants)
             for grant in grants:
-                found = self._actors.cached(grant.run_id)
-                if found is None:
-                    raise InvariantBroken("a run in the ready line is not stored", where=grant.run_id)
-                turn.add(*found, self._decided(turn, *found, grant))
+                try:
+                    found = self._actors.cached(grant.run_id)
+                    if found is None:
+                        raise InvariantBroken("a run in the ready line is not stored", where=grant.run_id)
+                    turn.add(*found, self._decided(turn, *found, grant))
+                except Exception as error:
+                    self._line.mute(grant.run_id)
+                    raise LineBroken(grant.run_id) from error
 
     async def _book(self) -> None:
         """Have the line know those runs again as they are stored."""

@@ -26,7 +26,7 @@ from headrace_coordinator.engine.inputs import OutcomeReceived
 from headrace_coordinator.engine.ready_line import ReadyLine
 from headrace_coordinator.runtime import metrics
 from headrace_coordinator.runtime.actors import Actors
-from headrace_coordinator.runtime.apply import Applier
+from headrace_coordinator.runtime.apply import Applier, LineBroken
 from headrace_coordinator.runtime.envelope import Envelope
 from headrace_coordinator.runtime.offload import OffloadStopped
 from headrace_coordinator.runtime.parts import Parts
@@ -276,6 +276,12 @@ class Shard:
         if isinstance(error, FenceLost | OffloadStopped):
             self._inbox.extendleft(reversed(envelopes))
             raise FenceLost from error
+        if isinstance(error, LineBroken):
+            log.critical(
+                "run %s cannot be continued, and is left out of the ready line", error, exc_info=error
+            )
+            self._inbox.extendleft(reversed(envelopes))
+            return
         if not isinstance(error, Unavailable):
             await self._single_out(envelopes, error)
             return

@@ -15,6 +15,7 @@ from headrace_coordinator.bus.limits import check_size, is_subject
 from headrace_coordinator.bus.port import BusError, Incoming
 from headrace_coordinator.engine.inputs import RetryRun
 from headrace_coordinator.runtime.arrivals import Arrival
+from headrace_coordinator.runtime.capacity import CapacityFeed
 from headrace_coordinator.runtime.deadletters import check_open, dead_letter, understood
 from headrace_coordinator.runtime.envelope import Envelope, Write
 from headrace_coordinator.runtime.failure_detector import FailureDetector
@@ -98,6 +99,8 @@ class RunningCoordinator:
         self._failures = FailureDetector(parts, self._fleet, self._shards)
         self._old_code = OldCode(parts, self._fleet, self._shards)
         self._fleet.on_draining = self._old_code.draining
+        self._capacity = CapacityFeed(self._fleet, self._shards)
+        self._fleet.on_beat = self._capacity.look
         self._matcher = Matcher(topology.namespace, clock.now_us)
         self._events = EventConsumer(topology, bus, self._matcher, self._shards, clock)
         self._schedules = ScheduleRunner(topology.namespace, store, self._shards, clock)
@@ -128,6 +131,7 @@ class RunningCoordinator:
         self._matcher.rebuild(definitions)
         await self._fleet.start(self._bus)
         await self._shards.start()
+        self._capacity.look()
         await self._vigil.start()
         await self._schedules.start(definitions)  # before a deploy can come that changes them
         await self._shards.consume()
@@ -149,6 +153,7 @@ class RunningCoordinator:
         await self._old_code.stop()
         await self._keeper.stop()
         await self._fleet.stop()
+        self._capacity.stop()
         await self._shards.stop()
 
     async def start(self, command: StartRun) -> CommandReply:
