@@ -14,6 +14,7 @@ from headrace_coordinator.engine.inputs import Capacity
 from headrace_coordinator.runtime.envelope import Envelope
 from headrace_coordinator.runtime.fleet import Fleet
 from headrace_coordinator.runtime.shards import Shards
+from headrace_protocol.messages import Heartbeat
 
 PER_SLOT = 2
 SPARE = 64
@@ -27,34 +28,38 @@ def bound(slots: int, shards: int) -> int:
 
 
 class CapacityFeed:
-    """Looks at the fleet after each heartbeat, at most every `DEBOUNCE_S`."""
+    """Looks at the fleet after each heartbeat: at once when a queue has its first worker, else at most every
+    `DEBOUNCE_S`."""
 
     def __init__(self, fleet: Fleet, shards: Shards) -> None:
         self._fleet = fleet
         self._shards = shards
         self._told: dict[tuple[int, str], int] = {}
+        self._known: set[str] = set()
+        """Queues with a bound."""
         self._told_at = float("-inf")
         self._timer: asyncio.TimerHandle | None = None
 
-    def look(self) -> None:
-        """The fleet may have changed."""
-        if self._timer is not None:
-            return
+    def beat(self, beat: Heartbeat) -> None:
+        """A worker has shown a sign of life: the fleet may have changed."""
         loop = asyncio.get_running_loop()
         left_s = self._told_at + DEBOUNCE_S - loop.time()
-        if left_s <= 0:
-            self._tell()
-        else:
-            self._timer = loop.call_later(left_s, self._tell)
+        if left_s <= 0 or not self._known.issuperset(beat.queues):
+            self.tell()
+        elif self._timer is None:
+            self._timer = loop.call_later(left_s, self.tell)
 
     def stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None
 
-    def _tell(self) -> None:
-        self._timer = None
+    def tell(self) -> None:
+        """Tell each shard what it does not know yet."""
+        self.stop()
         self._told_at = asyncio.get_running_loop().time()
         limits = {queue: bound(slots, self._shards.count) for queue, slots in self._fleet.slots().items()}
+        self._known |= limits.keys()
         for shard in self._shards.owned():
             news = {
                 queue: limit for queue, limit in limits.items() if self._told.get((shard, queue)) != limit

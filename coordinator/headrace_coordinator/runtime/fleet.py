@@ -73,7 +73,7 @@ class Fleet:
         self._heard_at = 0.0
         self.on_draining: Callable[[Heartbeat], None] = lambda _: None
         """Called with each heartbeat of a worker that is about to end."""
-        self.on_beat: Callable[[], None] = lambda: None
+        self.on_beat: Callable[[Heartbeat], None] = lambda _: None
         """Called after each heartbeat."""
 
     async def start(self, bus: Bus) -> None:
@@ -109,7 +109,7 @@ class Fleet:
         worker.beat_at = self._heard(worker)
         if beat.draining and not beat.stopped:
             self.on_draining(beat)
-        self.on_beat()
+        self.on_beat(beat)
 
     def _on_started(self, message: Incoming) -> None:
         try:

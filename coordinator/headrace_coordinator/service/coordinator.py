@@ -100,7 +100,7 @@ class RunningCoordinator:
         self._old_code = OldCode(parts, self._fleet, self._shards)
         self._fleet.on_draining = self._old_code.draining
         self._capacity = CapacityFeed(self._fleet, self._shards)
-        self._fleet.on_beat = self._capacity.look
+        self._fleet.on_beat = self._capacity.beat
         self._matcher = Matcher(topology.namespace, clock.now_us)
         self._events = EventConsumer(topology, bus, self._matcher, self._shards, clock)
         self._schedules = ScheduleRunner(topology.namespace, store, self._shards, clock)
@@ -131,7 +131,7 @@ class RunningCoordinator:
         self._matcher.rebuild(definitions)
         await self._fleet.start(self._bus)
         await self._shards.start()
-        self._capacity.look()
+        self._capacity.tell()
         await self._vigil.start()
         await self._schedules.start(definitions)  # before a deploy can come that changes them
         await self._shards.consume()
