@@ -32,4 +32,5 @@ async def live_facts(coordinator: Coordinator, run_id: str) -> LiveFacts:
         ),
         held=coordinator.held(run_id),
         pending=pending,
+        ahead=coordinator.ahead(run_id),
     )

@@ -113,7 +113,7 @@ class Lane:
         """The run is over."""
         self._credits.pop(run_id, None)
 
-    def before(self, run_id: str) -> int:
+    def ahead(self, run_id: str) -> int:
         """Tasks of other runs that go to the bus before the next one of a run that waits."""
         count = 0
         for other, share in self.waiting.items():
@@ -184,13 +184,16 @@ class ReadyLine:
         lane = self.lanes.get(place)
         return 0 if lane is None else max(0, lane.on_bus - lane.limit)
 
-    def before(self, place: Place, run_id: str) -> int:
-        """Tasks of other runs that go to the bus before the next one of a run that waits."""
-        lane = self.lanes.get(place)
-        return 0 if lane is None else lane.before(run_id)
+    def ahead(self, run_id: str) -> dict[Place, int]:
+        """For each lane in which a run waits, the tasks of other runs that go to the bus before its next one."""
+        return {place: lane.ahead(run_id) for place, lane in self.lanes.items() if run_id in lane.waiting}
+
+    def limit(self, queue: str) -> int:
+        """The bound of a queue, for each of its priorities."""
+        return self._limits.get(queue, DEFAULT_LIMIT)
 
     def _lane(self, place: Place) -> Lane:
-        lane = self.lanes[place] = Lane(self._limits.get(queue_of(place), DEFAULT_LIMIT))
+        lane = self.lanes[place] = Lane(self.limit(queue_of(place)))
         return lane
 
 

@@ -14,6 +14,7 @@ import msgspec
 from headrace_coordinator.bus.limits import check_size, is_subject
 from headrace_coordinator.bus.port import BusError, Incoming
 from headrace_coordinator.engine.inputs import RetryRun
+from headrace_coordinator.engine.plan import Place, place_of, queue_of
 from headrace_coordinator.runtime.arrivals import Arrival
 from headrace_coordinator.runtime.capacity import CapacityFeed
 from headrace_coordinator.runtime.deadletters import check_open, dead_letter, understood
@@ -130,6 +131,9 @@ class RunningCoordinator:
         definitions = [entry.definition for entry in self._registry.current()]
         self._matcher.rebuild(definitions)
         await self._fleet.start(self._bus)
+        self._bus.send(
+            self._topology.subjects.rollcall, headers.make(), b""
+        )  # what may be on the bus depends on them
         await self._shards.start()
         self._capacity.tell()
         await self._vigil.start()
@@ -294,11 +298,16 @@ class RunningCoordinator:
         }
         live = [worker for worker in self._fleet.views() if worker.state == "live"]
         wanted |= {(queue, Priority.NORMAL) for worker in live for queue in worker.queues}
+        for line in self._shards.lines():
+            lined = [place for place, lane in line.lanes.items() if lane.backlog]
+            wanted |= {(queue_of(place), Priority(place.rpartition(".")[2])) for place in lined}
         return tuple([await self._queue(queue, priority, live) for queue, priority in sorted(wanted)])
 
     async def _queue(self, queue: str, priority: Priority, live: list[WorkerView]) -> QueueView:
         serving = [worker for worker in live if queue in worker.queues]
         spec = self._topology.task_consumer(queue, priority)
+        place, lines = place_of(queue, priority), self._shards.lines()
+        in_line = sum(lane.backlog for line in lines if (lane := line.lanes.get(place)) is not None)
         try:
             await self._bus.ensure_consumer(spec)  # it counts what is pending even before a worker asks
             state = await self._bus.consumer_state(spec)
@@ -309,7 +318,9 @@ class RunningCoordinator:
         return QueueView(
             queue=queue,
             priority=priority,
-            pending=0 if state is None else state.pending,
+            pending=in_line + (0 if state is None else state.pending),
+            line=in_line,
+            bound=sum(line.limit(queue) for line in lines),
             in_flight=0 if state is None else state.in_flight,
             redelivered=0 if state is None else state.redelivered,
             workers=len(serving),
@@ -322,6 +333,12 @@ class RunningCoordinator:
 
     def held(self, run_id: str) -> tuple[tuple[str, HeldAttempt], ...]:
         return self._fleet.held(run_id)
+
+    def ahead(self, run_id: str) -> dict[Place, int]:
+        found: dict[Place, int] = {}
+        for line in self._shards.lines():
+            found |= line.ahead(run_id)
+        return found
 
     def arrivals(self, listener: Callable[[Arrival], None]) -> AbstractContextManager[None]:
         return self.parts.arrivals.listen(listener)

@@ -161,6 +161,9 @@ class FakeCoordinator:
             raise self.failure
         return self.queue_views
 
+    def ahead(self, run_id: str) -> dict[str, int]:
+        return {}
+
     def held(self, run_id: str) -> tuple[tuple[str, HeldAttempt], ...]:
         return self.held_attempts.get(run_id, ())
 

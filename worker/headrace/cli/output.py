@@ -13,6 +13,7 @@ Row = Sequence[str]
 
 STATE_COLOURS = {
     "running": "36",
+    "ready": "36",
     "dispatched": "36",
     "mapping": "36",
     "collecting": "36",

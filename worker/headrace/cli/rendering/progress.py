@@ -15,7 +15,7 @@ from headrace.cli.rendering.units import duration, short
 from headrace.cli.views import NodeView, RunDetail
 
 _ENDED = frozenset({"succeeded", "failed", "cancelled", "upstream_failed"})
-_QUIET = frozenset({"waiting", "dispatched"})
+_QUIET = frozenset({"waiting", "ready", "dispatched"})
 _BAR_WIDTH = 32
 _STYLES = {"succeeded": "green", "failed": "red", "upstream_failed": "red", "cancelled": "magenta"}
 
