@@ -179,6 +179,10 @@ class Books:
             self._retried(decision)
         self._take_in(received, decision)
         self._check()
+        if isinstance(received, Redispatch) and received.attempts is None:
+            for place in {planned.place for planned in self.plan.nodes.values()}:
+                on_bus = [key for key in self.on_bus if self.plan.nodes[key[0]].place == place]
+                assert len(on_bus) <= self.limit, f"{place}: published beyond the bound again"
         self.sound = True
         return decision
 

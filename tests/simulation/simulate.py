@@ -17,6 +17,8 @@ import headrace.bus.nats_bus as worker_bus
 import headrace.runtime.attempt as attempt_module
 import headrace.runtime.runner as runner_module
 import headrace.runtime.worker as worker_module
+import headrace_coordinator.engine.ready_line as ready_line_module
+import headrace_coordinator.runtime.capacity as capacity_module
 import headrace_coordinator.runtime.collect as collect_module
 import headrace_protocol.ids as ids_module
 from headrace_coordinator.bus.memory.server import Stored
@@ -370,6 +372,9 @@ def _replaced(site: Site) -> Iterator[None]:
         (worker_bus, "connect", None),
         (runner_module, "CLAIM_CHECK_BYTES", CLAIM_CHECK),
         (collect_module, "CLAIM_CHECK_BYTES", CLAIM_CHECK),
+        (capacity_module, "PER_SLOT", site.plan.room[0]),
+        (capacity_module, "SPARE", site.plan.room[1]),
+        (ready_line_module, "DEFAULT_LIMIT", site.plan.room[2]),
     ]
     before = [(place, name, getattr(place, name)) for place, name, _ in changes]
     for place, name, value in changes:

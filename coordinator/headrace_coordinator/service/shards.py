@@ -146,6 +146,7 @@ class ShardSet:
         shard = Shard(fence, parts, actors, self, line)
         owned = self._owned[number] = _Owned(shard, actors, Wheel(shard, parts.store, parts.clock))
         shard.start()
+        shard.put(Envelope())  # what the line lets go is not left to the first input
         for batch in await parts.store.outbox(number):
             parts.outbox.publish(batch, again=True)
         await owned.wheel.start()
