@@ -58,8 +58,8 @@ def attempt_key(run_id: str, node: str, item: int | None, attempt: int) -> str:
     return f"{run_id}/{node}/{attempt}" if item is None else f"{run_id}/{node}/{item}/{attempt}"
 
 
-def task_code(task: str) -> str:
-    """The hash of a task's name (16 hex digits), as a token of the subject that only workers with the task read."""
+def name_hash(task: str) -> str:
+    """16 hex digits that stand for a task's name in a subject, where any code that has the task will do."""
     return blake2b(task.encode(), digest_size=8, person=b"task").hexdigest()
 
 

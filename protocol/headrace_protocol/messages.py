@@ -363,7 +363,7 @@ class Wanted(msgspec.Struct, frozen=True):
     queue: str
     priority: Priority
     code: str
-    """The sixth token of the subject: a task's code hash, or the hash of its name (`ids.task_code`)."""
+    """The sixth token of the subject: a task's code hash, or the hash of its name (`ids.name_hash`)."""
 
 
 class Needed(msgspec.Struct, frozen=True):

@@ -29,6 +29,10 @@ MESSAGE_TYPES: tuple[type[msgspec.Struct], ...] = (
     messages.SpanBatch,
     messages.Heartbeat,
     messages.Started,
+    messages.Redelivered,
+    messages.Redundant,
+    messages.Wanted,
+    messages.Needed,
     messages.CancelAttempts,
 )
 """Every message of ours."""

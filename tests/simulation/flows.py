@@ -64,6 +64,8 @@ class Habit(msgspec.Struct, frozen=True, omit_defaults=True):
     rows: int = 0
     """Length of the list in its result, where somebody maps over it."""
     big: bool = False
+    kills: int = 0
+    """Attempts up to this number kill their worker."""
 
     def struck(self, item: int | None) -> bool:
         return not self.odd_items_only or item is None or item % 2 == 1
@@ -125,6 +127,16 @@ def make_flow(rng: random.Random, name: str) -> Flow:
     )
     check_definition(definition)
     return Flow(definition, habits)
+
+
+def poisoned(rng: random.Random, flow: Flow) -> Flow:
+    """The workflow, at times with a node that kills whatever worker it runs on."""
+    healthy = [name for name, habit in flow.habits.items() if not habit.fails and not habit.hangs]
+    if not healthy or rng.random() > 0.15:
+        return flow
+    name = rng.choice(healthy)
+    habit = msgspec.structs.replace(flow.habits[name], kills=rng.choice((1, 2, NEVER)))
+    return msgspec.structs.replace(flow, habits={**flow.habits, name: habit})
 
 
 def _make_node(
@@ -282,7 +294,7 @@ def expect(flow: Flow, params: Mapping[str, object]) -> Expected:
 
 
 def _is_final(habit: Habit, retry: RetryPolicy) -> bool:
-    if habit.fails and habit.gives_up:
+    if (habit.fails and habit.gives_up) or habit.kills >= NEVER:
         return True
     return max(habit.fails, habit.hangs) >= retry.max_attempts
 

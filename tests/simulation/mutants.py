@@ -438,9 +438,9 @@ _receive = Runner.receive
 _finish = Runner._finish
 
 
-def _counted_receive(self: Runner, message: object, delivery: object) -> None:
+def _counted_receive(self: Runner, message: object, delivery: object, *, room: bool = True) -> None:
     self._counted = getattr(self, "_counted", 0) + 1  # type: ignore[attr-defined]
-    _receive(self, message, delivery)  # type: ignore[arg-type]
+    _receive(self, message, delivery, room=room)  # type: ignore[arg-type]
 
 
 def _counted_finish(self: Runner, attempt: object, failure: object, produced: object = None) -> None:
@@ -463,6 +463,8 @@ table(
 
 
 @mutant("a worker settles a task when it gets it, before there is an outcome", (Runner, "receive"))
-def task_settled_before_its_outcome(self: Runner, message: object, delivery: object) -> None:
-    _receive(self, message, delivery)  # type: ignore[arg-type]
+def task_settled_before_its_outcome(
+    self: Runner, message: object, delivery: object, *, room: bool = True
+) -> None:
+    _receive(self, message, delivery, room=room)  # type: ignore[arg-type]
     self._reports._leases.settle(delivery.reply, Settlement.ACK)  # type: ignore[attr-defined]

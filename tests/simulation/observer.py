@@ -7,7 +7,8 @@ A breach is written down under the invariant's name in the architecture; the sim
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from hashlib import blake2b
 
 import msgspec
@@ -18,7 +19,7 @@ from headrace_coordinator.engine.effects import AttemptRecord, TimerKey
 from headrace_coordinator.engine.invariants import check_all
 from headrace_coordinator.engine.plan import Place, Plan, compile_plan
 from headrace_coordinator.engine.standing import totals
-from headrace_coordinator.engine.state import NOWHERE, Node, NodeState, RunHead, RunState
+from headrace_coordinator.engine.state import NOWHERE, ItemState, Node, NodeState, RunHead, RunState
 from headrace_coordinator.engine.transitions.redispatch import live_attempts
 from headrace_coordinator.engine.transitions.start import restore
 from headrace_coordinator.store.memory_tables import Tables
@@ -69,6 +70,13 @@ class Observer:
         self.recovering_now: set[tuple[str, str]] = set()
         """Nodes that had succeeded until the transaction in hand, which found their results lost."""
         self.failures: dict[Key, int] = defaultdict(int)
+        self.losses: dict[Key, set[int]] = defaultdict(set)
+        """Attempts that were charged as lost, and not heard of since."""
+        self.lived_on: set[tuple[Key, int]] = set()
+        self.alone: set[tuple[Key, int]] = set()
+        """Attempts that were dispatched to run alone."""
+        self.at_work: dict[str, set[tuple[Key, int]]] = defaultdict(set)
+        """What each process executes."""
         self.results: dict[tuple[str, str], bytes] = {}
         """What each node's winner wrote, as it is committed."""
         self.items: dict[Key, bytes] = {}
@@ -216,7 +224,7 @@ class Observer:
 
     def _counts_anew(self, run_id: str) -> None:
         """Everything but the numbers of attempts."""
-        for books in (self.failures, self.retry_at_us):
+        for books in (self.failures, self.retry_at_us, self.losses):
             for key in [key for key in books if key[0] == run_id]:
                 del books[key]
 
@@ -255,9 +263,11 @@ class Observer:
         self.heads[run_id] = (found.head.state, encoded)
 
     def _ended(self, record: AttemptRecord, before: Mapping[Key, int]) -> None:
-        if record.state == "ignored":
-            return
         key = (record.run_id, record.node, record.item)
+        if record.state == "ignored":
+            self.losses[key].discard(record.attempt)
+            self.lived_on.add((key, record.attempt))
+            return
         name = attempt_key(record.run_id, record.node, record.item, record.attempt)
         self.require((key, record.attempt) not in self.applied, "I3", f"{name} is applied twice")
         self.applied.add((key, record.attempt))
@@ -266,7 +276,9 @@ class Observer:
         self.require(
             record.attempt == highest, "I3", f"{name} is applied, and attempt {highest} holds the fence"
         )
-        if record.state == "failed":
+        if record.state == "lost":
+            self.losses[key].add(record.attempt)
+        elif record.state == "failed":
             lost = record.error is not None and record.error.code == ErrorCode.TASK_INPUT_LOST
             self.failures[key] += not lost
         elif record.item is not None and record.result is not None:
@@ -338,7 +350,13 @@ class Observer:
         for source, result in message.inputs.items():
             same = self.results.get((message.run_id, source)) == encode(result)
             self.require(same, "I9", f"{name} is sent another result of {source} than the one that won")
+        suspect = self.losses[key] and not message.alone
+        self.require(not suspect, "lost", f"{name} killed a worker, and is not to run alone")
+        if message.alone:
+            self.alone.add((key, message.attempt))
         if message.attempt > highest:
+            lost = len(self.losses[key])
+            self.require(lost < planned.definition.options.max_lost, "lost", f"{name} was lost {lost} times")
             most = planned.definition.options.retry.max_attempts
             self.require(self.failures[key] < most, "retry", f"{name} is one attempt more than {most}")
             early_us = self.retry_at_us.pop(key, 0) - message.queued_at_us
@@ -399,6 +417,34 @@ class Observer:
         known = self.highest.get((run_id, node, item), 0)
         self.require(attempt <= known, "I8", f"{name} is executed and was never dispatched")
         return mark
+
+    @contextmanager
+    def executing(
+        self, process: str, run_id: str, node: str, item: int | None, attempt: int
+    ) -> Iterator[None]:
+        """A suspect is executed while its process executes nothing else."""
+        mine = ((run_id, node, item), attempt)
+        others = self.at_work[process]
+        others.add(mine)
+        crowded = len(others) > 1 and not self.alone.isdisjoint(others)
+        self.require(
+            not crowded, "lost", f"{process} executes a suspect beside others: {sorted(map(str, others))}"
+        )
+        try:
+            yield
+        finally:
+            others.discard(mine)
+
+    def charged_rightly(self, run_id: str) -> None:
+        """At the end: what was charged as lost has never come to an end."""
+        stored = self._tables.runs[run_id]
+        for name, node in stored.nodes.items():
+            holders: list[tuple[int | None, Node | ItemState]] = [(None, node)]
+            holders += node.map.items.items() if node.map is not None else ()
+            for item, holder in holders:
+                wrong = [a for a in holder.losses if ((run_id, name, item), a) in self.lived_on]
+                failed = node.state is NodeState.FAILED  # nobody can know that it lives on before it is told
+                self.require(not wrong or failed, "lost", f"{run_id}/{name}[{item}] lived on: {wrong}")
 
     # -- states ------------------------------------------------------------------------------------
 

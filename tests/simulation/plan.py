@@ -6,7 +6,7 @@ import random
 
 import msgspec
 
-from tests.simulation.flows import Flow, make_flow
+from tests.simulation.flows import Flow, make_flow, poisoned
 
 FAULTS_END_S = 30.0
 """From here on nothing goes wrong any more."""
@@ -92,6 +92,8 @@ def make_plan(seed: int) -> Plan:
     """The scenario of a seed."""
     rng = random.Random(seed)
     flows = tuple(make_flow(rng, f"flow{number}") for number in range(rng.choice((1, 1, 2, 2, 3))))
+    poison = random.Random(f"{seed}/poison")
+    flows = tuple(poisoned(poison, flow) for flow in flows)
     workers = rng.choice((1, 1, 2, 3))
     # Without its slow net the quick ones must do, against what they are made for.
     swept = rng.random() < 0.7

@@ -15,7 +15,9 @@ from headrace.bus.nats_bus import NatsBus as WorkerBus
 from headrace.client import Client as UserClient
 from headrace.context import context
 from headrace.runtime.attempt import Attempt
+from headrace.runtime.lanes import InlineLane
 from headrace.runtime.settings import WorkerSettings
+from headrace.runtime.surroundings import Surroundings
 from headrace_coordinator.bus.nats_bus import NatsBus as CoordinatorBus
 from headrace_coordinator.bus.results import NatsResults
 from headrace_coordinator.bus.settings import NatsSettings
@@ -25,10 +27,10 @@ from headrace_coordinator.service.coordinator import Options, RunningCoordinator
 from headrace_coordinator.store.port import RetentionPolicy
 from headrace_protocol.cloudevent import CloudEvent, encode_binary
 from headrace_protocol.codec import encode, raw
-from headrace_protocol.definition import Priority, WorkflowDefinition
+from headrace_protocol.definition import Isolation, Priority, WorkflowDefinition
 from headrace_protocol.errors import Conflict, HeadraceError, NotFound, Unavailable
 from headrace_protocol.messages import CancelRun, StartRun
-from tests.simulation.flows import EVENT, TASK, result_of
+from tests.simulation.flows import EVENT, TASK, Flow, result_of
 from tests.simulation.loop import PROCESS
 from tests.simulation.plan import HTTP, QUIET, Action
 from tests.simulation.site import Program, SimulatedClock, Site
@@ -97,9 +99,19 @@ class SimulatedTask:
         here = context()
         site = self._site
         flow = site.flows[here.workflow]
-        habit = flow.habits[here.node]
         mark = site.observer.executed(here.run_id, here.node, here.item, here.attempt, arguments)
+        process = PROCESS.get()
+        name = "" if process is None else process.name
+        with site.observer.executing(name, here.run_id, here.node, here.item, here.attempt):
+            return await self._work(name, flow, mark, arguments)
+
+    async def _work(self, process: str, flow: Flow, mark: int, arguments: dict[str, object]) -> object:
+        here, site = context(), self._site
+        habit = flow.habits[here.node]
         struck = habit.struck(here.item)
+        if struck and here.attempt <= habit.kills:
+            site.poison(process)
+            await asyncio.sleep(10_000)
         if struck and here.attempt <= habit.hangs:
             await asyncio.sleep(10_000)
         if habit.lasts_s:
@@ -156,7 +168,9 @@ class WorkerProgram(Program):
             cancel_grace_s=0.5,
             keep_spans=False,
         )
-        self._worker = worker_module.Worker(settings)
+        self._worker = worker_module.Worker(
+            settings, within=Surroundings(lanes={Isolation.ASYNC: InlineLane()})
+        )
         self._worker.id = f"{self.name}.{self.starts}"  # type: ignore[assignment]
         await self._worker.run()
 

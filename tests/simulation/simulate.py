@@ -118,6 +118,7 @@ class _Simulation:
         self.not_ready: dict[str, float] = {}
         self.suspects: list[asyncio.Task[object]] = []
         site.server.on_erased = self._erased
+        site.poison = self._poison
 
     def run(self) -> None:
         site, loop = self.site, self.site.loop
@@ -184,6 +185,12 @@ class _Simulation:
                 self.coordinators[1].start()
             case kind:
                 raise ValueError(kind)
+
+    def _poison(self, process: str) -> None:
+        """A task has killed its own process; whoever runs it starts it again."""
+        program = self.programs[process.rpartition(".")[0]]
+        if program.process.name == process:
+            program.burn(1, 0.5)
 
     def _calm(self) -> None:
         self.site.weather.loss = self.site.weather.slow_s = 0.0
@@ -289,6 +296,7 @@ class _Simulation:
         for run_id, run in self.site.disk.tables.runs.items():
             if run.head.state is not RunState.RUNNING:
                 self._judge_run(run_id, run.head, self.site.flows[run.head.workflow])
+            observer.charged_rightly(run_id)
         for run_id in self.user.cancelled:
             state = self.site.disk.tables.runs[run_id].head.state
             kept = state is RunState.CANCELLED or run_id in observer.retried
@@ -335,6 +343,8 @@ def _excusable(head: RunHead, flow: Flow, expected: Expected) -> bool:
     """Timeouts and deadlines pass while nothing moves."""
     if head.state is not RunState.FAILED or head.error is None or expected.state != "succeeded":
         return False
+    if head.error.code == ErrorCode.TASK_LOST:
+        return True  # whether it was lost that often, the observer knows
     if head.error.code == ErrorCode.RUN_DEADLINE:
         return flow.definition.deadline_s is not None
     limited = any(node.options.timeout_s is not None for node in flow.definition.nodes)

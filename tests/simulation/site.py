@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
 from contextvars import Context
 
 import nats.errors
@@ -43,6 +44,8 @@ class Site:
         self.topology = Topology("default", ack_wait_s=plan.ack_wait_s)
         self.flows: dict[str, Flow] = {flow.definition.name: flow for flow in plan.flows}
         self.deployed = asyncio.Event()
+        self.poison: Callable[[str], None] = lambda process: None
+        """Kills a process."""
 
     def now_us(self) -> int:
         """What the clock of the process that asks shows."""
@@ -59,6 +62,7 @@ class SimulatedClock:
 
     def __init__(self, site: Site) -> None:
         self.now_us = site.now_us
+        self.monotonic = site.loop.time
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

@@ -39,6 +39,8 @@ OPTIONS = d.TaskOptions(
     ),
     timeout_s=30.0,
     isolation=d.Isolation.PROCESS,
+    max_lost=5,
+    pin_code=True,
 )
 BINDINGS: dict[str, d.Binding] = {
     "rows": d.Output("load", ("rows", 0)),
@@ -69,6 +71,7 @@ DEFINITION = d.WorkflowDefinition(
             returns={"$ref": "#/$defs/Report"},
             options=OPTIONS,
             doc="Cleans.",
+            code="c0ffee",
         ),
     },
     params={"month": {"type": "integer"}},
@@ -108,6 +111,9 @@ TASK = m.TaskMessage(
     deadline_us=NOW_US + 1,
     trace=TRACE,
     retries=1,
+    dispatch=2,
+    alone=True,
+    code="c0ffee",
 )
 OUTCOMES = m.OutcomeBatch(
     (
@@ -124,6 +130,8 @@ OUTCOMES = m.OutcomeBatch(
             delivery=3,
             result=m.Result(value=codec.raw([1, 2])),
             counts=(2, -1),
+            dispatch=2,
+            code="c0ffee",
         ),
         m.Outcome(
             run_id=RUN,
@@ -138,6 +146,16 @@ OUTCOMES = m.OutcomeBatch(
             advice=m.RetryAdvice.AFTER,
             retry_after_s=2.5,
             lost_input="plan",
+        ),
+        m.Outcome(
+            run_id=RUN,
+            node="plan",
+            attempt=1,
+            state=m.OutcomeState.RETURNED,
+            started_at_us=0,
+            finished_at_us=NOW_US + 5,
+            worker="host-1-abcdef",
+            reason=m.ReturnReason.UNKNOWN_TASK,
         ),
     )
 )
@@ -224,6 +242,8 @@ HEARTBEAT = m.Heartbeat(
     held=(HELD,),
     draining=True,
     stopped=True,
+    pending=(f"{RUN}/load/1",),
+    every_s=2.0,
 )
 
 FRAMES: dict[str, msgspec.Struct] = {
@@ -240,6 +260,21 @@ FRAMES: dict[str, msgspec.Struct] = {
         SPANS,
         HEARTBEAT,
         m.Started("host-1-abcdef", (HELD,)),
+        m.Redelivered(
+            worker="host-1-abcdef",
+            run_id=RUN,
+            node="clean",
+            attempt=2,
+            queue="gpu",
+            queued_at_us=NOW_US,
+            delivery=2,
+            item=7,
+            dispatch=1,
+            reply_to="_INBOX.1",
+        ),
+        m.Redundant(f"{RUN}/clean/7/2"),
+        m.Wanted("gpu", d.Priority.HIGH, "c0ffee"),
+        m.Needed("host-1-abcdef", ("clean",)),
         m.CancelAttempts(run_id=RUN, attempts=(HELD,), reason="deadline", retries=1),
     )
 }

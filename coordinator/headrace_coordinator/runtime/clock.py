@@ -8,9 +8,13 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Wall clock in microseconds since the epoch, and waiting."""
+    """Wall clock in microseconds since the epoch, time that only goes forward, and waiting."""
 
     def now_us(self) -> int: ...
+
+    def monotonic(self) -> float:
+        """Seconds from any beginning. Nobody sets it."""
+        ...
 
     async def sleep(self, seconds: float) -> None: ...
 
@@ -20,6 +24,9 @@ class SystemClock:
 
     def now_us(self) -> int:
         return time.time_ns() // 1_000
+
+    def monotonic(self) -> float:
+        return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

@@ -68,7 +68,7 @@ class FailureDetector:
         key = attempt_key(told.run_id, told.node, told.item, told.attempt)
         found = self._suspicions.get(key)
         if found is None:
-            now = asyncio.get_running_loop().time()
+            now = self._clock.monotonic()
             found = self._suspicions[key] = _Suspicion(told, shard, now)
         if told.reply_to:
             found.replies[told.reply_to] = None
@@ -92,7 +92,7 @@ class FailureDetector:
                     del self._suspicions[key]
 
     def _call_the_roll(self) -> None:
-        now = asyncio.get_running_loop().time()
+        now = self._clock.monotonic()
         if self._bus.connected and now - self._called_at >= ROLL_CALL_S:
             self._called_at = now
             self._bus.send(self._topology.subjects.rollcall, headers.make(), b"")
@@ -106,7 +106,7 @@ class FailureDetector:
             log.info("%s was delivered again; its worker has it still", key)
             self._answer(key, suspicion)
             return True
-        waited_s = asyncio.get_running_loop().time() - since
+        waited_s = self._clock.monotonic() - since
         if waited_s < ROLL_CALL_S or not self._fleet.all_told(since):
             return False
         if not await self._told_before_is_committed(suspicion):

@@ -6,7 +6,6 @@ is heard at all, since then it is more likely that we, or NATS, were away than t
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 
@@ -52,7 +51,7 @@ class _Worker:
         self.seen_at_us = 0
         """By the wall clock, for people."""
         self.seen_at = self.beat_at = 0.0
-        """By the loop's clock: when it was last heard, and when it last said all that it holds."""
+        """By the monotonic clock: when it was last heard, and when it last said all that it holds."""
         self.heard_at = 0.0
         """By the fleet's clock."""
 
@@ -77,7 +76,7 @@ class Fleet:
         """Called after each heartbeat."""
 
     async def start(self, bus: Bus) -> None:
-        self._heard_at = asyncio.get_running_loop().time()
+        self._heard_at = self._clock.monotonic()
         self._subscriptions = [
             await bus.listen(self._subjects.heartbeat, self._on_heartbeat),
             await bus.listen(self._subjects.started, self._on_started),
@@ -124,19 +123,19 @@ class Fleet:
 
     def _heard(self, worker: _Worker) -> float:
         self._elapsed = self._now()
-        self._heard_at = worker.seen_at = asyncio.get_running_loop().time()
+        self._heard_at = worker.seen_at = self._clock.monotonic()
         worker.seen_at_us = self._clock.now_us()
         worker.heard_at = self._elapsed
         return worker.seen_at
 
     def _now(self) -> float:
         """By the fleet's clock."""
-        passed = asyncio.get_running_loop().time() - self._heard_at
+        passed = self._clock.monotonic() - self._heard_at
         every_s = min((w.last.every_s for w in self._workers.values() if not w.last.stopped), default=0.0)
         return self._elapsed + min(passed, UNHEARD * every_s)
 
     def _forget_old(self) -> None:
-        now = asyncio.get_running_loop().time()
+        now = self._clock.monotonic()
         for name in [n for n, w in self._workers.items() if w.seen_at and now - w.seen_at > FORGET_S]:
             del self._workers[name]
 
@@ -146,7 +145,7 @@ class Fleet:
     def _state(self, worker: _Worker) -> str:
         if worker.last.stopped:
             return "stopped"
-        if asyncio.get_running_loop().time() - worker.seen_at > SHOWN_SILENT * worker.last.every_s:
+        if self._clock.monotonic() - worker.seen_at > SHOWN_SILENT * worker.last.every_s:
             return "silent"
         return "draining" if worker.last.draining else "live"
 
@@ -192,14 +191,14 @@ class Fleet:
         return frozenset().union(*(worker.pending for worker in live))
 
     def named_since(self, key: str, since: float) -> bool:
-        """Whether a worker has said after `since` (the loop's clock) that it holds the attempt."""
+        """Whether a worker has said after `since` (the monotonic clock) that it holds the attempt."""
         return any(
             worker.seen_at > since and (key in worker.held or key in worker.pending)
             for worker in self._workers.values()
         )
 
     def all_told(self, since: float) -> bool:
-        """Whether every worker that is not silent has said what it holds after `since` (the loop's clock)."""
+        """Whether every worker that is not silent has said what it holds after `since` (the monotonic clock)."""
         return all(
             worker.beat_at > since or worker.last.stopped or self._silent(worker, SILENT)
             for worker in self._workers.values()
@@ -225,7 +224,7 @@ class Fleet:
         ]
 
     def _holder(self, name: str, worker: _Worker, started_at_us: int = 0) -> Holder:
-        silent_s = asyncio.get_running_loop().time() - worker.seen_at
+        silent_s = self._clock.monotonic() - worker.seen_at
         return Holder(name, silent_s, started_at_us, worker.last.stopped)
 
     def others(self, worker: str, queues: tuple[str, ...]) -> list[Heartbeat]:

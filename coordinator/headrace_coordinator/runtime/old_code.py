@@ -28,6 +28,7 @@ class OldCode:
 
     def __init__(self, parts: Parts, fleet: Fleet, shards: Shards) -> None:
         self._bus = parts.bus
+        self._clock = parts.clock
         self._store = parts.store
         self._subjects = parts.topology.subjects
         self._fleet = fleet
@@ -46,7 +47,7 @@ class OldCode:
             self._tell(beat.worker, frozenset())
             return
         at, found = self._found.get(beat.worker, (float("-inf"), frozenset()))
-        if asyncio.get_running_loop().time() - at < AGAIN_S:
+        if self._clock.monotonic() - at < AGAIN_S:
             self._tell(beat.worker, found & only)
         elif beat.worker not in self._looking:
             task = asyncio.create_task(self._look(beat.worker, only), name=f"old code of {beat.worker}")
@@ -62,7 +63,7 @@ class OldCode:
         except HeadraceError as error:
             log.warning("what %s is still needed for cannot be found out now: %s", worker, error)
             return
-        now = asyncio.get_running_loop().time()
+        now = self._clock.monotonic()
         self._found = {name: known for name, known in self._found.items() if now - known[0] < AGAIN_S}
         self._found[worker] = now, needed
         self._tell(worker, needed)

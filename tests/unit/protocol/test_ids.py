@@ -57,3 +57,8 @@ def test_random_ids_differ() -> None:
 @given(st.text(), st.integers(1, 1_024))
 def test_every_key_has_a_shard(key: str, shards: int) -> None:
     assert 0 <= ids.shard_of(key, shards) < shards
+
+
+def test_a_tasks_name_is_one_token_of_a_subject() -> None:
+    assert ids.name_hash("pay.card") == ids.name_hash("pay.card") != ids.name_hash("pay.cash")
+    assert re.fullmatch(r"[0-9a-f]{16}", ids.name_hash("a name > with.* everything"))

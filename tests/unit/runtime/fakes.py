@@ -29,6 +29,9 @@ class FakeClock:
     def now_us(self) -> int:
         return self.at_us
 
+    def monotonic(self) -> float:
+        return self.at_us / 1e6
+
     async def sleep(self, seconds: float) -> None:
         self.at_us += round(seconds * 1e6)
         await asyncio.sleep(0)

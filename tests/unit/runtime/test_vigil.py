@@ -8,9 +8,10 @@ import msgspec
 import pytest
 
 from headrace_coordinator.bus.port import ConsumerState, StreamState
-from headrace_coordinator.engine.inputs import AttemptOverdue, Redispatch
+from headrace_coordinator.engine.inputs import AttemptLost, AttemptOverdue, Redispatch
 from headrace_coordinator.runtime.actors import Actors
 from headrace_coordinator.runtime.envelope import Envelope
+from headrace_coordinator.runtime.fleet import Holder
 from headrace_coordinator.runtime.parts import Parts
 from headrace_coordinator.runtime.registry import Registry
 from headrace_coordinator.runtime.vigil import Vigil, is_lost
@@ -18,8 +19,9 @@ from headrace_coordinator.store.memory import MemoryStore
 from headrace_coordinator.store.records import DefinitionRow, NodeRow, StreamIdentity, Transaction
 from headrace_protocol import tasks
 from headrace_protocol.codec import decode
+from headrace_protocol.definition import Priority
 from headrace_protocol.errors import Unavailable
-from headrace_protocol.messages import CancelAttempts, CommandReply, HeldAttempt
+from headrace_protocol.messages import CancelAttempts, CommandReply, HeldAttempt, Wanted
 from headrace_protocol.topology import Topology
 from tests.engine.building import T0, Driver, node, plan_of
 from tests.unit.runtime.fakes import FakeBus, FakeClock, FakeResults
@@ -33,9 +35,18 @@ BUSY = ConsumerState(pending=3, in_flight=1, redelivered=0, acked_below=9)
 class FakeFleet:
     def __init__(self) -> None:
         self.attempts: list[tuple[str, HeldAttempt]] = []
+        self.unstarted: list[str] = []
+
+        self.last_holders: dict[str, Holder] = {}
 
     def held(self) -> tuple[tuple[str, HeldAttempt], ...]:
         return tuple(self.attempts)
+
+    def pending(self) -> frozenset[str]:
+        return frozenset(self.unstarted)
+
+    def last_holder(self, key: str) -> Holder | None:
+        return self.last_holders.get(key)
 
 
 class FakeShards:
@@ -168,6 +179,40 @@ async def test_a_lost_attempt_is_published_again_at_the_second_look(setting: Set
     setting.later(15)
     await setting.vigil.sweep()
     assert setting.shards.inputs == [Redispatch("r", (("a", None, 1),))]
+
+
+@pytest.mark.parametrize(("stopped", "charged"), [(False, True), (True, False)])
+async def test_what_a_silent_worker_held_is_lost_with_it(
+    setting: Setting, stopped: bool, charged: bool
+) -> None:
+    """A copy was settled while the worker lived, so the bus has nothing to deliver again."""
+    setting.bus.consumers["default_normal"] = DONE
+    setting.fleet.last_holders["r/a/1"] = Holder("w", 40.0, T0, stopped)
+    for _ in range(2):
+        setting.later(61)
+        await setting.vigil.sweep()
+    if charged:
+        (loss,) = setting.shards.inputs
+        assert isinstance(loss, AttemptLost)
+        assert (loss.worker, loss.silent_s, loss.charged) == ("w", 40.0, True)
+    else:
+        assert setting.shards.inputs == [Redispatch("r", (("a", None, 1),))]
+
+
+async def test_an_attempt_that_is_held_and_not_worked_on_is_not_lost(setting: Setting) -> None:
+    setting.bus.consumers["default_normal"] = DONE
+    setting.fleet.unstarted = ["r/a/1"]
+    for _ in range(3):
+        setting.later(61)
+        await setting.vigil.sweep()
+    assert setting.shards.inputs == []
+
+
+async def test_workers_with_the_code_are_told_again_what_waits_for_them(setting: Setting) -> None:
+    setting.driver.run.nodes["a"].code = "c0de"
+    await setting.vigil.sweep()
+    wanted = [body for subject, body in setting.bus.sent if subject == "hr.n.live.wanted"]
+    assert [decode(body, Wanted) for body in wanted] == [Wanted("default", Priority.NORMAL, "c0de")]
 
 
 async def test_a_held_attempt_is_not_lost(setting: Setting) -> None:

@@ -73,9 +73,12 @@ def test_a_killed_worker_has_its_task_delivered_again() -> None:
         env.faults.kill_worker(task="accept", attempt=1)
         run = env.run(fulfil, 7, ["tea"])
         assert run.output == "order 7: 4.50"
-        [attempt] = run.attempts("accept")
-        assert (attempt.number, attempt.delivery, attempt.worker) == (1, 2, "worker-1.2")
-        assert attempt.started_at == START + timedelta(seconds=30), "after the ack wait"
+        lost, attempt = run.attempts("accept")
+        assert (lost.number, lost.state, lost.worker) == (1, "lost", "worker-1.1")
+        assert (attempt.number, attempt.state, attempt.worker) == (2, "succeeded", "worker-1.2")
+        assert attempt.started_at is not None
+        waited = attempt.started_at - START
+        assert timedelta(seconds=30) <= waited < timedelta(seconds=32), "the ack wait, and a roll call"
 
 
 def test_a_worker_killed_after_the_work_repeats_it() -> None:
@@ -94,15 +97,16 @@ def test_a_killed_worker_is_gone_in_the_middle_of_a_sleep() -> None:
         env.advance("4s")
         assert done == [], "what a dead worker would have done at 5 s is never done"
         assert run.wait().output == "box is on its way"
-        assert run.attempts("load")[0].delivery == 2
+        assert [attempt.state for attempt in run.attempts("load")] == ["lost", "succeeded"]
 
 
 def test_another_worker_takes_over() -> None:
     with Environment(delivery, workers=2) as env:
         env.faults.kill_worker(task="load", back_after="1h")
         run = env.run(delivery, "box")
-        assert run.attempts("load")[0].worker in ("worker-1.1", "worker-2.1")
-        assert run.duration == timedelta(seconds=35)
+        lost, won = run.attempts("load")
+        assert {lost.worker, won.worker} == {"worker-1.1", "worker-2.1"}
+        assert timedelta(seconds=35) <= run.duration < timedelta(seconds=37)
 
 
 def test_a_worker_paused_past_its_lease_comes_back_too_late() -> None:
@@ -110,9 +114,9 @@ def test_a_worker_paused_past_its_lease_comes_back_too_late() -> None:
         env.faults.pause_worker("2m", task="load")
         run = env.run(delivery, "box")
         assert run.output == "box is on its way"
-        assert run.attempts("load")[0].delivery == 2
+        assert [attempt.state for attempt in run.attempts("load")] == ["lost", "succeeded"]
         env.advance("5m")
-        assert done.count(("delivery-1", 1)) == 2, "both workers did it"
+        assert done.count(("delivery-1", 1)) == 1, "the one that comes back is told to stop"
         assert len(run.attempts("ship")) == 1, "and it counted once"
 
 

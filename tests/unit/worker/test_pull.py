@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import pytest
 
-from headrace.bus.port import ConsumerFound, Delivery, Handler, Message, Settlement, StreamMissing
+from headrace.bus.port import ConsumerFound, Delivery, Handler, Message, StreamMissing
 from headrace.bus.pull import SILENCE_S, Pull, as_delivery
 from headrace_protocol.definition import Priority
 from headrace_protocol.topology import ConsumerSpec, Topology
@@ -21,7 +21,6 @@ class Recorded:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, int, bool, str]] = []
-        self.naks: list[str] = []
         self.handlers: dict[str, Handler] = {}
         self.missing = False
         self.consumer = "first"
@@ -38,10 +37,6 @@ class Recorded:
     ) -> None:
         wanted = json.loads(body)
         self.asked.append((subject.rsplit("_", 1)[1], wanted["batch"], "no_wait" in wanted, reply))
-
-    def settle(self, reply: str, settlement: Settlement) -> None:
-        assert settlement is Settlement.NAK
-        self.naks.append(reply)
 
     async def ensure_consumer(self, spec: ConsumerSpec) -> ConsumerFound:
         if self.missing:
@@ -70,6 +65,7 @@ class Fleet:
         self.bus = Recorded()
         self.slots = slots
         self.held: list[Delivery] = []
+        self.refused: list[Delivery] = []
         self.inboxes: dict[str, str] = {}
         consumers = [
             (rank, TOPOLOGY.task_consumer(queue, priority))
@@ -81,6 +77,7 @@ class Fleet:
             consumers,
             lambda: self.slots - len(self.held),
             self.held.append,
+            self.refused.append,
         )
         self.pull.start()
 
@@ -229,13 +226,13 @@ async def test_an_answer_that_could_not_be_read_in_time_is_no_silence(
         assert await fleet.asked() == PARKED
 
 
-async def test_what_arrives_without_a_slot_goes_back() -> None:
+async def test_what_arrives_without_a_slot_is_refused() -> None:
     fleet = Fleet(1)
     await fleet.asked()
     fleet.deliver("normal", 0)
     fleet.deliver("high", 0)
     assert len(fleet.held) == 1
-    assert len(fleet.bus.naks) == 1
+    assert len(fleet.refused) == 1
     assert await fleet.asked() == []
     fleet.held.clear()
     fleet.pull.refill()
@@ -332,10 +329,40 @@ async def test_queues_share_a_backlog() -> None:
     assert len(await fleet.asked()) == 6
 
 
-async def test_after_stop_everything_goes_back() -> None:
+async def test_after_stop_everything_is_refused() -> None:
     fleet = Fleet(2)
     await fleet.asked()
     fleet.pull.stop()
     fleet.deliver("high", 3)
-    assert (len(fleet.held), len(fleet.bus.naks)) == (0, 1)
+    assert (len(fleet.held), len(fleet.refused)) == (0, 1)
     assert await fleet.asked() == []
+
+
+CODE = TOPOLOGY.task_consumer("q", Priority.NORMAL, "c0de")
+
+
+async def test_a_consumer_that_is_added_is_asked_until_nothing_has_come_for_a_while() -> None:
+    fleet = Fleet(2)
+    await fleet.asked()
+    fleet.pull.add(1, CODE)
+    fleet.pull.add(1, CODE)
+    assert await fleet.asked() == [("c0de", 1, False)]
+    fleet.deliver("c0de", 0)
+    assert len(fleet.held) == 1
+    assert await fleet.asked() == [("c0de", 1, False)]
+    fleet.end("c0de", "408", "Request Timeout")
+    assert await fleet.asked() == []
+    fleet.pull.add(1, CODE)
+    assert await fleet.asked() == [("c0de", 1, False)]
+
+
+async def test_a_pull_that_is_narrowed_refuses_all_but_what_it_keeps() -> None:
+    fleet = Fleet(2)
+    fleet.pull.add(1, CODE)
+    await fleet.asked()
+    await fleet.pull.narrow(lambda spec: spec.inactive_s > 0)
+    fleet.deliver("normal", 3)
+    assert (len(fleet.held), len(fleet.refused)) == (0, 1)
+    fleet.deliver("c0de", 3)
+    assert (len(fleet.held), len(fleet.refused)) == (1, 1)
+    assert await fleet.asked() == [("c0de", 1, True)]

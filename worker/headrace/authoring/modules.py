@@ -10,9 +10,8 @@ from hashlib import blake2b
 from pathlib import Path
 from types import ModuleType
 
+from headrace.authoring import source_tree
 from headrace_protocol.errors import DefinitionError
-
-_INSTALLED = {"site-packages", "dist-packages"}
 
 
 def import_target(target: str) -> ModuleType:
@@ -63,10 +62,11 @@ def file_module(path: Path) -> tuple[Path, str]:
 
 def forget(target: str) -> None:
     """Drop the target and every module beside or below it, so that the next import reads the files again."""
+    source_tree.forget()
     root = file_module(Path(target).resolve())[0] if is_file(target) else Path.cwd()
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if not file or not Path(file).is_relative_to(root) or _INSTALLED & set(Path(file).parts):
+        if not file or not Path(file).is_relative_to(root) or source_tree.INSTALLED & set(Path(file).parts):
             continue
         if name == "__main__" or name.partition(".")[0] in {
             "headrace",

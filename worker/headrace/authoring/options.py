@@ -16,13 +16,17 @@ from headrace_protocol.errors import DefinitionError
 
 
 class Options(TypedDict, total=False):
-    """What both `@task` and one node's `Task.options` may set. `timeout` None means none."""
+    """What both `@task` and one node's `Task.options` may set. `timeout` None means none. `max_lost` attempts that are
+    lost with their workers fail the node or item. With `pin_code` only workers whose code is that of the deployed
+    definition get the task."""
 
     queue: str
     priority: Priority | Literal["high", "normal", "low"]
     retries: int | Retries
     timeout: Duration | None
     isolation: Isolation | Literal["async", "thread", "process"]
+    max_lost: int
+    pin_code: bool
 
 
 def task_options(
@@ -42,6 +46,8 @@ def task_options(
                 changes["timeout_s"] = None if value is None else seconds(value, f"{where}, timeout")
             case "isolation":
                 changes["isolation"] = _isolation(value, is_async, where)
+            case "max_lost" | "pin_code":
+                changes[name] = _exactly(value, int if name == "max_lost" else bool, f"{where}, {name}")
             case _:
                 raise DefinitionError(
                     "unknown option", where=where, found=name, expected=", ".join(Options.__annotations__)
@@ -60,6 +66,13 @@ def default_options(function: Callable[..., object]) -> TaskOptions:
 def _text(value: object, where: str) -> str:
     if not isinstance(value, str):
         raise DefinitionError("not a name", where=where, found=repr(value), expected="a text")
+    return value
+
+
+def _exactly(value: object, kind: type[int], where: str) -> int:
+    if type(value) is not kind:
+        expected = "True or False" if kind is bool else "a whole number"
+        raise DefinitionError("wrong type", where=where, found=repr(value), expected=expected)
     return value
 
 

@@ -11,16 +11,17 @@ from typing import Generic, ParamSpec, Protocol, TypeVar, overload
 import msgspec
 
 from headrace.authoring.binding import Edge, bind
+from headrace.authoring.code_hash import code_hash_of
 from headrace.authoring.durations import Duration, seconds
 from headrace.authoring.handles import Handle, Reference
 from headrace.authoring.places import caller_place, function_place
 from headrace.authoring.schemas import literal, shared_schemas
 from headrace.authoring.signatures import Signature, signature_of
 from headrace.authoring.tasks import Task, task_from
-from headrace.authoring.tracing import Trace, current_trace, inline, tracing
+from headrace.authoring.tracing import TaskSpec, Trace, current_trace, inline, tracing
 from headrace.authoring.triggers import place_triggers
 from headrace_protocol.checks import check_definition
-from headrace_protocol.definition import Param, Trigger, WorkflowDefinition
+from headrace_protocol.definition import Param, TaskDefinition, Trigger, WorkflowDefinition
 from headrace_protocol.errors import DefinitionError
 
 P = ParamSpec("P")
@@ -119,7 +120,7 @@ def _define(
     definition = WorkflowDefinition(
         name=name,
         nodes=tuple(trace.nodes.values()),
-        tasks={spec.name: spec.definition for spec in trace.tasks.values()},
+        tasks={spec.name: _definition(spec, trace) for spec in trace.tasks.values()},
         params=schemas,
         required=signature.required,
         defaults=_defaults(signature, where),
@@ -132,6 +133,13 @@ def _define(
     )
     check_definition(definition)
     return definition, {spec.name: task_from(spec) for spec in trace.tasks.values()}
+
+
+def _definition(spec: TaskSpec, trace: Trace) -> TaskDefinition:
+    """The task's, with the hash of its code where a node pins it: other code is another version then."""
+    if any(node.task == spec.name and node.options.pin_code for node in trace.nodes.values()):
+        return msgspec.structs.replace(spec.definition, code=code_hash_of(spec.function))
+    return spec.definition
 
 
 def _handles(signature: Signature, trace: Trace) -> dict[str, object]:

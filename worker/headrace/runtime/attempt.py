@@ -67,6 +67,7 @@ class Attempt:
     """
 
     __slots__ = (
+        "code",
         "context",
         "delivery",
         "finished",
@@ -90,6 +91,8 @@ class Attempt:
         self.task = task
         self.reply = reply
         self.delivery = delivery
+        self.code = ""
+        """Hash of the task's code here."""
         self.key = ids.attempt_key(message.run_id, message.node, message.item, message.attempt)
         self.started_at_us = 0
         self.finished = False

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from headrace.authoring.code_hash import code_hash_of
 from headrace.runtime.attempt import RunnableTask
 from headrace_protocol.definition import Priority
-from headrace_protocol.ids import task_code
+from headrace_protocol.ids import name_hash
 from headrace_protocol.messages import Wanted
 from headrace_protocol.topology import ConsumerSpec, Topology
 
@@ -23,14 +24,25 @@ class CodeConsumers:
     ) -> None:
         self._topology = topology
         self._queues = queues
-        self._codes = {task_code(name) for name in tasks}
+        hashes = {name: code_hash_of(task) for name, task in tasks.items()}
+        self._codes = {*map(name_hash, tasks), *hashes.values()}
+        self._pinned = {
+            (task.definition.options.queue, task.definition.options.priority, hashes[name])
+            for name, task in tasks.items()
+            if task.definition.options.pin_code
+        }
 
     def all(self) -> list[Ranked]:
         """What is asked all the time."""
-        return [
+        found = [
             (rank, self._topology.task_consumer(queue, priority))
             for rank, priority in enumerate(_PRIORITIES)
             for queue in self._queues
+        ]
+        return found + [
+            (_PRIORITIES.index(priority), self._topology.task_consumer(queue, priority, code))
+            for queue, priority, code in sorted(self._pinned)
+            if queue in self._queues
         ]
 
     def wanted(self, wanted: Wanted) -> Ranked | None:

@@ -7,6 +7,7 @@ import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping
 
+from headrace.authoring.code_hash import code_hash_of
 from headrace.bus import Delivery
 from headrace.context import running
 from headrace.results import ResultStore
@@ -44,6 +45,7 @@ class Runner:
         """`own_process` is the lane in which a suspect cannot harm the worker; None where there is none."""
         self._settings = settings
         self._codecs = {name: TaskCodec(task) for name, task in tasks.items()}
+        self._codes = {name: code_hash_of(task) for name, task in tasks.items()}
         self._lanes = lanes
         self._store = store
         self._reports = reports
@@ -82,6 +84,7 @@ class Runner:
         """Take a delivery in. Without `room` it goes back at once, unless we have its attempt already."""
         known = self._codecs.get(message.task)
         attempt = Attempt(message, known.task if known else None, delivery.reply, delivery.count)
+        attempt.code = self._codes.get(message.task, "")
         already = self._held.get(attempt.key)
         if already is not None:
             self._reports.received_again(already, delivery.reply)

@@ -40,6 +40,9 @@ class VirtualClock:
     def now_us(self) -> int:
         return self.start_us + round(self._time_s() * 1e6)
 
+    def monotonic(self) -> float:
+        return self._time_s()
+
     def now_ns(self) -> int:
         return self.now_us() * 1_000
 

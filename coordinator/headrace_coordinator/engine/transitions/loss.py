@@ -19,7 +19,7 @@ from headrace_coordinator.engine.transitions import mapping, unlock
 from headrace_coordinator.engine.transitions.dispatch import holder_of, publish
 from headrace_coordinator.engine.transitions.fence import holds_fence, is_in_line
 from headrace_protocol.errors import ErrorCode, ErrorInfo
-from headrace_protocol.ids import task_code
+from headrace_protocol.ids import name_hash
 from headrace_protocol.messages import (
     CancelAttempts,
     HeldAttempt,
@@ -74,7 +74,7 @@ def returned(t: Transition, outcome: Outcome) -> None:
         return
     if outcome.reason is ReturnReason.UNKNOWN_TASK:
         planned = t.planned(outcome.node)
-        node.code = planned.code or task_code(planned.definition.task)
+        node.code = planned.code or name_hash(planned.definition.task)
     t.tell(
         _kind(outcome.item, "returned"),
         outcome.node,
