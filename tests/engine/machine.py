@@ -266,6 +266,11 @@ class Crowd(Mortal):
     def fleet_changes(self, limit: int) -> None:
         self.world.capacity(limit)
 
+    @rule(limit=st.integers(1, 2))
+    def bus_loses_everything_after_the_fleet_shrank(self, limit: int) -> None:
+        self.world.capacity(limit)
+        self.world.step(Redispatch("r"))
+
     @precondition(Adversary.is_live)
     @rule(pick=picks)
     def commit_fails(self, pick: int) -> None:

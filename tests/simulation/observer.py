@@ -297,9 +297,13 @@ class Observer:
         node = row.node
         if node.state is NodeState.RETRYING and node.retry_at_us is not None:
             self.retry_at_us[row.run_id, row.name, None] = node.retry_at_us
+        elif node.state is NodeState.READY:  # its time has come, whatever the clock says when its turn does
+            self.retry_at_us.pop((row.run_id, row.name, None), None)
         for item, state in (node.map.items if node.map is not None else {}).items():
             if state.retry_at_us is not None:
                 self.retry_at_us[row.run_id, row.name, item] = state.retry_at_us
+            elif state.ready:
+                self.retry_at_us.pop((row.run_id, row.name, item), None)
         if node.state is NodeState.SUCCEEDED and node.result is not None:
             self.results[row.run_id, row.name] = encode(node.result)
             if node.map is None:
