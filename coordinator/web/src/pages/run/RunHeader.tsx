@@ -83,7 +83,7 @@ function Retry({ run }: { run: RunSummary }) {
   );
 }
 
-const WAITS = { worker: "Waits for a worker", timer: "Waits until a retry of", collect: "Collects the results of" } as const;
+const WAITS = { worker: "Waits for a worker", worker_with_task: "Waits for a worker that has the task of", line: "Waits in its queue's line", timer: "Waits until a retry of", collect: "Collects the results of" } as const;
 
 /** What there is to know of a run at one glance. */
 export function RunFacts({ run }: { run: RunSummary }) {

@@ -1,0 +1,69 @@
+"""A run of ten items behind a map of 4,000: how long it takes, beside the same run with the workers to itself."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import time
+
+from _cluster import Cluster, quiet
+from _figures import Figure, compared, run
+
+ITEMS, WIDE = 10, 4_000
+TASK_S = 0.01
+
+
+async def small_s(cluster: Cluster) -> float:
+    """From the command to the end."""
+    started = time.perf_counter()
+    await cluster.run("slow_map", count=ITEMS, each_s=TASK_S)
+    return time.perf_counter() - started
+
+
+async def behind_s(cluster: Cluster, wide: int) -> float:
+    """The same, once the wide map has filled the workers."""
+    wide_run = await cluster.client.start_run("slow_map", {"count": wide, "each_s": TASK_S})
+    await asyncio.sleep(1.0)
+    taken_s = await small_s(cluster)
+    await cluster.client.cancel_run(wide_run.run_id)
+    await quiet(cluster)
+    return taken_s
+
+
+async def measure(arguments: argparse.Namespace) -> list[Figure]:
+    pairs = []
+    async with Cluster(slots=arguments.slots) as cluster:
+        await small_s(cluster)
+        for _ in range(arguments.rounds):
+            await quiet(cluster)
+            alone_s = await small_s(cluster)
+            pairs.append((await behind_s(cluster, arguments.wide), alone_s))
+    # What is on the bus goes first, and then both take turns.
+    ahead = 2 * arguments.slots + 64 + 2 * 8
+    ideal_s = (ahead + ITEMS) * TASK_S / arguments.slots
+    return [
+        compared(
+            f"{ITEMS} items behind {arguments.wide:,}, {arguments.slots} slots",
+            "s",
+            pairs,
+            against="with the workers to itself",
+        ),
+        compared(
+            f"the same, against the {ahead} tasks that may go first",
+            "s",
+            [(behind, ideal_s) for behind, _ in pairs],
+            limit=2.0,
+            against="their bare duration",
+        ),
+    ]
+
+
+if __name__ == "__main__":
+    run(
+        "fairness",
+        "a run of ten items behind a map of 4,000 waits for what is on the bus, not for the map",
+        measure,
+        ("--wide", {"type": int, "default": WIDE}),
+        ("--rounds", {"type": int, "default": 5}),
+        ("--slots", {"type": int, "default": 4}),
+    )
