@@ -31,8 +31,8 @@ def check_all(plan: Plan, run: Run) -> None:
         _check_node(plan, run, name, node)
     if run.open != sum(node.state not in NODE_FINISHED for node in run.nodes.values()):
         raise _broken(run, "open", run.open)
-    for name in run.nodes:
-        if run.standing.get(name, NOWHERE) != standing_of(plan, run, name):
+    for name, node in run.nodes.items():
+        if node.map is not None and run.standing.get(name, NOWHERE) != standing_of(plan, run, name):
             raise _broken(run, f"{name}: the standing in the ready line (I7)", run.standing.get(name))
         if run.nodes[name].state is NodeState.MAPPING and resting_of(run, name) != find_resting(
             run.nodes[name]

@@ -49,7 +49,7 @@ class _Share:
 class Lane:
     """A queue and priority."""
 
-    __slots__ = ("_credits", "backlog", "limit", "on_bus", "waiting")
+    __slots__ = ("backlog", "credits", "limit", "on_bus", "waiting")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -57,7 +57,7 @@ class Lane:
         self.backlog = 0
         self.waiting: OrderedDict[str, _Share] = OrderedDict()
         """Runs with something ready, the next one first."""
-        self._credits: dict[str, int] = {}
+        self.credits: dict[str, int] = {}
         """Tasks that are left of the last turn of runs that have nothing else ready."""
 
     @property
@@ -72,10 +72,10 @@ class Lane:
             return 0
         if not self.waiting or (len(self.waiting) == 1 and run_id in self.waiting):
             return room
-        credit = self._credits.get(run_id, 0)
+        credit = self.credits.get(run_id, 0)
         admitted = min(room, credit)
         if admitted:
-            self._credits[run_id] = credit - admitted
+            self.credits[run_id] = credit - admitted
         return admitted
 
     def turns(self, muted: Container[str] = ()) -> dict[str, int]:
@@ -102,16 +102,12 @@ class Lane:
         share = self.waiting.get(run_id)
         if share is None:
             share = self.waiting[run_id] = _Share()
-            self._credits.pop(run_id, None)
+            self.credits.pop(run_id, None)
         share.ready += change
         if not share.ready:
             del self.waiting[run_id]
             if share.credit:
-                self._credits[run_id] = share.credit
-
-    def leave(self, run_id: str) -> None:
-        """The run is over."""
-        self._credits.pop(run_id, None)
+                self.credits[run_id] = share.credit
 
     def ahead(self, run_id: str) -> int:
         """Tasks of other runs that go to the bus before the next one of a run that waits."""
@@ -147,7 +143,29 @@ class ReadyLine:
         """How many of the tasks that a run has ready may go to the bus at once: there is room, and they overtake
         nobody by more than what is left of the run's turn. They are to be booked before anything else is asked, with
         the `freed` tasks of the run that are not on the bus any more."""
-        return (self.lanes.get(place) or self._lane(place)).admit(run_id, wanted, freed)
+        lane = self.lanes.get(place) or self._lane(place)
+        if not lane.waiting and lane.on_bus + wanted - freed <= lane.limit:
+            return wanted
+        return lane.admit(run_id, wanted, freed)
+
+    def take(self, place: Place, run_id: str) -> bool:
+        """Whether one task may go to the bus at once; it is booked there then."""
+        lane = self.lanes.get(place) or self._lane(place)
+        if (lane.waiting or lane.on_bus >= lane.limit) and not lane.admit(run_id, 1, 0):
+            return False
+        lane.on_bus += 1
+        return True
+
+    def sent(self, place: Place) -> None:
+        """A task that was granted goes to the bus."""
+        (self.lanes.get(place) or self._lane(place)).on_bus += 1
+
+    def ended(self, place: Place) -> None:
+        """One of the tasks on the bus is over."""
+        lane = self.lanes.get(place) or self._lane(place)
+        lane.on_bus -= 1
+        if lane.waiting and lane.on_bus < lane.limit:
+            self._open[place] = None
 
     def book(self, place: Place, run_id: str, before: Standing, now: Standing) -> None:
         """The standing of a run, or of one of its nodes, has changed."""
@@ -168,7 +186,8 @@ class ReadyLine:
         """The run is over: nothing is kept for it."""
         self._muted.discard(run_id)
         for lane in self.lanes.values():
-            lane.leave(run_id)
+            if lane.credits:
+                lane.credits.pop(run_id, None)
 
     def grants(self) -> list[Granted]:
         """Tasks that may go to the bus now; to be decided before anything else is asked."""
@@ -204,4 +223,13 @@ class OpenLine(ReadyLine):
         return wanted
 
     def book(self, place: Place, run_id: str, before: Standing, now: Standing) -> None:
+        pass
+
+    def take(self, place: Place, run_id: str) -> bool:
+        return True
+
+    def sent(self, place: Place) -> None:
+        pass
+
+    def ended(self, place: Place) -> None:
         pass

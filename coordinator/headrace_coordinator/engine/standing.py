@@ -58,34 +58,63 @@ def find_resting(node: Node) -> Resting:
 
 
 def rebook(plan: Plan, run: Run, line: ReadyLine, name: str) -> None:
-    """Tell the line how a node stands now, if it has changed."""
+    """Tell the line how a map stands now, if that has changed."""
     before = run.standing.get(name, NOWHERE)
-    now = standing_of(plan, run, name)
-    if now is before or now == before:
+    node = run.nodes[name]
+    mapping = node.state is NodeState.MAPPING and node.map is not None
+    now = _of_map(plan, run, name, node.map) if mapping and node.map is not None else NOWHERE
+    if now == before:
         return
     place = plan.nodes[name].place
     if now == NOWHERE:
         del run.standing[name]
     else:
         run.standing[name] = now
-    if now.ready and not before.ready:
-        run.line.setdefault(place, {})[name] = None
-    elif before.ready and not now.ready:
-        del run.line[place][name]
+    if bool(now.ready) is not bool(before.ready):
+        _stand(run, place, name, waits=bool(now.ready))
     line.book(place, run.head.run_id, before, now)
+
+
+def line_of_one(plan: Plan, run: Run, line: ReadyLine, name: str, *, waits: bool) -> None:
+    """A single node joins or leaves the line."""
+    place = plan.nodes[name].place
+    _stand(run, place, name, waits=waits)
+    before, now = (NOWHERE, READY) if waits else (READY, NOWHERE)
+    line.book(place, run.head.run_id, before, now)
+
+
+def _stand(run: Run, place: Place, name: str, *, waits: bool) -> None:
+    if waits:
+        run.line.setdefault(place, {})[name] = None
+        return
+    names = run.line[place]
+    del names[name]
+    if not names:
+        del run.line[place]
 
 
 def derive(plan: Plan, run: Run) -> None:
     """Find the standing of a run that has just been loaded."""
     unread = OpenLine()
     for name in run.active:
-        rebook(plan, run, unread, name)
+        state = run.nodes[name].state
+        if state is NodeState.MAPPING:
+            rebook(plan, run, unread, name)
+        elif state is NodeState.READY:
+            line_of_one(plan, run, unread, name, waits=True)
 
 
 def totals(plan: Plan, run: Run) -> Iterator[tuple[Place, Standing]]:
     """How the run stands in each lane."""
     found: dict[Place, Standing] = {}
-    for name, one in run.standing.items():
+    for name in run.active:
+        one = (
+            run.standing.get(name, NOWHERE)
+            if run.nodes[name].map is not None
+            else standing_of(plan, run, name)
+        )
+        if one == NOWHERE:
+            continue
         place = plan.nodes[name].place
         sum_ = found.get(place, NOWHERE)
         found[place] = Standing(sum_.on_bus + one.on_bus, sum_.ready + one.ready, sum_.backlog + one.backlog)

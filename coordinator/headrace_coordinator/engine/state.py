@@ -39,6 +39,10 @@ class RunState(StrEnum):
 class NodeState(StrEnum):
     """Where a node is."""
 
+    __hash__ = (
+        str.__hash__
+    )  # an enum's own is a call in Python, and states are looked up in sets all the time
+
     WAITING = "waiting"
     READY = "ready"
     """Its attempt waits in the ready line until there is room for it on the bus."""
@@ -58,9 +62,6 @@ NODE_FINISHED = frozenset(
 NODE_ACTIVE = frozenset(
     {NodeState.READY, NodeState.DISPATCHED, NodeState.RETRYING, NodeState.MAPPING, NodeState.COLLECTING}
 )
-
-NODE_LINED = frozenset({NodeState.READY, NodeState.DISPATCHED, NodeState.MAPPING})
-"""With tasks on the bus, or in the ready line."""
 
 
 class WaitKind(StrEnum):
@@ -233,8 +234,9 @@ class Run(msgspec.Struct, gc=False):
     slices: dict[str, list[msgspec.Raw]] = {}
     """Lists that map nodes in motion work on, cut into items."""
     standing: dict[str, Standing] = {}
-    """For each node with tasks on the bus or in the ready line: how many are where."""
+    """Of map nodes with items on the bus or in the ready line: how many are where, as the line knows it."""
     line: dict[Place, dict[str, None]] = {}
-    """Nodes with something in the ready line, by queue and priority, in the order in which they came (ordered sets)."""
+    """Nodes with something in the ready line, by queue and priority, in the order in which they came (ordered sets);
+    empty while nothing waits."""
     resting: dict[str, Resting] = {}
     """Of map nodes, as far as it has been looked at."""

@@ -7,8 +7,8 @@ import msgspec
 from headrace_coordinator.engine.effects import Decision, DropTimer, Effect, StartTimer, TimerKey
 from headrace_coordinator.engine.plan import Plan, PlanNode
 from headrace_coordinator.engine.ready_line import ReadyLine
-from headrace_coordinator.engine.standing import rebook
-from headrace_coordinator.engine.state import NODE_ACTIVE, NODE_FINISHED, NODE_LINED, Node, NodeState, Run
+from headrace_coordinator.engine.standing import line_of_one, rebook
+from headrace_coordinator.engine.state import NODE_ACTIVE, NODE_FINISHED, Node, NodeState, Run
 from headrace_protocol.errors import ErrorInfo
 from headrace_protocol.messages import LifecycleEvent
 
@@ -60,12 +60,21 @@ class Transition(msgspec.Struct, gc=False):
         else:
             run.active.pop(name, None)
         node.state = state
-        if state in NODE_LINED or before in NODE_LINED:
-            self.rebook(name)
+        if before is not NodeState.WAITING and before is not state:
+            self._left(name, before)
         return node
 
+    def _left(self, name: str, before: NodeState) -> None:
+        """What a node holds no more, the next one may have."""
+        if before is NodeState.DISPATCHED:
+            self.line.ended(self.plan.nodes[name].place)
+        elif before is NodeState.READY:
+            line_of_one(self.plan, self.run, self.line, name, waits=False)
+        elif before is NodeState.MAPPING:
+            self.rebook(name)
+
     def rebook(self, name: str) -> None:
-        """Tell the ready line how a node stands now: what it holds no more, another may have."""
+        """Tell the ready line how a map stands now."""
         rebook(self.plan, self.run, self.line, name)
 
     def start_timer(self, kind: str, due_us: int, node: str = "", item: int | None = None) -> None:

@@ -10,7 +10,7 @@ import msgspec
 
 from headrace_coordinator.engine.effects import Dispatch
 from headrace_coordinator.engine.plan import PlanNode
-from headrace_coordinator.engine.standing import resting_of
+from headrace_coordinator.engine.standing import line_of_one, resting_of
 from headrace_coordinator.engine.state import ItemState, Node, NodeState
 from headrace_coordinator.engine.transition import Transition
 from headrace_coordinator.engine.values import items_at
@@ -24,40 +24,45 @@ from headrace_protocol.messages import ABSENT, ItemInput, Result, TaskMessage
 
 def dispatch(t: Transition, name: str) -> None:
     """Start the next attempt of a plain node."""
-    node = t.node(name)
+    node = t.run.nodes[name]
     node.attempt += 1
     node.dispatch = 0
-    if admitted(t, name, 1):
+    place = t.plan.nodes[name].place
+    again = node.state is NodeState.DISPATCHED
+    if again:  # the attempt before is over, without having come to an end
+        t.line.ended(place)
+    if place not in t.run.line and t.line.take(place, t.run.head.run_id):
         go(t, name)
-    else:
-        line_up(t, name, None)
+        return
+    if again:
+        t.line.sent(place)  # until it moves
+    line_up(t, name, None)
 
 
 def go(t: Transition, name: str) -> None:
-    """The attempt of a plain node goes to the bus."""
+    """The attempt of a plain node goes to the bus, where it is booked already."""
     node = t.move(name, NodeState.DISPATCHED)
-    t.tell("node.dispatched", name, attempt=node.attempt, queue=t.planned(name).definition.options.queue)
-    _first(t, name, None)
+    node.generation = generation(t, name)
+    t.tell("node.dispatched", name, attempt=node.attempt, queue=t.plan.nodes[name].definition.options.queue)
+    send(t, name, None, node.attempt)
 
 
 def go_item(t: Transition, name: str, index: int) -> None:
     """The attempt of a map's item goes to the bus."""
     state = t.node(name).map
-    if state is not None and state.items[index].ready:
-        state.items[index].ready = False
+    if state is None:
+        return
+    item = state.items[index]
+    if item.ready:
+        item.ready = False
         resting_of(t.run, name).ready.discard(index)
-    _first(t, name, index)
+    item.generation = generation(t, name)
+    send(t, name, index, item.attempt)
 
 
-def _first(t: Transition, name: str, item: int | None) -> None:
-    holder = holder_of(t.node(name), item)
-    holder.generation = generation(t, name)
-    send(t, name, item, holder.attempt)
-
-
-def admitted(t: Transition, name: str, wanted: int, freed: int = 0) -> int:
-    """How many of the tasks that a node has ready may go to the bus at once. Other nodes of the run that wait
-    already go first."""
+def admitted(t: Transition, name: str, wanted: int, freed: int) -> int:
+    """How many of the items that a map has ready may go to the bus at once. Other nodes of the run that wait already
+    go first."""
     place = t.planned(name).place
     waiting = t.run.line.get(place)
     if waiting and (len(waiting) > 1 or name not in waiting):
@@ -69,7 +74,9 @@ def line_up(t: Transition, name: str, item: int | None) -> None:
     """The attempt that holds the fence waits in the ready line."""
     state = t.touch(name).map
     if item is None or state is None:
-        t.move(name, NodeState.READY)
+        if t.node(name).state is not NodeState.READY:
+            t.move(name, NodeState.READY)
+            line_of_one(t.plan, t.run, t.line, name, waits=True)
         return
     state.items[item].ready = True
     resting_of(t.run, name).ready.add(item)
@@ -80,7 +87,8 @@ def publish(t: Transition, name: str, item: int | None, attempt: int) -> None:
     not count twice there."""
     if t.line.excess(t.planned(name).place):
         line_up(t, name, item)
-        t.rebook(name)
+        if item is not None:
+            t.rebook(name)
     else:
         send(t, name, item, attempt)
 

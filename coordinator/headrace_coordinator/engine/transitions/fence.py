@@ -12,7 +12,8 @@ def holds_fence(t: Transition, name: str, item: int | None, attempt: int) -> boo
     if node is None:
         return False
     if item is None:
-        return node.state in (NodeState.DISPATCHED, NodeState.READY) and node.attempt == attempt
+        held = node.state is NodeState.DISPATCHED or node.state is NodeState.READY
+        return held and node.attempt == attempt
     if node.state is not NodeState.MAPPING or node.map is None:
         return False
     state = node.map.items.get(item)

@@ -21,6 +21,7 @@ def granted(t: Transition, grant: Granted) -> None:
         return
     left = grant.count
     while left and (name := _first_node(t, grant.place)) is not None:
+        t.line.sent(grant.place)
         go(t, name)
         left -= 1
     maps = sorted(
