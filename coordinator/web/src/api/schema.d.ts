@@ -1284,7 +1284,7 @@ export interface components {
          * @description Where a node is.
          * @enum {string}
          */
-        NodeState: "waiting" | "dispatched" | "retrying" | "mapping" | "collecting" | "succeeded" | "failed" | "cancelled" | "upstream_failed";
+        NodeState: "waiting" | "ready" | "dispatched" | "retrying" | "mapping" | "collecting" | "succeeded" | "failed" | "cancelled" | "upstream_failed";
         /** NodeView */
         NodeView: {
             node: string;
@@ -1421,6 +1421,10 @@ export interface components {
             redelivered: number;
             workers: number;
             slots: number;
+            /** @default 0 */
+            line?: number;
+            /** @default 0 */
+            bound?: number;
             /** @default 0 */
             waiting?: number;
             last_delivered_us?: number | null;
@@ -1678,6 +1682,8 @@ export interface components {
             options?: components["schemas"]["TaskOptions"];
             /** @default  */
             doc?: string;
+            /** @default  */
+            code?: string;
         };
         /**
          * TaskOptions
@@ -1694,6 +1700,10 @@ export interface components {
             timeout_s?: number | null;
             /** @default thread */
             isolation?: components["schemas"]["Isolation"];
+            /** @default 3 */
+            max_lost?: number;
+            /** @default false */
+            pin_code?: boolean;
         };
         /**
          * Topic
@@ -1750,7 +1760,7 @@ export interface components {
          * @description What an unfinished run waits for (I5).
          * @enum {string}
          */
-        WaitKind: "worker" | "timer" | "collect";
+        WaitKind: "worker" | "worker_with_task" | "line" | "timer" | "collect";
         /** WaitView */
         WaitView: {
             kind: components["schemas"]["WaitKind"];
