@@ -299,8 +299,8 @@ class Books:
 
     def _unfinished(self, place: Place) -> bool:
         node = self.run.nodes[place[0]]
-        if place[1] is not None:
-            return node.map is not None and place[1] in node.map.items
+        if place[1] is not None and (node.map is None or place[1] not in node.map.items):
+            return False
         return node.state not in NODE_FINISHED
 
     def _ended(self, key: Attempt, *, failed: bool) -> None:

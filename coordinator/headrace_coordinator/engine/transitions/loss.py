@@ -97,8 +97,10 @@ def lived_on(t: Transition, outcome: Outcome) -> None:
 
 def _holder(node: Node, item: int | None) -> Node | ItemState | None:
     """Of an attempt that may have been over for long. What is finished is not charged any more."""
+    if node.state in NODE_FINISHED:
+        return None
     if item is None:
-        return node if node.state not in NODE_FINISHED else None
+        return node
     return None if node.map is None else node.map.items.get(item)
 
 
