@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import combinations
 
 import pytest
@@ -31,6 +32,8 @@ class Crowd(RuleBasedStateMachine):
         self.wanted = self.sent = self.dropped = 0
         self.lead: dict[tuple[Seat, Seat], tuple[int, int, int]] = {}
         """How far one is ahead of the other since both wait: now, at least, at most."""
+        self.turn: Counter[Seat] = Counter()
+        """Tasks that have gone since then was last looked at."""
 
     @initialize(limit=st.integers(1, 12))
     def start(self, limit: int) -> None:
@@ -124,15 +127,17 @@ class Crowd(RuleBasedStateMachine):
         self.sent += count
         on_bus = sum(standing.on_bus for key, standing in self.seats.items() if key[0] == seat[0])
         assert on_bus <= self.limits[seat[0].partition(".")[0]], "more on the bus than its bound"
-        for pair, (before, least, most) in self.lead.items():
-            if seat in pair:
-                now = before + (count if seat == pair[0] else -count)
-                self.lead[pair] = (now, min(least, now), max(most, now))
+        self.turn[seat] += count
 
     def watch(self) -> None:
         """Pairs that both wait, and have done so without a break."""
-        for pair, (_, least, most) in self.lead.items():
-            assert most - least <= QUANTUM, f"{pair}: one is {most - least} ahead"
+        for pair, (before, least, most) in list(self.lead.items()):
+            if all(self.seats.get(seat, NOWHERE).ready for seat in pair):
+                now = before + self.turn[pair[0]] - self.turn[pair[1]]
+                lowest, highest = min(least, now), max(most, now)
+                self.lead[pair] = (now, lowest, highest)
+                assert highest - lowest <= QUANTUM, f"{pair}: one is {highest - lowest} ahead"
+        self.turn.clear()
         waiting = [key for key, standing in self.seats.items() if standing.ready]
         pairs = [(one, other) for one, other in combinations(waiting, 2) if one[0] == other[0]]
         self.lead = {pair: self.lead.get(pair, (0, 0, 0)) for pair in pairs}
