@@ -55,7 +55,7 @@ from tests.engine.strategies import PARAMS
 Attempt = tuple[str, int | None, int]
 Place = tuple[str, int | None]
 T0 = 1_700_000_000_000_000
-QUEUE = "default"
+QUEUES = ("default", "gpu")
 NO_LIMIT = 10_000
 _nodes = msgspec.msgpack.Decoder(Node)
 
@@ -90,9 +90,9 @@ class Books:
 
     def __init__(self, plan: Plan, limit: int = NO_LIMIT) -> None:
         self.plan = plan
-        self.line = ReadyLine({QUEUE: limit})
+        self.line = ReadyLine(dict.fromkeys(QUEUES, limit))
         self.limit = limit
-        """Of tasks on the bus, for each priority."""
+        """Of tasks on the bus, for each queue and priority."""
         self.now_us = T0
         self.command = StartRun(run_id="r", workflow="flow", params=raw(PARAMS))
         self.run: Run = new_run(plan, self.command, 0, self.now_us)
@@ -143,13 +143,14 @@ class Books:
     def capacity(self, limit: int) -> None:
         """The fleet has changed."""
         self.limit = limit
-        self.line.capacity(QUEUE, limit)
+        for queue in QUEUES:
+            self.line.capacity(queue, limit)
         self.let_go()
 
     def restart(self) -> None:
         """Another coordinator goes on from what is stored."""
         self.run = self.reloaded()
-        self.line = ReadyLine({QUEUE: self.limit})
+        self.line = ReadyLine(dict.fromkeys(QUEUES, self.limit))
         join(self.plan, self.run, self.line)
         self.let_go()
 
