@@ -13,6 +13,7 @@ from headrace_coordinator.engine.plan import PlanNode
 from headrace_coordinator.engine.standing import line_of_one, resting_of
 from headrace_coordinator.engine.state import ItemState, Node, NodeState
 from headrace_coordinator.engine.transition import Transition
+from headrace_coordinator.engine.transitions.fence import is_in_line
 from headrace_coordinator.engine.values import items_at
 from headrace_protocol.codec import raw
 from headrace_protocol.definition import Literal, Output
@@ -85,6 +86,8 @@ def line_up(t: Transition, name: str, item: int | None) -> None:
 def publish(t: Transition, name: str, item: int | None, attempt: int) -> None:
     """Have an attempt that was published before published once more, unless more is on the bus than may be. It does
     not count twice there."""
+    if is_in_line(t, name, item):
+        return
     if t.line.excess(t.planned(name).place):
         line_up(t, name, item)
         if item is not None:
