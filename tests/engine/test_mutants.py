@@ -302,10 +302,6 @@ def item_leaves_the_line_unmarked(patch: Patch) -> None:
     patch.setattr(mapping, "go_item", broken)
 
 
-def input_that_is_lost_is_not_awaited_in_line(patch: Patch) -> None:
-    patch.setattr(recover, "_out_of_line", lambda t, name: None)
-
-
 MUTANTS: tuple[Callable[[Patch], None], ...] = (
     no_fence,
     retry_numbers_from_one,
@@ -344,7 +340,6 @@ MUTANTS: tuple[Callable[[Patch], None], ...] = (
     capacity_is_not_applied,
     republished_beyond_the_bound,
     item_leaves_the_line_unmarked,
-    input_that_is_lost_is_not_awaited_in_line,
 )
 EXAMPLES = 100  # Hypothesis' own default
 

@@ -72,6 +72,8 @@ def _check_node(plan: Plan, run: Run, name: str, node: Node) -> None:
     elif state in (NodeState.DISPATCHED, NodeState.READY):
         if node.attempt <= 0:
             raise _broken(run, f"{name}: dispatched without an attempt (I7)", node.attempt)
+        if state is NodeState.READY and _lacking(plan, run, name)[0]:
+            raise _broken(run, f"{name}: ready without an input (I4)", node.attempt)
     elif state is NodeState.WAITING:
         _check_waiting(plan, run, name)
     elif state is NodeState.MAPPING:
