@@ -175,15 +175,15 @@ class Cluster:
         assert not failed, f"{len(failed)} runs did not succeed, such as {failed[0]}"
 
     async def at_rest(self, waiting_tasks: int, within_s: float = 300.0) -> None:
-        """Wait until events and inputs have been taken in and so many task messages wait for a worker."""
+        """Wait until events and inputs have been taken in and so many tasks wait for a worker."""
         jetstream = self.connection.jetstream()
         async with asyncio.timeout(within_s):
             while True:
                 events = await jetstream.consumer_info("HR_EVENTS_default", "triggers")
                 inputs = await jetstream.stream_info("HR_INPUTS_default")
-                tasks = await jetstream.stream_info("HR_TASKS_default")
+                queues = (await self.api.get("/queues")).json()["queues"]
                 busy = (events.num_pending or 0) + (events.num_ack_pending or 0) + inputs.state.messages
-                if not busy and tasks.state.messages == waiting_tasks:
+                if not busy and sum(one["pending"] for one in queues) == waiting_tasks:
                     return
                 await asyncio.sleep(0.2)
 

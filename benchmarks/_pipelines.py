@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 
@@ -53,6 +54,18 @@ def fan_map(count: int) -> int:
 def wide_map(count: int) -> list[int]:
     """A map whose results nothing reads."""
     return step.map(numbers(count))
+
+
+@task
+async def slow_step(number: int, each_s: float) -> int:
+    await asyncio.sleep(each_s)
+    return number
+
+
+@workflow
+def slow_map(count: int, each_s: float) -> list[int]:
+    """Tasks that take a while, so that others have to wait."""
+    return slow_step.map(numbers(count), each_s=each_s)
 
 
 @task

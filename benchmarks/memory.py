@@ -28,7 +28,7 @@ async def measure(arguments: argparse.Namespace) -> list[Figure]:
         await cluster.at_rest(100 + 2 * arguments.tasks)
         await quiet(cluster)
         per_task = (rss_bytes(pid) - before) / arguments.tasks
-        figures.append(Figure(name="a live item of a map", value=per_task / 1e3, unit="kB"))
+        figures.append(Figure(name="a waiting item of a map", value=per_task / 1e3, unit="kB"))
     return figures
 
 

@@ -23,6 +23,7 @@ SCRIPTS = (
     "runs",
     "fanout",
     "map",
+    "fairness",
     "cpu",
     "tracing",
     "idle",

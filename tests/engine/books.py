@@ -7,6 +7,7 @@ second run, loaded from what has been stored so far: it must decide the same.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from copy import deepcopy
 
 import msgspec
 
@@ -24,6 +25,7 @@ from headrace_coordinator.engine.effects import (
 from headrace_coordinator.engine.inputs import (
     AttemptLost,
     Collected,
+    Granted,
     OutcomeReceived,
     Redispatch,
     RetryRun,
@@ -32,8 +34,10 @@ from headrace_coordinator.engine.inputs import (
 )
 from headrace_coordinator.engine.invariants import check_all
 from headrace_coordinator.engine.plan import Plan
+from headrace_coordinator.engine.ready_line import ReadyLine
+from headrace_coordinator.engine.standing import join, totals, withdraw
 from headrace_coordinator.engine.state import NODE_FINISHED, Node, NodeState, Run, RunState
-from headrace_coordinator.engine.transitions.redispatch import live_attempts
+from headrace_coordinator.engine.transitions.redispatch import lined_attempts, live_attempts
 from headrace_coordinator.engine.transitions.start import new_run, restore
 from headrace_coordinator.store.rows import decode_head, encode_head
 from headrace_protocol.codec import encode, raw
@@ -51,6 +55,8 @@ from tests.engine.strategies import PARAMS
 Attempt = tuple[str, int | None, int]
 Place = tuple[str, int | None]
 T0 = 1_700_000_000_000_000
+QUEUES = ("default", "gpu")
+NO_LIMIT = 10_000
 _nodes = msgspec.msgpack.Decoder(Node)
 
 
@@ -64,9 +70,11 @@ def look(value: object, path: Path) -> object:
     return value
 
 
-def _is_again(received: RunInput) -> bool:
+def _is_again(received: RunInput, *, known: bool) -> bool:
     """Whether what is dispatched is an attempt that was dispatched before."""
     match received:
+        case Granted():
+            return known
         case Redispatch():
             return True
         case AttemptLost(charged=charged):
@@ -80,8 +88,11 @@ def _is_again(received: RunInput) -> bool:
 class Books:
     """One run, and what is known of it from outside."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, limit: int = NO_LIMIT) -> None:
         self.plan = plan
+        self.line = ReadyLine(dict.fromkeys(QUEUES, limit))
+        self.limit = limit
+        """Of tasks on the bus, for each queue and priority."""
         self.now_us = T0
         self.command = StartRun(run_id="r", workflow="flow", params=raw(PARAMS))
         self.run: Run = new_run(plan, self.command, 0, self.now_us)
@@ -92,6 +103,9 @@ class Books:
         self.sent: dict[Attempt, TaskMessage] = {}
         self.outcomes: list[Outcome] = []
         self.live: set[Attempt] = set()
+        """Those that were published and whose outcome would count."""
+        self.on_bus: set[Attempt] = set()
+        """Those of them whose messages are believed to be on the bus."""
         self.highest: Counter[Place] = Counter()
         self.failures: Counter[Place] = Counter()
         self.losses: dict[Place, set[int]] = defaultdict(set)
@@ -111,15 +125,53 @@ class Books:
         """False once a step has failed."""
 
     def step(self, received: RunInput) -> Decision:
-        """Let one thing happen, and check everything."""
+        """Let one thing happen, and what the ready line lets go because of it; check everything."""
+        decision = self._step(received)
+        self.let_go()
+        return decision
+
+    def let_go(self) -> None:
+        """What the shell does at the end of each turn."""
+        while grants := self.line.grants():
+            for grant in grants:
+                granted = self._step(grant)
+                sent = [effect for effect in granted.effects if isinstance(effect, Dispatch)]
+                assert len(sent) == grant.count, "what was granted did not go"
+        for place, lane in self.line.lanes.items():
+            assert not lane.open, f"there is room in {place}, and somebody waits"
+
+    def capacity(self, limit: int) -> None:
+        """The fleet has changed."""
+        self.limit = limit
+        for queue in QUEUES:
+            self.line.capacity(queue, limit)
+        self.let_go()
+
+    def restart(self) -> None:
+        """Another coordinator goes on from what is stored."""
+        self.run = self.reloaded()
+        self.line = ReadyLine(dict.fromkeys(QUEUES, self.limit))
+        join(self.plan, self.run, self.line)
+        self.let_go()
+
+    def crash(self, received: RunInput) -> None:
+        """A decision that could not be committed."""
+        decide(self.plan, self.run, received, self.now_us, self.line)
+        withdraw(self.plan, self.run, self.line)
+        assert not any(lane.on_bus or lane.backlog or lane.waiting for lane in self.line.lanes.values())
+        self.run = self.reloaded()
+        join(self.plan, self.run, self.line)
+        self.let_go()
+
+    def _step(self, received: RunInput) -> Decision:
         self.sound = False
-        twin = self.reloaded()
+        twin, twin_line = self.reloaded(), deepcopy(self.line)
         if isinstance(received, TimerFired):
             self.timers.pop(received.key, None)
             self.old_timers.append(received)
-        decision = decide(self.plan, self.run, received, self.now_us)
+        decision = decide(self.plan, self.run, received, self.now_us, self.line)
         check_all(self.plan, self.run)
-        assert decide(self.plan, twin, received, self.now_us) == decision, (
+        assert decide(self.plan, twin, received, self.now_us, twin_line) == decision, (
             "a reloaded run decides differently"
         )
         assert encode(twin.nodes) == encode(self.run.nodes)
@@ -128,6 +180,10 @@ class Books:
             self._retried(decision)
         self._take_in(received, decision)
         self._check()
+        if isinstance(received, Redispatch) and received.attempts is None:
+            for place in {planned.place for planned in self.plan.nodes.values()}:
+                on_bus = [key for key in self.on_bus if self.plan.nodes[key[0]].place == place]
+                assert len(on_bus) <= self.limit, f"{place}: published beyond the bound again"
         self.sound = True
         return decision
 
@@ -154,7 +210,8 @@ class Books:
         for effect in decision.effects:
             match effect:
                 case Dispatch(message=message):
-                    self._dispatched(message, again=_is_again(received))
+                    key = (message.node, message.item, message.attempt)
+                    self._dispatched(message, again=_is_again(received, known=key in self.sent))
                 case StartTimer(key=key, due_us=due_us):
                     self.timers[key] = due_us
                     if key.kind == "retry":
@@ -175,6 +232,7 @@ class Books:
                 for told in cancelled
             ), f"nobody told {name}[{item}] to stop"
         self.live -= stopped
+        self.on_bus &= self.live - set(lined_attempts(self.run))
         for told in cancelled:
             for held in told.attempts:
                 assert (held.node, held.item, held.attempt) not in self.live, "a live attempt is cancelled"
@@ -198,7 +256,7 @@ class Books:
         self.retry_us.clear()
 
     def _may_live(self, key: Attempt) -> bool:
-        return self.run.nodes[key[0]].state in (NodeState.DISPATCHED, NodeState.MAPPING)
+        return self.run.nodes[key[0]].state in (NodeState.DISPATCHED, NodeState.READY, NodeState.MAPPING)
 
     def _record(self, received: RunInput, decision: Decision) -> set[Attempt]:
         """Compare the attempts recorded with what the world knows to be live."""
@@ -228,7 +286,8 @@ class Books:
             sent = [e.message for e in decision.effects if isinstance(e, Dispatch)]
             stale = outcome.dispatch != self.sent[key].dispatch
             assert not states
-            assert len(sent) == (not stale), "what is returned is dispatched again, once"
+            lined = key in lined_attempts(self.run)
+            assert len(sent) == (not stale and not lined), "what is returned is dispatched again, once"
             return set()
         assert states == [outcome.state.value], states
         lost = outcome.error is not None and outcome.error.code == ErrorCode.TASK_INPUT_LOST
@@ -241,12 +300,13 @@ class Books:
 
     def _unfinished(self, place: Place) -> bool:
         node = self.run.nodes[place[0]]
-        if place[1] is not None:
-            return node.map is not None and place[1] in node.map.items
+        if place[1] is not None and (node.map is None or place[1] not in node.map.items):
+            return False
         return node.state not in NODE_FINISHED
 
     def _ended(self, key: Attempt, *, failed: bool) -> None:
         self.live.discard(key)
+        self.on_bus.discard(key)
         self.applied[key] += 1
         assert self.applied[key] == 1, f"{key} was applied twice"
         self.failures[key[:2]] += failed
@@ -277,6 +337,10 @@ class Books:
             )
             self.highest[name, item] = message.attempt
             self.live.add(key)
+        assert key in self.on_bus or len(self._rivals(name)) < self.limit, (
+            f"{key}: the bus has enough of them"
+        )
+        self.on_bus.add(key)
         self.sent[key] = message
         assert message.alone is bool(self.losses[name, item]), "a suspect runs alone, and nothing else does"
         assert message.code == self.run.nodes[name].code
@@ -286,6 +350,11 @@ class Books:
             self._check_item(message, item)
             window = planned.definition.map.window if planned.definition.map else 0
             assert len([old for old in self.live if old[0] == name]) <= window, f"{name}: the window is full"
+
+    def _rivals(self, name: str) -> list[Attempt]:
+        """What is on the bus in the same lane."""
+        place = self.plan.nodes[name].place
+        return [key for key in self.on_bus if self.plan.nodes[key[0]].place == place]
 
     def _check_item(self, message: TaskMessage, item: int) -> None:
         over = self.plan.nodes[message.node].definition.map
@@ -318,9 +387,13 @@ class Books:
 
     def _check(self) -> None:
         run = self.run
-        assert set(live_attempts(run)) == self.live, (
-            "live attempts are not those dispatched and not ended (I7)"
+        assert set(live_attempts(run)) == self.on_bus, (
+            "live attempts on the bus are not those published and not ended (I7)"
         )
+        assert self.live == self.on_bus | (set(lined_attempts(run)) & self.sent.keys())
+        for place, lane in self.line.lanes.items():
+            assert lane.on_bus == len([k for k in self.on_bus if self.plan.nodes[k[0]].place == place])
+        assert dict(totals(self.plan, run)) == dict(totals(self.plan, self.reloaded())), "rebuilt differently"
         assert self.timers == self._awaited(), "timers set are not those awaited"
         assert self.starts["run.created"] <= 1
         if run.head.state is RunState.RUNNING:
@@ -329,7 +402,8 @@ class Books:
                 assert node.state is not NodeState.COLLECTING or name in waiting, f"nobody collects {name}"
             retries = [key for key in self.timers if key.kind == "retry"]
             collecting = any(node.state is NodeState.COLLECTING for node in run.nodes.values())
-            assert self.live or retries or collecting, "the run is stuck (I5)"
+            lined = any(run.line.values())
+            assert self.live or retries or collecting or lined, "the run is stuck (I5)"
             assert run.head.wait is not None
             assert run.nodes[run.head.wait.on].state not in NODE_FINISHED
         else:

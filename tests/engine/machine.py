@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
@@ -17,7 +18,14 @@ from headrace_coordinator.engine.plan import Plan
 from headrace_coordinator.engine.state import RunState
 from headrace_protocol.definition import Output
 from headrace_protocol.errors import ErrorCode
-from headrace_protocol.messages import CancelRun, OutcomeState, RetryAdvice, ReturnReason, TaskMessage
+from headrace_protocol.messages import (
+    CancelRun,
+    Outcome,
+    OutcomeState,
+    RetryAdvice,
+    ReturnReason,
+    TaskMessage,
+)
 from tests.engine.building import node, plan_of
 from tests.engine.strategies import ERROR_KINDS, plans
 from tests.engine.world import World
@@ -189,8 +197,8 @@ class Adversary(RuleBasedStateMachine):
     @rule()
     def coordinator_restarts(self) -> None:
         """What was in flight inside of it is gone, so it starts collecting again."""
-        self.world.run = self.world.reloaded()
         self.world.collects.clear()
+        self.world.restart()
         self.world.step(Redispatch("r", ()))
 
     @rule()
@@ -245,6 +253,90 @@ class Mortal(Adversary):
     def worker_returns(self, pick: int, reason: ReturnReason) -> None:
         message = self.live(pick)
         self.world.report(message, OutcomeState.RETURNED, reason=reason, dispatch=message.dispatch)
+
+
+class Reaper(RuleBasedStateMachine):
+    """Little else than that on small workflows: the same place is lost again and again."""
+
+    world: World
+
+    @initialize(over=st.sampled_from([None, Output("n0", ("rows",))]))
+    def start(self, over: Output | None) -> None:
+        nodes = (node("n0"), node("n1", "n0", over=over, window=2, max_attempts=2))
+        options = [msgspec.structs.replace(one.options, max_lost=2) for one in nodes]
+        few = [msgspec.structs.replace(one, options=o) for one, o in zip(nodes, options, strict=True)]
+        self.world = World(plan_of(*few))
+        self.world.step(self.world.command)
+
+    def picked(self, pick: int, *, live: bool) -> TaskMessage | None:
+        sent = self.world.sent
+        keys = sorted(self.world.live if live else sent, key=str)
+        return sent[keys[pick % len(keys)]] if keys else None
+
+    @rule(pick=picks, charged=st.sampled_from([True, True, False]))
+    def attempt_is_lost(self, pick: int, charged: bool) -> None:
+        if (message := self.picked(pick, live=True)) is not None:
+            self.world.lose(message.node, message.item, message.attempt, charged=charged)
+
+    @rule(pick=picks)
+    def worker_lives_on(self, pick: int) -> None:
+        if (message := self.picked(pick, live=False)) is not None:
+            self.world.succeed(message)
+
+    @rule(pick=picks, reason=st.sampled_from(ReturnReason))
+    def worker_returns(self, pick: int, reason: ReturnReason) -> None:
+        if (message := self.picked(pick, live=True)) is not None:
+            self.world.report(message, OutcomeState.RETURNED, reason=reason, dispatch=message.dispatch)
+
+    @precondition(lambda self: self.world.outcomes)
+    @rule(pick=picks)
+    def outcome_comes_again(self, pick: int) -> None:
+        outcomes = self.world.outcomes
+        self.world.step(OutcomeReceived(outcomes[pick % len(outcomes)]))
+
+    @rule(pick=picks)
+    def worker_succeeds(self, pick: int) -> None:
+        if (message := self.picked(pick, live=True)) is not None:
+            self.world.succeed(message)
+
+    def teardown(self) -> None:
+        if hasattr(self, "world") and self.world.sound:
+            self.world.finish_fairly()
+
+
+class Crowd(Mortal):
+    """The same with a bus that takes few tasks, of a fleet that grows and shrinks: the rest waits in the ready line."""
+
+    @initialize(plan=plans() | st.sampled_from(RICH), limit=st.sampled_from([1, 1, 2, 3, 5]))
+    def start(self, plan: Plan, limit: int) -> None:  # type: ignore[override]
+        self.world = World(plan, limit)
+        self.world.step(self.world.command)
+
+    @rule(limit=st.integers(1, 6))
+    def fleet_changes(self, limit: int) -> None:
+        self.world.capacity(limit)
+
+    @rule(limit=st.integers(1, 2))
+    def bus_loses_everything_after_the_fleet_shrank(self, limit: int) -> None:
+        self.world.capacity(limit)
+        self.world.step(Redispatch("r"))
+
+    @precondition(Adversary.is_live)
+    @rule(pick=picks)
+    def commit_fails(self, pick: int) -> None:
+        """An outcome is decided, and comes again because that could not be committed."""
+        message = self.live(pick)
+        outcome = Outcome(
+            run_id="r",
+            node=message.node,
+            item=message.item,
+            attempt=message.attempt,
+            state=OutcomeState.FAILED,
+            started_at_us=self.world.now_us,
+            finished_at_us=self.world.now_us,
+            worker="w",
+        )
+        self.world.crash(OutcomeReceived(outcome))
 
 
 class Wiper(RuleBasedStateMachine):

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
+from headrace_coordinator.engine import transition
 from headrace_coordinator.engine.inputs import AttemptLost
-from headrace_coordinator.engine.plan import PlanNode
+from headrace_coordinator.engine.plan import Plan, PlanNode
+from headrace_coordinator.engine.ready_line import Lane, ReadyLine
 from headrace_coordinator.engine.state import ItemState, MapState, NodeState, Run
 from headrace_coordinator.engine.transition import Transition
 from headrace_coordinator.engine.transitions import (
@@ -27,7 +29,7 @@ from headrace_coordinator.engine.transitions import (
 )
 from headrace_protocol.messages import Outcome, OutcomeState
 from tests.engine import books
-from tests.engine.machine import Adversary, Loser, Mortal, Wiper
+from tests.engine.machine import Adversary, Crowd, Loser, Mortal, Reaper, Wiper
 
 Patch = pytest.MonkeyPatch
 
@@ -74,10 +76,8 @@ def stale_timer_is_set_again(patch: Patch) -> None:
 def window_is_ignored(patch: Patch) -> None:
     def broken(t: Transition, name: str) -> None:
         state = t.touch(name).map
-        while state is not None and state.next_index < state.total:
-            state.next_index += 1
-            state.items[state.next_index - 1] = ItemState()
-            mapping.publish(t, name, state.next_index - 1, 1)
+        if state is not None:
+            mapping.go_on(t, name, state.total - state.next_index)
 
     patch.setattr(mapping, "fill", broken)
 
@@ -254,6 +254,54 @@ def lost_attempt_is_told_of_twice(patch: Patch) -> None:
     patch.setattr(loss, "holds_fence", lambda t, name, item, attempt: True)
 
 
+def bound_is_ignored(patch: Patch) -> None:
+    patch.setattr(Lane, "admit", lambda lane, run_id, wanted, freed: wanted)
+
+
+def line_is_not_popped(patch: Patch) -> None:
+    patch.setattr(ReadyLine, "grants", lambda line: [])
+
+
+def cancelled_run_stays_in_line(patch: Patch) -> None:
+    rebook = transition.rebook
+
+    def broken(plan: Plan, run: Run, line: ReadyLine, name: str) -> None:
+        if run.nodes[name].state is not NodeState.CANCELLED:
+            rebook(plan, run, line, name)
+
+    patch.setattr(transition, "rebook", broken)
+
+
+def rebuilt_line_doubles(patch: Patch) -> None:
+    join = books.join
+
+    def broken(plan: Plan, run: Run, line: ReadyLine) -> None:
+        join(plan, run, line)
+        join(plan, run, line)
+
+    patch.setattr(books, "join", broken)
+
+
+def capacity_is_not_applied(patch: Patch) -> None:
+    patch.setattr(ReadyLine, "capacity", lambda line, queue, limit: None)
+
+
+def republished_beyond_the_bound(patch: Patch) -> None:
+    patch.setattr(ReadyLine, "excess", lambda line, place: 0)
+
+
+def item_leaves_the_line_unmarked(patch: Patch) -> None:
+    go_item = dispatch.go_item
+
+    def broken(t: Transition, name: str, index: int) -> None:
+        item = t.node(name).map.items[index]  # type: ignore[union-attr]
+        ready = item.ready
+        go_item(t, name, index)
+        item.ready = ready
+
+    patch.setattr(mapping, "go_item", broken)
+
+
 MUTANTS: tuple[Callable[[Patch], None], ...] = (
     no_fence,
     retry_numbers_from_one,
@@ -285,6 +333,13 @@ MUTANTS: tuple[Callable[[Patch], None], ...] = (
     return_is_carried_out_twice,
     charge_is_not_withdrawn,
     lost_attempt_is_told_of_twice,
+    bound_is_ignored,
+    line_is_not_popped,
+    cancelled_run_stays_in_line,
+    rebuilt_line_doubles,
+    capacity_is_not_applied,
+    republished_beyond_the_bound,
+    item_leaves_the_line_unmarked,
 )
 EXAMPLES = 100  # Hypothesis' own default
 
@@ -314,5 +369,5 @@ def caught_by(machine: type[RuleBasedStateMachine]) -> Exception | None:
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
 def test_the_adversary_catches(mutant: Callable[[Patch], None], monkeypatch: Patch) -> None:
     mutant(monkeypatch)
-    machines = (Adversary, Loser, Wiper, Mortal)
+    machines = (Reaper, Adversary, Loser, Wiper, Mortal, Crowd)
     assert any(caught_by(machine) for machine in machines), f"{EXAMPLES} examples did not catch it"

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from headrace_coordinator.engine.plan import Plan
 from headrace_coordinator.engine.state import RunState
 from headrace_protocol.errors import ErrorCode
-from tests.engine.machine import Adversary, Loser, Mortal, Wiper
+from tests.engine.machine import Adversary, Crowd, Loser, Mortal, Reaper, Wiper
 from tests.engine.strategies import plans
 from tests.engine.world import World
 
@@ -18,8 +18,12 @@ TestLoser = Loser.TestCase
 TestLoser.settings = quick
 TestWiper = Wiper.TestCase
 TestWiper.settings = quick
+TestReaper = Reaper.TestCase
+TestReaper.settings = quick
 TestMortal = Mortal.TestCase
 TestMortal.settings = quick
+TestCrowd = Crowd.TestCase
+TestCrowd.settings = quick
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])

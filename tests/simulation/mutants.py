@@ -18,11 +18,15 @@ from headrace.runtime.leases import Leases
 from headrace.runtime.runner import Runner
 from headrace_coordinator.bus import nats_bus, trimming
 from headrace_coordinator.bus.port import Outgoing
+from headrace_coordinator.engine import transition
 from headrace_coordinator.engine.effects import Collect
 from headrace_coordinator.engine.inputs import RunInput
-from headrace_coordinator.engine.state import NodeState
+from headrace_coordinator.engine.plan import Plan
+from headrace_coordinator.engine.ready_line import ReadyLine
+from headrace_coordinator.engine.state import NodeState, Run
 from headrace_coordinator.engine.transition import Transition
 from headrace_coordinator.engine.transitions import mapping, outcome, redispatch, stop, timer, unlock
+from headrace_coordinator.runtime import apply
 from headrace_coordinator.runtime.apply import Applier
 from headrace_coordinator.runtime.collect import Collector
 from headrace_coordinator.runtime.envelope import Envelope
@@ -31,6 +35,7 @@ from headrace_coordinator.runtime.shard import Shard
 from headrace_coordinator.runtime.turn import Turn
 from headrace_coordinator.runtime.vigil import Vigil
 from headrace_coordinator.schedules import runner as schedules
+from headrace_coordinator.service import shards
 from headrace_coordinator.service.shards import ShardSet
 from headrace_coordinator.store import memory
 from headrace_coordinator.store.port import FenceLost
@@ -271,7 +276,7 @@ table(
 table(
     "collecting_not_resumed",
     "a map that was being collected when the coordinator died is not collected by the next",
-    (ShardSet, "_resume_collecting", nothing_async),
+    (ShardSet, "_resume_collecting", nothing),
 )
 
 
@@ -404,6 +409,43 @@ table(
     "publishing again after a loss believes that nothing is live",
     (redispatch, "live_attempts", _no_attempts),
 )
+
+
+# -- the ready line --------------------------------------------------------------------------------
+
+_line_of_one, _join = transition.line_of_one, shards.join
+
+
+def _take(self: ReadyLine, place: str, run_id: str) -> bool:
+    self.sent(place)
+    return True
+
+
+table(
+    "bound_ignored",
+    "the bus gets everything that is ready",
+    (ReadyLine, "take", _take),
+    (ReadyLine, "admit", lambda self, place, run_id, wanted, freed=0: wanted),
+)
+table("line_not_popped", "nobody is let go when there is room again", (Applier, "let_go", nothing_async))
+table("capacity_not_applied", "a change of the fleet is not heard of", (ReadyLine, "capacity", nothing))
+table(
+    "crashed_turn_stays_booked",
+    "what a turn had booked stays in the line although its commit failed",
+    (apply, "withdraw", nothing),
+)
+
+
+@mutant("a cancelled run stays in the line", (transition, "line_of_one"))
+def cancelled_run_stays_in_line(plan: Plan, run: Run, line: ReadyLine, name: str, *, waits: bool) -> None:
+    if waits or run.nodes[name].state is not NodeState.CANCELLED:
+        _line_of_one(plan, run, line, name, waits=waits)
+
+
+@mutant("a line that is rebuilt counts every run twice", (shards, "join"))
+def rebuilt_line_doubles(plan: Plan, run: Run, line: ReadyLine) -> None:
+    _join(plan, run, line)
+    _join(plan, run, line)
 
 
 # -- results ---------------------------------------------------------------------------------------

@@ -14,10 +14,12 @@ from hashlib import blake2b
 import msgspec
 
 from headrace.results.store import digest_of
+from headrace_coordinator.engine import ready_line
 from headrace_coordinator.engine.effects import AttemptRecord, TimerKey
 from headrace_coordinator.engine.invariants import check_all
-from headrace_coordinator.engine.plan import Plan, compile_plan
-from headrace_coordinator.engine.state import ItemState, Node, NodeState, RunHead, RunState
+from headrace_coordinator.engine.plan import Place, Plan, compile_plan
+from headrace_coordinator.engine.standing import totals
+from headrace_coordinator.engine.state import NOWHERE, ItemState, Node, NodeState, RunHead, RunState
 from headrace_coordinator.engine.transitions.redispatch import live_attempts
 from headrace_coordinator.engine.transitions.start import restore
 from headrace_coordinator.store.memory_tables import Tables
@@ -94,6 +96,8 @@ class Observer:
         """Runs that an operator's order has opened again."""
         self.wanted: dict[str, str] = {}
         """The version of each workflow that was asked for last; the one before has been answered."""
+        self.on_bus: dict[tuple[int, Place], tuple[int, int]] = {}
+        """By shard: tasks that are on the bus, and how many may be."""
         self.commits = self.executions = 0
 
     # -- writing down ------------------------------------------------------------------------------
@@ -153,7 +157,32 @@ class Observer:
             self.require(not missing, "I8", f"the outbox forgot what the bus never had: {missing}")
         for run_id in touched:
             self._whole(run_id)
+        if transaction.fence is not None and (touched or transaction.cursors):
+            self._line(transaction.fence.shard)
         self._history(transaction)
+
+    def _line(self, shard: int) -> None:
+        """What the shard has on the bus grows up to the bound, and nobody waits while there is room."""
+        on_bus: dict[Place, int] = defaultdict(int)
+        ready: dict[Place, int] = defaultdict(int)
+        for stored in self._tables.runs.values():
+            if stored.head.shard == shard and stored.head.state is RunState.RUNNING:
+                plan = self._plan(stored.head)
+                for place, standing in totals(plan, restore(plan, stored.head, stored.nodes)):
+                    on_bus[place] += standing.on_bus
+                    ready[place] += standing.ready
+        for place in on_bus.keys() | ready.keys():
+            before, limit_before = self.on_bus.get((shard, place), (0, 0))
+            queue = place.partition(".")[0]
+            limit = self._tables.cursors.get(f"capacity/{shard}/{queue}", ready_line.DEFAULT_LIMIT)
+            count = on_bus[place]
+            within = count <= max(limit, limit_before, before)
+            self.require(within, "bound", f"{count} tasks of {place} are on the bus, and {limit} may be")
+            idle = ready[place] and count < limit
+            self.require(
+                not idle, "line", f"{ready[place]} tasks of {place} wait, {count} of {limit} are on the bus"
+            )
+            self.on_bus[shard, place] = (count, limit)
 
     def _history(self, transaction: Transaction) -> None:
         for history in transaction.history:
@@ -268,9 +297,13 @@ class Observer:
         node = row.node
         if node.state is NodeState.RETRYING and node.retry_at_us is not None:
             self.retry_at_us[row.run_id, row.name, None] = node.retry_at_us
+        elif node.state is NodeState.READY:  # its time has come, whatever the clock says when its turn does
+            self.retry_at_us.pop((row.run_id, row.name, None), None)
         for item, state in (node.map.items if node.map is not None else {}).items():
             if state.retry_at_us is not None:
                 self.retry_at_us[row.run_id, row.name, item] = state.retry_at_us
+            elif state.ready:
+                self.retry_at_us.pop((row.run_id, row.name, item), None)
         if node.state is NodeState.SUCCEEDED and node.result is not None:
             self.results[row.run_id, row.name] = encode(node.result)
             if node.map is None:
@@ -442,11 +475,12 @@ class Observer:
         waits = False
         for name in run.active:
             node = run.nodes[name]
-            if node.state in (NodeState.DISPATCHED, NodeState.COLLECTING):
+            if node.state in (NodeState.DISPATCHED, NodeState.READY, NodeState.COLLECTING):
                 waits = True
             elif node.state is NodeState.RETRYING:
                 waits = self._timer(run_id, name, None)
             elif node.map is not None:
+                waits = waits or bool(run.standing.get(name, NOWHERE).ready)
                 for item, state in node.map.items.items():
                     waits = waits or state.live
                     if state.retry_at_us is not None and not state.parked:

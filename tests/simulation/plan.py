@@ -78,6 +78,8 @@ class Plan(msgspec.Struct, frozen=True):
     """How often events that were read are deleted; 0: never."""
     crash: str = ""
     """`WHO:CALLBACKS`: instead of its faults, one crash of a process after so many callbacks."""
+    room: tuple[int, int, int] = (2, 64, 1_000)
+    """What the bus may hold of a queue: for each slot, besides, and while no worker has spoken for it."""
     embedded: bool = False
     """The store lets nobody else in, so that opening it ends the leases of whoever had it before."""
 
@@ -110,6 +112,7 @@ def make_plan(seed: int) -> Plan:
         sweep_s=3.0 if swept else NEVER_S,
         embedded=alone and rng.random() < 0.6,
         trim_s=TRIM_S,
+        room=rng.choice(((2, 64, 1_000), (1, 0, 2), (1, 0, 1), (1, 1, 3))),
     )
 
 

@@ -16,6 +16,8 @@ import msgspec
 import headrace.bus.nats_bus as worker_bus
 import headrace.runtime.attempt as attempt_module
 import headrace.runtime.worker as worker_module
+import headrace_coordinator.engine.ready_line as ready_line_module
+import headrace_coordinator.runtime.capacity as capacity_module
 import headrace_protocol.ids as ids_module
 import headrace_protocol.topology as topology_module
 from headrace_coordinator.bus.memory.server import Stored
@@ -378,6 +380,9 @@ def _replaced(site: Site) -> Iterator[None]:
         (worker_module, "connect", None),
         (worker_bus, "connect", None),
         (topology_module, "CLAIM_CHECK_BYTES", CLAIM_CHECK),
+        (capacity_module, "PER_SLOT", site.plan.room[0]),
+        (capacity_module, "SPARE", site.plan.room[1]),
+        (ready_line_module, "DEFAULT_LIMIT", site.plan.room[2]),
     ]
     before = [(place, name, getattr(place, name)) for place, name, _ in changes]
     for place, name, value in changes:

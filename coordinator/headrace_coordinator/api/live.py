@@ -46,4 +46,5 @@ async def live_facts(coordinator: Coordinator, run_id: str) -> LiveFacts:
             if held.run_id == run_id
         ),
         pending=pending,
+        ahead=coordinator.ahead(run_id),
     )

@@ -68,7 +68,9 @@ async def state_of(coordinator: Coordinator, store: Reader) -> list[Family]:
 async def _queues(coordinator: Coordinator) -> list[Family]:
     queues = await coordinator.queues()
     columns = (
-        ("headrace_queue_pending", "Task messages that no worker has.", [one.pending for one in queues]),
+        ("headrace_queue_pending", "Tasks that no worker has.", [one.pending for one in queues]),
+        ("headrace_queue_line", "Of those, tasks in the ready lines.", [one.line for one in queues]),
+        ("headrace_queue_bound", "Tasks that may be on the bus.", [one.bound for one in queues]),
         ("headrace_queue_in_flight", "Task messages on workers.", [one.in_flight for one in queues]),
         ("headrace_queue_slots", "Slots of the workers that serve the queue.", [one.slots for one in queues]),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from headrace_coordinator.engine.effects import TimerKey
+from headrace_coordinator.engine.plan import Place
 from headrace_protocol.messages import CancelRun, Outcome, Result, StartRun
 
 
@@ -69,6 +70,21 @@ class AttemptLost(msgspec.Struct, frozen=True, kw_only=True):
     """False: no worker can have died with it. It is dispatched again under the same number."""
 
 
+class Granted(msgspec.Struct, frozen=True, gc=False):
+    """The run's turn has come in the ready line: so many of its tasks go to the bus."""
+
+    run_id: str
+    place: Place
+    count: int
+
+
+class Capacity(msgspec.Struct, frozen=True, gc=False):
+    """As many tasks of a queue may be on the bus from this shard, for each priority. It concerns no run by itself."""
+
+    queue: str
+    limit: int
+
+
 class RetryRun(msgspec.Struct, frozen=True):
     """An operator gives a run that failed or was cancelled another chance."""
 
@@ -87,4 +103,8 @@ RunInput = (
     | Redispatch
     | AttemptOverdue
     | AttemptLost
+    | Granted
 )
+
+ShardInput = RunInput | Capacity
+"""Everything that can happen on a shard."""

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from headrace_coordinator.engine.effects import Decision
 from headrace_coordinator.engine.plan import Plan
-from headrace_coordinator.engine.state import NODE_ACTIVE, NODE_FINISHED, Node, NodeState, Run, RunState
+from headrace_coordinator.engine.standing import find_resting, resting_of, standing_of
+from headrace_coordinator.engine.state import (
+    NODE_ACTIVE,
+    NODE_FINISHED,
+    NOWHERE,
+    Node,
+    NodeState,
+    Run,
+    RunState,
+)
 from headrace_protocol.errors import InvariantBroken
 
 
@@ -22,6 +31,13 @@ def check_all(plan: Plan, run: Run) -> None:
         _check_node(plan, run, name, node)
     if run.open != sum(node.state not in NODE_FINISHED for node in run.nodes.values()):
         raise _broken(run, "open", run.open)
+    for name, node in run.nodes.items():
+        if node.map is not None and run.standing.get(name, NOWHERE) != standing_of(plan, run, name):
+            raise _broken(run, f"{name}: the standing in the ready line (I7)", run.standing.get(name))
+        if run.nodes[name].state is NodeState.MAPPING and resting_of(run, name) != find_resting(
+            run.nodes[name]
+        ):
+            raise _broken(run, f"{name}: items that rest", run.resting[name])
     if run.active.keys() != {name for name, node in run.nodes.items() if node.state in NODE_ACTIVE}:
         raise _broken(run, "active", sorted(run.active))
 
@@ -55,9 +71,11 @@ def _check_node(plan: Plan, run: Run, name: str, node: Node) -> None:
     elif state is NodeState.RETRYING:
         if node.retry_at_us is None:
             raise _broken(run, f"{name}: a retry without a time (I5)", node.attempt)
-    elif state is NodeState.DISPATCHED:
+    elif state in (NodeState.DISPATCHED, NodeState.READY):
         if node.attempt <= 0:
             raise _broken(run, f"{name}: dispatched without an attempt (I7)", node.attempt)
+        if state is NodeState.READY and _lacking(plan, run, name)[0]:
+            raise _broken(run, f"{name}: ready without an input (I4)", node.attempt)
     elif state is NodeState.WAITING:
         _check_waiting(plan, run, name)
     elif state is NodeState.MAPPING:
@@ -86,7 +104,7 @@ def _check_map(plan: Plan, run: Run, name: str, node: Node) -> None:
     if state is None or over is None:
         raise _broken(run, f"{name}: maps nothing (I5)", None)
     lacking, comes = _lacking(plan, run, name)
-    if not state.items and not lacking:
+    if not state.items and not lacking and not run.standing.get(name, NOWHERE).ready:
         raise _broken(run, f"{name}: maps nothing (I5)", state.next_index)
     if not comes:
         raise _broken(run, f"{name}: waits for what never comes (I5)", state.next_index)

@@ -17,6 +17,17 @@ from headrace_protocol.definition import (
     upstream,
 )
 
+Place = str
+"""A queue and priority, as in a task's subject: `default.normal`."""
+
+
+def place_of(queue: str, priority: str) -> Place:
+    return f"{queue}.{priority}"
+
+
+def queue_of(place: Place) -> str:
+    return place.rpartition(".")[0]
+
 
 class PlanNode(msgspec.Struct, frozen=True):
     """A node with its neighbours."""
@@ -29,6 +40,8 @@ class PlanNode(msgspec.Struct, frozen=True):
     reads_params: bool
     counts: tuple[Path, ...]
     """Places in this node's result over which downstream nodes map."""
+    place: Place
+    """Where its tasks wait for workers."""
     code: str = ""
     """The code that workers must have, when the task pins it."""
 
@@ -60,6 +73,7 @@ def compile_plan(definition: WorkflowDefinition, version: str) -> Plan:
             reads=_travelling(node),
             reads_params=any(_reads_params(binding) for binding in node.bindings.values()),
             counts=tuple(counts[node.id]),
+            place=place_of(node.options.queue, node.options.priority),
             code=definition.tasks[node.task].code if node.options.pin_code else "",
         )
         for node in definition.nodes

@@ -8,6 +8,7 @@ been touched is waiting and has no row.
                         ↓  ↑  ↘
                      retrying   failed          waiting → upstream_failed
            mapping → collecting → succeeded     anything not finished → cancelled
+           waiting, retrying → ready → dispatched, where the queue's bound on the bus is reached
            succeeded → dispatched, collecting or waiting, when a result is lost and made again
            dispatched → dispatched, when its attempt is lost with its worker, or returned
     run:   running → succeeded | failed | cancelled
@@ -20,6 +21,7 @@ from enum import StrEnum
 
 import msgspec
 
+from headrace_coordinator.engine.plan import Place
 from headrace_protocol.errors import ErrorInfo
 from headrace_protocol.headers import TraceContext
 from headrace_protocol.interval import Interval
@@ -38,7 +40,13 @@ class RunState(StrEnum):
 class NodeState(StrEnum):
     """Where a node is."""
 
+    __hash__ = (
+        str.__hash__
+    )  # an enum's own is a call in Python, and states are looked up in sets all the time
+
     WAITING = "waiting"
+    READY = "ready"
+    """Its attempt waits in the ready line until there is room for it on the bus."""
     DISPATCHED = "dispatched"
     RETRYING = "retrying"
     MAPPING = "mapping"
@@ -52,7 +60,9 @@ class NodeState(StrEnum):
 NODE_FINISHED = frozenset(
     {NodeState.SUCCEEDED, NodeState.FAILED, NodeState.CANCELLED, NodeState.UPSTREAM_FAILED}
 )
-NODE_ACTIVE = frozenset({NodeState.DISPATCHED, NodeState.RETRYING, NodeState.MAPPING, NodeState.COLLECTING})
+NODE_ACTIVE = frozenset(
+    {NodeState.READY, NodeState.DISPATCHED, NodeState.RETRYING, NodeState.MAPPING, NodeState.COLLECTING}
+)
 
 
 class WaitKind(StrEnum):
@@ -62,6 +72,8 @@ class WaitKind(StrEnum):
     """An outcome: `on` names node and queue."""
     WORKER_WITH_TASK = "worker_with_task"
     """A worker that has the task: one that does not have it returned it."""
+    LINE = "line"
+    """Its turn in the ready line: as many tasks of its queue as the workers can use are on the bus."""
     TIMER = "timer"
     """A retry: `wake_at_us` says when."""
     COLLECT = "collect"
@@ -91,9 +103,12 @@ class ItemState(msgspec.Struct, omit_defaults=True, gc=False):
     """As those of a node."""
     dispatch: int = 0
     """As that of a node."""
+    ready: bool = False
+    """The attempt waits in the ready line, as that of a node in the state `ready`."""
 
     @property
     def live(self) -> bool:
+        """Whether its latest attempt holds the fence."""
         return self.retry_at_us is None and not self.parked
 
 
@@ -192,6 +207,29 @@ class RunHead(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     nodes_failed: int = UNCOUNTED
 
 
+class Standing(msgspec.Struct, frozen=True, gc=False):
+    """How many tasks of a node, or of a whole run, are where."""
+
+    on_bus: int = 0
+    """Attempts that are live and published."""
+    ready: int = 0
+    """Tasks that may go to the bus when their turn comes."""
+    backlog: int = 0
+    """`ready`, and the items of a map that its window keeps back."""
+
+
+NOWHERE = Standing()
+
+
+class Resting(msgspec.Struct, gc=False):
+    """Items of a map that are in motion and not on the bus."""
+
+    ready: set[int]
+    """They wait in the ready line."""
+    idle: set[int]
+    """They wait for a retry or an input."""
+
+
 class Run(msgspec.Struct, gc=False):
     """A run in memory: what is stored, and what is derived from it."""
 
@@ -206,3 +244,10 @@ class Run(msgspec.Struct, gc=False):
     """Nodes that are not finished."""
     slices: dict[str, list[msgspec.Raw]] = {}
     """Lists that map nodes in motion work on, cut into items."""
+    standing: dict[str, Standing] = {}
+    """Of map nodes with items on the bus or in the ready line: how many are where, as the line knows it."""
+    line: dict[Place, dict[str, None]] = {}
+    """Nodes with something in the ready line, by queue and priority, in the order in which they came (ordered sets);
+    empty while nothing waits."""
+    resting: dict[str, Resting] = {}
+    """Of map nodes, as far as it has been looked at."""

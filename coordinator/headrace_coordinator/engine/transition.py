@@ -6,6 +6,8 @@ import msgspec
 
 from headrace_coordinator.engine.effects import Decision, DropTimer, Effect, StartTimer, TimerKey
 from headrace_coordinator.engine.plan import Plan, PlanNode
+from headrace_coordinator.engine.ready_line import ReadyLine
+from headrace_coordinator.engine.standing import line_of_one, rebook
 from headrace_coordinator.engine.state import (
     NODE_ACTIVE,
     NODE_FINISHED,
@@ -26,6 +28,7 @@ class Transition(msgspec.Struct, gc=False):
     run: Run
     now_us: int
     decision: Decision
+    line: ReadyLine
 
     def node(self, name: str) -> Node:
         return self.run.nodes[name]
@@ -46,6 +49,7 @@ class Transition(msgspec.Struct, gc=False):
         """Bring a node into a state and keep the derived counters right."""
         node = self.touch(name)
         run = self.run
+        before = node.state
         if (node.state in NODE_FINISHED) is not (state in NODE_FINISHED):
             change = 1 if state in NODE_FINISHED else -1
             run.open -= change
@@ -57,6 +61,8 @@ class Transition(msgspec.Struct, gc=False):
         if state is not NodeState.RETRYING:
             node.retry_at_us = None
         if state in NODE_ACTIVE:
+            if state is NodeState.READY:
+                run.active.pop(name, None)  # it stands at the end, behind what is ready already
             if name not in run.active:
                 run.head.motions += 1
                 node.motion = run.head.motions
@@ -64,7 +70,22 @@ class Transition(msgspec.Struct, gc=False):
         else:
             run.active.pop(name, None)
         node.state = state
+        if before is not NodeState.WAITING and before is not state:
+            self._left(name, before)
         return node
+
+    def _left(self, name: str, before: NodeState) -> None:
+        """What a node holds no more, the next one may have."""
+        if before is NodeState.DISPATCHED:
+            self.line.ended(self.plan.nodes[name].place)
+        elif before is NodeState.READY:
+            line_of_one(self.plan, self.run, self.line, name, waits=False)
+        elif before is NodeState.MAPPING:
+            self.rebook(name)
+
+    def rebook(self, name: str) -> None:
+        """Tell the ready line how a map stands now."""
+        rebook(self.plan, self.run, self.line, name)
 
     def start_timer(self, kind: str, due_us: int, node: str = "", item: int | None = None) -> None:
         self.effect(StartTimer(TimerKey(self.run.head.run_id, kind, node, item), due_us))

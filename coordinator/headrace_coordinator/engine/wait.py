@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from headrace_coordinator.engine.state import MapState, NodeState, Run, RunState, Wait, WaitKind
+from headrace_coordinator.engine.state import (
+    NOWHERE,
+    MapState,
+    Node,
+    NodeState,
+    Run,
+    RunState,
+    Wait,
+    WaitKind,
+)
 
 
 def wait_of(run: Run) -> Wait | None:
@@ -12,20 +21,32 @@ def wait_of(run: Run) -> Wait | None:
     name = next(iter(run.active))
     node = run.nodes[name]
     match node.state:
+        case NodeState.DISPATCHED:
+            return Wait(_worker(node), name, run.head.deadline_us)
         case NodeState.RETRYING:
             return Wait(WaitKind.TIMER, name, node.retry_at_us)
-        case NodeState.MAPPING if node.map is not None and (wake_at_us := _next_retry(node.map)) is not None:
-            return Wait(WaitKind.TIMER, name, wake_at_us)
+        case NodeState.READY:
+            return Wait(WaitKind.LINE, name, run.head.deadline_us)
         case NodeState.COLLECTING:
             return Wait(WaitKind.COLLECT, name, run.head.deadline_us)
-        case _ if node.code:
-            return Wait(WaitKind.WORKER_WITH_TASK, name, run.head.deadline_us)
         case _:
-            return Wait(WaitKind.WORKER, name, run.head.deadline_us)
+            return _map_waits(run, name, node)
+
+
+def _worker(node: Node) -> WaitKind:
+    return WaitKind.WORKER_WITH_TASK if node.code else WaitKind.WORKER
+
+
+def _map_waits(run: Run, name: str, node: Node) -> Wait:
+    standing = run.standing.get(name, NOWHERE)
+    if not standing.on_bus and standing.ready:
+        return Wait(WaitKind.LINE, name, run.head.deadline_us)
+    wake_at_us = None if standing.on_bus or node.map is None else _next_retry(node.map)
+    if wake_at_us is not None:
+        return Wait(WaitKind.TIMER, name, wake_at_us)
+    return Wait(_worker(node), name, run.head.deadline_us)
 
 
 def _next_retry(progress: MapState) -> int | None:
-    """When the next item of a map is tried again, if all that are in motion wait for that."""
-    if any(item.live for item in progress.items.values()):
-        return None
+    """When the next item of a map is tried again."""
     return min((item.retry_at_us for item in progress.items.values() if item.retry_at_us), default=None)

@@ -161,7 +161,7 @@ def node_activity(run_id: str, planned: NodeDefinition, node: Node, moment: Mome
     """What a node does; None unless it is under way."""
     name = planned.id
     match node.state:
-        case NodeState.DISPATCHED | NodeState.MAPPING:
+        case NodeState.READY | NodeState.DISPATCHED | NodeState.MAPPING:
             running = [holder for holder in moment.fleet.running(run_id) if _is_of(holder[1], name, node)]
             if running:
                 return _running(running)

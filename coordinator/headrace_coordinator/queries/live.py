@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from headrace_coordinator.engine.plan import Place
 from headrace_protocol.messages import HeldAttempt
 
 
@@ -40,7 +41,9 @@ class LiveFacts(msgspec.Struct, frozen=True, kw_only=True):
     """(worker, attempt) pairs."""
     silent: tuple[SilentHolder, ...] = ()
     pending: dict[str, int] = {}
-    """Task messages by queue that no worker has; empty when nobody has asked the bus."""
+    """Tasks by queue that no worker has, on the bus or in the line; empty when nobody has asked."""
+    ahead: dict[Place, int] = {}
+    """For each ready line in which the run waits: tasks of other runs before its next one."""
 
     def serving(self, queue: str) -> tuple[LiveWorker, ...]:
         """Workers that take new tasks of a queue."""

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from headrace_coordinator.engine.plan import Place, place_of
 from headrace_coordinator.engine.state import ItemState, MapState, Node, NodeState
 from headrace_coordinator.queries.live import LiveFacts
 from headrace_protocol.definition import NodeDefinition
@@ -20,7 +21,7 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that a run waits for, or one node that failed."""
 
     kind: str
-    """`running`, `lost`, `no_worker`, `no_task`, `no_slot`, `queued`, `retry`, `map`, `parked`, `collect`,
+    """`running`, `lost`, `no_worker`, `no_task`, `no_slot`, `queued`, `line`, `retry`, `map`, `parked`, `collect`,
     `upstream`, `deadline`, `failed` or `upstream_failed`."""
     node: str
     text: str
@@ -41,6 +42,8 @@ def moving(
 ) -> list[Reason]:
     """Why a node in motion is not finished; nothing for any other node."""
     match node.state:
+        case NodeState.READY:
+            return [_in_line(planned, None, node.attempt, facts)]
         case NodeState.DISPATCHED:
             return [_dispatched(planned, None, node.attempt, node.queued_at_us, facts, now_us, advice)]
         case NodeState.RETRYING:
@@ -62,6 +65,9 @@ def _mapping(
     held = {attempt.item for _, attempt in facts.held if attempt.node == name}
     text = f"node {name}: {progress.done} of {progress.total} items are done, {len(progress.items)} in motion"
     text += f", {len(held)} of them on workers"
+    left = progress.total - progress.next_index
+    if left and facts.ahead.get(_place(planned)) is not None:
+        text += f"; {left} wait in the line of queue {planned.options.queue}, {_before(planned, facts)}"
     reasons = [Reason(kind="map", node=name, text=text, done=progress.done, total=progress.total)]
     # Those that nobody works on say more than those that run.
     order = sorted(progress.items.items(), key=lambda pair: (pair[0] in held, pair[0]))
@@ -85,7 +91,33 @@ def _item(
         return Reason(kind="parked", node=planned.id, item=index, attempt=item.attempt, text=text)
     if item.retry_at_us is not None:
         return _retrying(planned, index, item.attempt, item.retry_at_us, None, now_us)
+    if item.ready:
+        return _in_line(planned, index, item.attempt, facts)
     return _dispatched(planned, index, item.attempt, node.queued_at_us, facts, now_us, advice)
+
+
+def _in_line(planned: NodeDefinition, item: int | None, attempt: int, facts: LiveFacts) -> Reason:
+    queue = planned.options.queue
+    what = _name(planned.id, item, attempt)
+    return Reason(
+        kind="line",
+        node=planned.id,
+        item=item,
+        attempt=attempt,
+        queue=queue,
+        text=f"{what} waits in the line of queue {queue}, {_before(planned, facts)}: its workers have enough to do",
+    )
+
+
+def _before(planned: NodeDefinition, facts: LiveFacts) -> str:
+    count = facts.ahead.get(_place(planned), 0)
+    if not count:
+        return "next to go out"
+    return "1 task of another run before it" if count == 1 else f"{count:,} tasks of other runs before it"
+
+
+def _place(planned: NodeDefinition) -> Place:
+    return place_of(planned.options.queue, planned.options.priority)
 
 
 def _dispatched(

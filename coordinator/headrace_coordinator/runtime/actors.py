@@ -29,6 +29,10 @@ class Actors:
             self._runs.move_to_end(run_id)
         return found
 
+    def peek(self, run_id: str) -> tuple[Run, Plan] | None:
+        """As `cached`, of somebody who does not use the run."""
+        return self._runs.get(run_id)
+
     async def load(self, run_ids: Iterable[str]) -> Set[str]:
         """Bring runs into the cache; those that do not exist stay out of it. Returns those that there have been."""
         missing = [run_id for run_id in dict.fromkeys(run_ids) if run_id not in self._runs]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
 from headrace_coordinator.engine.decide import decide
+from headrace_coordinator.engine.effects import Decision
 from headrace_coordinator.engine.inputs import OutcomeReceived, RetryRun, RunInput, TimerFired
+from headrace_coordinator.engine.plan import Plan
+from headrace_coordinator.engine.ready_line import ReadyLine
+from headrace_coordinator.engine.standing import join, withdraw
 from headrace_coordinator.engine.state import Run, RunState
 from headrace_coordinator.engine.transitions.retry_run import RETRIED
 from headrace_coordinator.engine.transitions.start import NO_PARENT, new_run
@@ -35,6 +39,11 @@ RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 TRACE_STATE_LENGTH = 512
 
 
+def bound_name(shard: int, queue: str) -> str:
+    """Of the cursor in which a shard keeps the bound of a queue."""
+    return f"capacity/{shard}/{queue}"
+
+
 def run_of(received: RunInput) -> str:
     """The run that an input is for."""
     match received:
@@ -46,13 +55,25 @@ def run_of(received: RunInput) -> str:
             return received.run_id
 
 
+class LineBroken(Exception):
+    """A run breaks the engine when its turn has come in the ready line. No input is to blame."""
+
+
 class Applier:
     """Decides envelopes for one shard."""
 
     def __init__(
-        self, shard: int, actors: Actors, registry: Registry, sampled: Callable[[str], bool]
+        self,
+        shard: int,
+        actors: Actors,
+        registry: Registry,
+        sampled: Callable[[str], bool],
+        line: ReadyLine,
     ) -> None:
         self._shard = shard
+        self._line = line
+        self._unbooked: set[str] = set()
+        """Runs that were taken out of the line, because what they had decided was not committed."""
         self._actors = actors
         self._registry = registry
         self._sampled = sampled
@@ -62,9 +83,62 @@ class Applier:
 
         Raises InvariantBroken and programming errors: nothing of the turn may be kept then.
         """
+        await self._book()
+        for envelope in envelopes:
+            for capacity in envelope.capacities:
+                self._line.capacity(capacity.queue, capacity.limit)
+                turn.transaction.cursors[bound_name(self._shard, capacity.queue)] = capacity.limit
         inputs = [received for envelope in envelopes for received in envelope.inputs]
         turn.pruned |= await self._actors.load(map(run_of, inputs))
         return [await self._apply(turn, envelope) for envelope in envelopes]
+
+    async def let_go(self, turn: Turn) -> None:
+        """Publish what the ready line has room for now. To be called after the inputs, in the same turn: nothing else
+        lets it go.
+
+        Raises LineBroken when a run of the line breaks the engine. It is granted nothing any more then.
+        """
+        while grants := self._line.grants():
+            await self._actors.load(grant.run_id for grant in grants)
+            for grant in grants:
+                try:
+                    found = self._actors.cached(grant.run_id)
+                    if found is None:
+                        raise InvariantBroken("a run in the ready line is not stored", where=grant.run_id)
+                    turn.add(*found, self._decided(turn, *found, grant))
+                except Exception as error:
+                    self._line.mute(grant.run_id)
+                    raise LineBroken(grant.run_id) from error
+
+    async def _book(self) -> None:
+        """Have the line know those runs again as they are stored."""
+        if self._unbooked:
+            await self._actors.load(self._unbooked)
+            for run_id in self._unbooked:
+                found = self._actors.peek(run_id)
+                if found is not None:
+                    run, plan = found
+                    join(plan, run, self._line)
+            self._unbooked.clear()
+
+    def forget(self, run_ids: Iterable[str]) -> None:
+        """Throw runs away whose changes are not committed."""
+        gone = tuple(run_ids)
+        for run_id in gone:
+            found = self._actors.peek(run_id)
+            if found is not None:
+                run, plan = found
+                withdraw(plan, run, self._line)
+                self._unbooked.add(run_id)
+        self._actors.forget(gone)
+
+    def _decided(self, turn: Turn, run: Run, plan: Plan, received: RunInput) -> Decision:
+        try:
+            return decide(plan, run, received, turn.now_us, self._line)
+        except Exception:
+            self._actors.keep(run, plan)
+            self.forget((run.head.run_id,))
+            raise
 
     async def _apply(self, turn: Turn, envelope: Envelope) -> list[CommandReply]:
         replies = []
@@ -118,7 +192,7 @@ class Applier:
                 expected="a running run",
                 fix="Nothing is needed: a run that has ended does nothing any more.",
             )
-        turn.add(run, plan, decide(plan, run, received, turn.now_us))
+        turn.add(run, plan, self._decided(turn, run, plan, received))
         return CommandReply(run_id=run_id)
 
     async def _start(self, turn: Turn, command: StartRun) -> CommandReply:
@@ -135,7 +209,7 @@ class Applier:
         params = entry.complete(command)
         run = new_run(entry.plan, command, self._shard, turn.now_us)
         run.head.params = params
-        decision = decide(entry.plan, run, command, turn.now_us)
+        decision = self._decided(turn, run, entry.plan, command)
         self._actors.keep(run, entry.plan)
         turn.add(run, entry.plan, decision)
         metrics.runs_started.add(1, command.workflow)

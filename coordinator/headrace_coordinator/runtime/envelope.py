@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from headrace_coordinator.bus.port import Incoming
-from headrace_coordinator.engine.inputs import RunInput
+from headrace_coordinator.engine.inputs import Capacity, RunInput
 from headrace_coordinator.store.records import DeadLetter, Transaction
 from headrace_protocol.messages import CommandReply
 
@@ -23,6 +23,8 @@ class Envelope(msgspec.Struct, kw_only=True):
     """What arrives together: decided in one turn, acknowledged after its commit."""
 
     inputs: tuple[RunInput, ...] = ()
+    capacities: tuple[Capacity, ...] = ()
+    """They concern no run; applied before the inputs."""
     origin: Incoming | None = None
     """The message they came in. An input that cannot be applied puts it to the dead letters."""
     ack: Callable[[], None] | None = None

@@ -72,6 +72,8 @@ class Fleet:
         self._heard_at = 0.0
         self.on_draining: Callable[[Heartbeat], None] = lambda _: None
         """Called with each heartbeat of a worker that is about to end."""
+        self.on_beat: Callable[[Heartbeat], None] = lambda _: None
+        """Called after each heartbeat."""
 
     async def start(self, bus: Bus) -> None:
         self._heard_at = self._clock.monotonic()
@@ -106,6 +108,7 @@ class Fleet:
         worker.beat_at = self._heard(worker)
         if beat.draining and not beat.stopped:
             self.on_draining(beat)
+        self.on_beat(beat)
 
     def _on_started(self, message: Incoming) -> None:
         try:
@@ -145,6 +148,15 @@ class Fleet:
         if self._clock.monotonic() - worker.seen_at > SHOWN_SILENT * worker.last.every_s:
             return "silent"
         return "draining" if worker.last.draining else "live"
+
+    def slots(self) -> dict[str, int]:
+        """Slots of the live workers that take new tasks, by queue."""
+        found: dict[str, int] = {}
+        for worker in self._workers.values():
+            if self._state(worker) == "live":
+                for queue in worker.last.queues:
+                    found[queue] = found.get(queue, 0) + worker.last.slots
+        return found
 
     def views(self) -> tuple[WorkerView, ...]:
         return tuple(

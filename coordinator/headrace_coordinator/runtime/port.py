@@ -10,6 +10,7 @@ import msgspec
 
 from headrace_coordinator.bus.port import FoundResult
 from headrace_coordinator.engine.inputs import RetryRun
+from headrace_coordinator.engine.plan import Place
 from headrace_coordinator.runtime.arrivals import Arrival
 from headrace_coordinator.runtime.orders import LoadFailure, OrderReply, WorkflowOrder
 from headrace_coordinator.store.records import Verdict
@@ -43,17 +44,21 @@ class WorkerView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class QueueView(msgspec.Struct, frozen=True, kw_only=True):
-    """A queue and priority as the bus shows it."""
+    """A queue and priority: what waits in the coordinator's ready lines, and what the bus holds."""
 
     queue: str
     priority: str
     pending: int
-    """Task messages that no worker has."""
+    """Tasks that no worker has: those in the ready lines and those on the bus."""
     in_flight: int
     """Delivered and not acknowledged."""
     redelivered: int
     workers: int
     slots: int
+    line: int = 0
+    """Those of the pending tasks that wait in the coordinator until there is room on the bus."""
+    bound: int = 0
+    """Tasks that may be on the bus at once, those that workers have included."""
     waiting: int = 0
     """Workers' requests for tasks that wait for one."""
     last_delivered_us: int | None = None
@@ -168,6 +173,10 @@ class Live(Protocol):
     async def open_result(self, stored: Stored) -> FoundResult:
         """A stored value, to be read in pieces. Raises NotFound where it is gone, Unavailable where its place cannot
         say."""
+        ...
+
+    def ahead(self, run_id: str) -> dict[Place, int]:
+        """Tasks of other runs that go to the bus before the next one of a run that waits in a ready line."""
         ...
 
     def arrivals(self, listener: Callable[[Arrival], None]) -> AbstractContextManager[None]:

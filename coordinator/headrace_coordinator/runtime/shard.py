@@ -23,9 +23,10 @@ from typing import Protocol
 
 from headrace_coordinator.engine.effects import Collect
 from headrace_coordinator.engine.inputs import OutcomeReceived
+from headrace_coordinator.engine.ready_line import ReadyLine
 from headrace_coordinator.runtime import metrics
 from headrace_coordinator.runtime.actors import Actors
-from headrace_coordinator.runtime.apply import Applier
+from headrace_coordinator.runtime.apply import Applier, LineBroken
 from headrace_coordinator.runtime.envelope import Envelope
 from headrace_coordinator.runtime.offload import OffloadStopped
 from headrace_coordinator.runtime.parts import Parts
@@ -79,13 +80,16 @@ class _Trip:
 class Shard:
     """Receives envelopes, decides them, commits, publishes, acknowledges."""
 
-    def __init__(self, fence: ShardFence, parts: Parts, actors: Actors, hooks: Hooks) -> None:
+    def __init__(
+        self, fence: ShardFence, parts: Parts, actors: Actors, hooks: Hooks, line: ReadyLine
+    ) -> None:
         self.fence = fence
+        self.line = line
         self._subjects = parts.topology.subjects
         self._store = parts.store
         self._bus = parts.bus
         self._actors = actors
-        self._applier = Applier(fence.shard, actors, parts.registry, parts.sampled)
+        self._applier = Applier(fence.shard, actors, parts.registry, parts.sampled, line)
         self._outbox = parts.outbox
         self._offloader = parts.offloader
         self._changes = parts.changes
@@ -193,7 +197,7 @@ class Shard:
             if problem is None:
                 self._launch(trip)
             else:
-                self._actors.forget(trip.turn.touched)
+                self._applier.forget(trip.turn.touched)
                 await self._again(trip.envelopes, problem)
         self._open = None
         self._idle = False
@@ -215,6 +219,7 @@ class Shard:
             trip.envelopes += taken
             trip.turn.now_us = self._clock.now_us()
             trip.replies += await self._applier.apply_all(trip.turn, taken)
+            await self._applier.let_go(trip.turn)
             landed = self._flight is None or self._flight.landed.done()
             if landed or trip.inputs >= MAX_INPUTS:
                 break
@@ -260,9 +265,9 @@ class Shard:
         if flight.error is None:
             self._refusals = 0
             return True
-        self._actors.forget(flight.turn.touched)
+        self._applier.forget(flight.turn.touched)
         if self._open is not None:
-            self._actors.forget(self._open.turn.touched)
+            self._applier.forget(self._open.turn.touched)
             self._inbox.extendleft(reversed(self._open.envelopes))
         await self._again(flight.envelopes, flight.error)
         return False
@@ -273,6 +278,12 @@ class Shard:
         if isinstance(error, FenceLost | OffloadStopped):
             self._inbox.extendleft(reversed(envelopes))
             raise FenceLost from error
+        if isinstance(error, LineBroken):
+            log.critical(
+                "run %s cannot be continued, and is left out of the ready line", error, exc_info=error
+            )
+            self._inbox.extendleft(reversed(envelopes))
+            return
         if not isinstance(error, Unavailable):
             await self._single_out(envelopes, error)
             return
@@ -311,10 +322,11 @@ class Shard:
         trip = self._new_trip(envelope)
         try:
             trip.replies = await self._applier.apply_all(trip.turn, trip.envelopes)
+            await self._applier.let_go(trip.turn)
             trip.failed = await self._offloader.shrink(trip.turn, self._stopping.is_set)
             await self._commit(trip.turn)
         except Exception as error:
-            self._actors.forget(trip.turn.touched)
+            self._applier.forget(trip.turn.touched)
             await self._again([envelope], error)
         else:
             self._settle(trip)

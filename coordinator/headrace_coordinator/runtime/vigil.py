@@ -20,7 +20,7 @@ from headrace_coordinator.bus.port import BusError, ConsumerState, StreamState
 from headrace_coordinator.engine.inputs import AttemptLost, AttemptOverdue, Redispatch
 from headrace_coordinator.engine.plan import Plan
 from headrace_coordinator.engine.state import Run
-from headrace_coordinator.engine.transitions.redispatch import live_attempts
+from headrace_coordinator.engine.transitions.redispatch import lined_attempts, live_attempts
 from headrace_coordinator.runtime.envelope import Envelope
 from headrace_coordinator.runtime.fleet import Fleet
 from headrace_coordinator.runtime.parts import Parts
@@ -209,6 +209,10 @@ class Vigil:
                 sweep.suspects[key] = sweep.now_us
                 if key in self._suspects:
                     lost.append((name, item, attempt))
+        # A worker may go on with what waits in the line, when the bus has lost its message.
+        sweep.live |= {
+            attempt_key(run_id, name, item, attempt) for name, item, attempt in lined_attempts(run)
+        }
         if lost:
             self._lost(shard, run_id, lost)
 

@@ -15,7 +15,9 @@ import msgspec
 from headrace_coordinator.bus.limits import check_size, is_subject
 from headrace_coordinator.bus.port import BusError, FoundResult, Incoming
 from headrace_coordinator.engine.inputs import RetryRun
+from headrace_coordinator.engine.plan import Place, place_of, queue_of
 from headrace_coordinator.runtime.arrivals import Arrival
+from headrace_coordinator.runtime.capacity import CapacityFeed
 from headrace_coordinator.runtime.deadletters import check_open, dead_letter, understood
 from headrace_coordinator.runtime.envelope import Envelope, Write
 from headrace_coordinator.runtime.failure_detector import FailureDetector
@@ -115,6 +117,8 @@ class RunningCoordinator:
         self._failures = FailureDetector(parts, self._fleet, self._shards)
         self._old_code = OldCode(parts, self._fleet, self._shards)
         self._fleet.on_draining = self._old_code.draining
+        self._capacity = CapacityFeed(self._fleet, self._shards)
+        self._fleet.on_beat = self._capacity.beat
         self._matcher = Matcher(topology.namespace, clock.now_us)
         intake = Intake(self._matcher, self._shards, clock)
         self._events = EventConsumer(topology, bus, intake, self._shards, clock)
@@ -151,7 +155,11 @@ class RunningCoordinator:
         definitions = [entry.definition for entry in self._registry.active()]
         self._catalog.refresh()
         await self._fleet.start(self._bus)
+        self._bus.send(
+            self._topology.subjects.rollcall, headers.make(), b""
+        )  # what may be on the bus depends on them
         await self._shards.start()
+        self._capacity.tell()
         await self._vigil.start()
         await self._schedules.start(definitions)  # before a deploy can come that changes them
         await self._shards.consume()
@@ -177,6 +185,7 @@ class RunningCoordinator:
         await self._old_code.stop()
         await self._keeper.stop()
         await self._fleet.stop()
+        self._capacity.stop()
         await self._shards.stop()
 
     async def start(self, command: StartRun) -> CommandReply:
@@ -350,11 +359,16 @@ class RunningCoordinator:
         }
         live = [worker for worker in self._fleet.views() if worker.state == "live"]
         wanted |= {(queue, Priority.NORMAL) for worker in live for queue in worker.queues}
+        for line in self._shards.lines():
+            lined = [place for place, lane in line.lanes.items() if lane.backlog]
+            wanted |= {(queue_of(place), Priority(place.rpartition(".")[2])) for place in lined}
         return tuple([await self._queue(queue, priority, live) for queue, priority in sorted(wanted)])
 
     async def _queue(self, queue: str, priority: Priority, live: list[WorkerView]) -> QueueView:
         serving = [worker for worker in live if queue in worker.queues]
         spec = self._topology.task_consumer(queue, priority)
+        place, lines = place_of(queue, priority), self._shards.lines()
+        in_line = sum(lane.backlog for line in lines if (lane := line.lanes.get(place)) is not None)
         try:
             await self._bus.ensure_consumer(spec)  # it counts what is pending even before a worker asks
             state = await self._bus.consumer_state(spec)
@@ -365,7 +379,9 @@ class RunningCoordinator:
         return QueueView(
             queue=queue,
             priority=priority,
-            pending=0 if state is None else state.pending,
+            pending=in_line + (0 if state is None else state.pending),
+            line=in_line,
+            bound=sum(line.limit(queue) for line in lines),
             in_flight=0 if state is None else state.in_flight,
             redelivered=0 if state is None else state.redelivered,
             workers=len(serving),
@@ -422,6 +438,12 @@ class RunningCoordinator:
                 expected=f"{stored.size_bytes} bytes",
                 fix="Start the workflow again: a run that still needs the value makes it again by itself.",
             )
+        return found
+
+    def ahead(self, run_id: str) -> dict[Place, int]:
+        found: dict[Place, int] = {}
+        for line in self._shards.lines():
+            found |= line.ahead(run_id)
         return found
 
     def arrivals(self, listener: Callable[[Arrival], None]) -> AbstractContextManager[None]:

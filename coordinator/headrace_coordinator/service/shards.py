@@ -11,7 +11,11 @@ from functools import partial
 from headrace_coordinator.bus.port import Incoming, Subscription
 from headrace_coordinator.engine.effects import Collect
 from headrace_coordinator.engine.inputs import OutcomeReceived, Redispatch
+from headrace_coordinator.engine.ready_line import ReadyLine
+from headrace_coordinator.engine.standing import join
+from headrace_coordinator.engine.state import NodeState
 from headrace_coordinator.runtime.actors import Actors
+from headrace_coordinator.runtime.apply import bound_name
 from headrace_coordinator.runtime.envelope import Envelope
 from headrace_coordinator.runtime.fleet import Fleet
 from headrace_coordinator.runtime.ingress import Ingress
@@ -69,6 +73,7 @@ class ShardSet:
         self._lease_s = lease_s
         self._fences: list[ShardFence] = []
         self._owned: dict[int, _Owned] = {}
+        self._collecting: dict[int, list[str]] = {}
         self._background: set[asyncio.Task[None]] = set()
         self._keeper: asyncio.Task[None] | None = None
 
@@ -87,6 +92,10 @@ class ShardSet:
     def actors(self, shard: int) -> Actors:
         """Raises Unavailable when the shard is not ours."""
         return self._get(shard).actors
+
+    def lines(self) -> list[ReadyLine]:
+        """Of the shards that are ours."""
+        return [owned.shard.line for owned in self._owned.values()]
 
     def put(self, shard: int, envelope: Envelope) -> None:
         """Raises Unavailable when the shard is not ours."""
@@ -132,12 +141,41 @@ class ShardSet:
     async def _run(self, fence: ShardFence) -> None:
         parts, number = self._parts, fence.shard
         actors = Actors(parts.store, parts.registry)
-        shard = Shard(fence, parts, actors, self)
+        line = ReadyLine(await self._limits(number))
+        self._collecting[number] = await self._rebuild(number, actors, line)
+        shard = Shard(fence, parts, actors, self, line)
         owned = self._owned[number] = _Owned(shard, actors, Wheel(shard, parts.store, parts.clock))
         shard.start()
+        shard.put(Envelope())  # what the line lets go is not left to the first input
         for batch in await parts.store.outbox(number):
             parts.outbox.publish(batch, again=True)
         await owned.wheel.start()
+
+    async def _limits(self, number: int) -> dict[str, int]:
+        """What was known of the fleet when the shard was last run."""
+        queues = {
+            node.options.queue for entry in self._parts.registry.current() for node in entry.definition.nodes
+        }
+        limits = {
+            queue: await self._parts.store.cursor(bound_name(number, queue)) for queue in sorted(queues)
+        }
+        return {queue: limit for queue, limit in limits.items() if limit}
+
+    async def _rebuild(self, number: int, actors: Actors, line: ReadyLine) -> list[str]:
+        """Put every unfinished run into the ready line, from its state. Returns those with a map whose results were
+        being put together: nothing else would wake them."""
+        collecting: list[str] = []
+        after = ""
+        while page := await self._parts.store.unfinished(number, after, PAGE):
+            found = await actors.look(page)
+            for run_id in page:
+                if run_id in found:
+                    run, plan = found[run_id]
+                    join(plan, run, line)
+                    if any(run.nodes[name].state is NodeState.COLLECTING for name in run.active):
+                        collecting.append(run_id)
+            after = page[-1]
+        return collecting
 
     async def consume(self) -> None:
         """Start reading the bus, and finish what a predecessor was collecting."""
@@ -146,17 +184,11 @@ class ShardSet:
             ingress = Ingress(parts.topology.subjects, parts.bus, parts.clock)
             receive = partial(self._receive, owned.shard, ingress)
             owned.consumer = await parts.bus.consume(parts.topology.input_consumer(number), BATCH, receive)
-            await self._resume_collecting(number)
+            self._resume_collecting(number)
 
-    async def _resume_collecting(self, number: int) -> None:
-        """Maps that were being collected when the coordinator stopped: nothing else would wake them."""
-        after = ""
-        while page := await self._parts.store.unfinished(number, after, PAGE):
-            for run_id in page:
-                stored = await self._parts.store.run(run_id)
-                if stored is not None and any(node.state == "collecting" for node in stored.nodes.values()):
-                    self.put(number, Envelope(inputs=(Redispatch(run_id, attempts=()),)))
-            after = page[-1]
+    def _resume_collecting(self, number: int) -> None:
+        for run_id in self._collecting.pop(number, ()):
+            self.put(number, Envelope(inputs=(Redispatch(run_id, attempts=()),)))
 
     def _receive(self, shard: Shard, ingress: Ingress, message: Incoming) -> None:
         envelope = ingress.envelope(message)

@@ -221,6 +221,9 @@ class FakeCoordinator:
             raise NotFound("a stored value is gone", where=stored.uri)
         return self.stored[stored.uri]
 
+    def ahead(self, run_id: str) -> dict[str, int]:
+        return {}
+
     def held(self, run_id: str) -> tuple[tuple[str, HeldAttempt], ...]:
         return self.held_attempts.get(run_id, ())
 

@@ -6,6 +6,7 @@ from headrace_coordinator.engine.decide import decide
 from headrace_coordinator.engine.effects import AttemptRecord
 from headrace_coordinator.engine.inputs import Collected, OutcomeReceived, RunInput, TimerFired
 from headrace_coordinator.engine.plan import compile_plan
+from headrace_coordinator.engine.ready_line import OpenLine, ReadyLine
 from headrace_coordinator.engine.state import NodeState
 from headrace_coordinator.engine.transitions.start import new_run
 from headrace_coordinator.queries.runs import FullRun
@@ -57,7 +58,10 @@ DEFINITION = WorkflowDefinition(
 class Story:
     """A run and everything that has happened to it. Each step takes a second."""
 
-    def __init__(self, run_id: str = "r1", trigger: str = "event:landed") -> None:
+    def __init__(
+        self, run_id: str = "r1", trigger: str = "event:landed", line: ReadyLine | None = None
+    ) -> None:
+        self.line = line or OpenLine()
         self.plan = compile_plan(DEFINITION, "v1")
         self.now_us = 1_000_000_000
         command = StartRun(
@@ -76,7 +80,7 @@ class Story:
         self.tell(command)
 
     def tell(self, received: RunInput) -> None:
-        decision = decide(self.plan, self.run, received, self.now_us)
+        decision = decide(self.plan, self.run, received, self.now_us, self.line)
         head = self.run.head
         position = len(self.batches) + 1
         self.batches.append(

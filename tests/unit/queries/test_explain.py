@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from headrace_coordinator.engine.effects import TimerKey
 from headrace_coordinator.engine.inputs import TimerFired
+from headrace_coordinator.engine.ready_line import ReadyLine
 from headrace_coordinator.queries.explain import Explanation, explain
 from headrace_coordinator.queries.live import LiveFacts, LiveWorker
 from headrace_protocol.messages import CancelRun, HeldAttempt
@@ -110,3 +111,22 @@ def test_cancelled_and_succeeded() -> None:
     story.to_the_end()
     assert told(story).summary == "The run succeeded: 3 nodes in 5 s."
     assert not told(story).reasons
+
+
+def test_a_task_in_the_line_says_how_many_go_first() -> None:
+    reason = told(Story(line=ReadyLine({"data": 0})), LiveFacts(ahead={"data.normal": 3_412})).reasons[0]
+    assert (reason.kind, reason.attempt, reason.queue) == ("line", 1, "data")
+    assert reason.text == (
+        "node load attempt 1 waits in the line of queue data, 3,412 tasks of other runs before it: "
+        "its workers have enough to do"
+    )
+
+
+def test_items_in_the_line_are_told_as_a_number() -> None:
+    story = Story(line=ReadyLine({"default": 1}))
+    story.succeed("load", list(range(9)), counts=(9,))
+    reason = told(story, LiveFacts(ahead={"default.normal": 0})).reasons[0]
+    assert reason.text == (
+        "node carriers: 0 of 9 items are done, 1 in motion, 0 of them on workers; "
+        "8 wait in the line of queue default, next to go out"
+    )

@@ -9,6 +9,7 @@ import pytest
 
 from headrace_coordinator.bus.port import Incoming
 from headrace_coordinator.engine.effects import Collect
+from headrace_coordinator.engine.ready_line import ReadyLine
 from headrace_coordinator.engine.state import RunHead, RunState
 from headrace_coordinator.runtime.actors import Actors
 from headrace_coordinator.runtime.envelope import Envelope
@@ -65,7 +66,7 @@ class Setting:
         self.outbox = parts.outbox
         self.changes = parts.changes
         self.hooks = Hooks()
-        self.shard = Shard(fence, parts, Actors(store, registry), self.hooks)
+        self.shard = Shard(fence, parts, Actors(store, registry), self.hooks, ReadyLine())
 
 
 @pytest.fixture

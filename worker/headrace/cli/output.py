@@ -14,6 +14,7 @@ Row = Sequence[str]
 
 STATE_COLOURS = {
     "running": "36",
+    "ready": "36",
     "dispatched": "36",
     "queued": "2",
     "no free slot": "33",

@@ -252,6 +252,8 @@ class QueueView(msgspec.Struct, frozen=True, kw_only=True):
     queue: str
     priority: str
     pending: int = 0
+    line: int = 0
+    """Those of the pending tasks that wait in the coordinator."""
     in_flight: int = 0
     redelivered: int = 0
     workers: int = 0
@@ -261,7 +263,7 @@ class QueueView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class QueueList(msgspec.Struct, frozen=True, kw_only=True):
-    """Queues as the bus shows them."""
+    """Queues, with what waits in the coordinator and what the bus holds."""
 
     queues: tuple[QueueView, ...]
 

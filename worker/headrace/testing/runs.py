@@ -80,7 +80,7 @@ class Node:
     id: str
     task: str
     state: str
-    """`waiting`, `dispatched`, `retrying`, `mapping`, `collecting`, `succeeded`, `failed`, `cancelled` or
+    """`waiting`, `ready`, `dispatched`, `retrying`, `mapping`, `collecting`, `succeeded`, `failed`, `cancelled` or
     `upstream_failed`."""
     attempts: Attempts
     error: ErrorInfo | None

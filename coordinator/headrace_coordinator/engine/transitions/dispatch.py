@@ -1,4 +1,8 @@
-"""Task messages: what a worker needs to know for one attempt, and nothing else."""
+"""Task messages: what a worker needs to know for one attempt, and nothing else.
+
+Every message goes through one gate: where the queue's bound on the bus is reached, or others wait for it, the attempt
+joins the ready line instead, and its message is made when its turn has come.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,10 @@ import msgspec
 
 from headrace_coordinator.engine.effects import Dispatch
 from headrace_coordinator.engine.plan import PlanNode
+from headrace_coordinator.engine.standing import line_of_one, resting_of
 from headrace_coordinator.engine.state import ItemState, Node, NodeState
 from headrace_coordinator.engine.transition import Transition
+from headrace_coordinator.engine.transitions.fence import is_in_line
 from headrace_coordinator.engine.values import items_at, value_at
 from headrace_protocol.codec import raw
 from headrace_protocol.definition import Literal, Output
@@ -19,13 +25,75 @@ from headrace_protocol.messages import ABSENT, ItemInput, Result, TaskMessage
 
 def dispatch(t: Transition, name: str) -> None:
     """Start the next attempt of a plain node."""
-    node = t.move(name, NodeState.DISPATCHED)
+    node = t.run.nodes[name]
     node.attempt += 1
     node.dispatch = 0
+    place = t.plan.nodes[name].place
+    again = node.state is NodeState.DISPATCHED
+    if again:  # the attempt before is over, without having come to an end
+        t.line.ended(place)
+    if place not in t.run.line and t.line.take(place, t.run.head.run_id):
+        go(t, name)
+        return
+    if again:
+        t.line.sent(place)  # until it moves
+    line_up(t, name, None)
+
+
+def go(t: Transition, name: str) -> None:
+    """The attempt of a plain node goes to the bus, where it is booked already."""
+    node = t.move(name, NodeState.DISPATCHED)
     node.generation = generation(t, name)
-    options = t.planned(name).definition.options
-    t.tell("node.dispatched", name, attempt=node.attempt, queue=options.queue)
-    publish(t, name, None, node.attempt)
+    t.tell("node.dispatched", name, attempt=node.attempt, queue=t.plan.nodes[name].definition.options.queue)
+    send(t, name, None, node.attempt)
+
+
+def go_item(t: Transition, name: str, index: int) -> None:
+    """The attempt of a map's item goes to the bus."""
+    state = t.node(name).map
+    if state is None:
+        return
+    item = state.items[index]
+    if item.ready:
+        item.ready = False
+        resting_of(t.run, name).ready.discard(index)
+    item.generation = generation(t, name)
+    send(t, name, index, item.attempt)
+
+
+def admitted(t: Transition, name: str, wanted: int, freed: int) -> int:
+    """How many of the items that a map has ready may go to the bus at once. Other nodes of the run that wait already
+    go first."""
+    place = t.planned(name).place
+    waiting = t.run.line.get(place)
+    if waiting and (len(waiting) > 1 or name not in waiting):
+        return 0
+    return t.line.admit(place, t.run.head.run_id, wanted, freed)
+
+
+def line_up(t: Transition, name: str, item: int | None) -> None:
+    """The attempt that holds the fence waits in the ready line."""
+    state = t.touch(name).map
+    if item is None or state is None:
+        if t.node(name).state is not NodeState.READY:
+            t.move(name, NodeState.READY)
+            line_of_one(t.plan, t.run, t.line, name, waits=True)
+        return
+    state.items[item].ready = True
+    resting_of(t.run, name).ready.add(item)
+
+
+def publish(t: Transition, name: str, item: int | None, attempt: int) -> None:
+    """Have an attempt that was published before published once more, unless more is on the bus than may be. It does
+    not count twice there."""
+    if is_in_line(t, name, item):
+        return
+    if t.line.excess(t.planned(name).place):
+        line_up(t, name, item)
+        if item is not None:
+            t.rebook(name)
+    else:
+        send(t, name, item, attempt)
 
 
 def missing(t: Transition, name: str) -> list[str]:
@@ -44,8 +112,8 @@ def holder_of(node: Node, item: int | None) -> Node | ItemState:
     return node if item is None or node.map is None else node.map.items[item]
 
 
-def publish(t: Transition, name: str, item: int | None, attempt: int) -> None:
-    """Have an attempt's task message published; also when the bus has lost it."""
+def send(t: Transition, name: str, item: int | None, attempt: int) -> None:
+    """Have an attempt's task message published."""
     node = t.touch(name)
     node.queued_at_us = t.now_us
     holder = holder_of(node, item)

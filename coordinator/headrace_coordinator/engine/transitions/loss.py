@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from headrace_coordinator.engine.effects import AttemptRecord, CancelAttempt
 from headrace_coordinator.engine.inputs import AttemptLost
-from headrace_coordinator.engine.state import ItemState, Node, NodeState
+from headrace_coordinator.engine.state import NODE_FINISHED, ItemState, Node
 from headrace_coordinator.engine.transition import Transition
 from headrace_coordinator.engine.transitions import mapping, unlock
 from headrace_coordinator.engine.transitions.dispatch import holder_of, publish
-from headrace_coordinator.engine.transitions.fence import holds_fence
+from headrace_coordinator.engine.transitions.fence import holds_fence, is_in_line
 from headrace_protocol.errors import ErrorCode, ErrorInfo
 from headrace_protocol.ids import name_hash
 from headrace_protocol.messages import (
@@ -30,9 +30,10 @@ from headrace_protocol.messages import (
 
 
 def lost(t: Transition, loss: AttemptLost) -> None:
-    """Charge the attempt and start the next one, or give up. One that has ended meanwhile is not lost."""
+    """Charge the attempt and start the next one, or give up. One that has ended meanwhile is not lost, nor is one that
+    waits in the ready line."""
     name, index = loss.node, loss.item
-    if not holds_fence(t, name, index, loss.attempt):
+    if not holds_fence(t, name, index, loss.attempt) or is_in_line(t, name, index):
         return
     if not loss.charged:
         t.tell(_kind(index, "redelivered"), name, index, loss.attempt)
@@ -96,8 +97,10 @@ def lived_on(t: Transition, outcome: Outcome) -> None:
 
 def _holder(node: Node, item: int | None) -> Node | ItemState | None:
     """Of an attempt that may have been over for long. What is finished is not charged any more."""
+    if node.state in NODE_FINISHED:
+        return None
     if item is None:
-        return node if node.state in (NodeState.DISPATCHED, NodeState.RETRYING, NodeState.WAITING) else None
+        return node
     return None if node.map is None else node.map.items.get(item)
 
 

@@ -6,14 +6,18 @@ here. Results go to the store with their attempts; when the last is in, the shel
 
 from __future__ import annotations
 
+from heapq import nsmallest
+
 from headrace_coordinator.engine.effects import CancelAttempt, Collect
-from headrace_coordinator.engine.state import ItemState, MapState, NodeState
+from headrace_coordinator.engine.standing import resting_of, standing_of
+from headrace_coordinator.engine.state import NOWHERE, ItemState, MapState, NodeState
 from headrace_coordinator.engine.transition import Transition
 from headrace_coordinator.engine.transitions.dispatch import (
-    generation,
+    admitted,
+    go_item,
+    line_up,
     mapped_value,
     missing,
-    publish,
     slices,
     stored_list,
 )
@@ -33,6 +37,7 @@ def begin(t: Transition, name: str) -> ErrorInfo | None:
         return _no_list(t, name)
     node = t.touch(name)
     node.map = MapState(total)
+    t.run.resting.pop(name, None)
     node.queued_at_us = t.now_us
     t.tell("node.mapped", name, total=total)
     if total == 0:
@@ -56,7 +61,7 @@ def _no_list(t: Transition, name: str) -> ErrorInfo:
         start = f"param {binding.name}" if isinstance(binding, Param) else f"the result of {binding.node}"
         source = start + "".join(f"[{step!r}]" for step in binding.path)
     if stored_list(t, planned) is not None:
-        found = "a stored value that is no list"
+        found = "a large value that is no list"
     elif (value := mapped_value(t, planned)) is not None:
         found = described(value)
     return ErrorInfo(
@@ -82,17 +87,28 @@ def _total(t: Transition, name: str) -> int:
 
 
 def fill(t: Transition, name: str) -> None:
-    """Dispatch items until the window is full or the list at its end, unless an input is being made again."""
+    """Dispatch items until the window is full, the bus has enough of them or the list is at its end, unless an input
+    is being made again."""
+    t.touch(name)
+    before = t.run.standing.get(name, NOWHERE)
+    now = standing_of(t.plan, t.run, name)
+    if now.ready:
+        go_on(t, name, admitted(t, name, now.ready, before.on_bus - now.on_bus))
+    t.rebook(name)
+
+
+def go_on(t: Transition, name: str, count: int) -> None:
+    """Send so many of the items that are ready to the bus: first those that have been tried before."""
     state = t.touch(name).map
-    over = t.planned(name).definition.map
-    if state is None or over is None or missing(t, name):
+    if state is None or not count:
         return
-    inputs = generation(t, name)
-    while state.next_index < state.total and len(state.items) < over.window:
-        index = state.next_index
+    for index in nsmallest(count, resting_of(t.run, name).ready):
+        go_item(t, name, index)
+        count -= 1
+    for index in range(state.next_index, state.next_index + count):
         state.next_index += 1
-        state.items[index] = ItemState(attempt=state.first_attempt, generation=inputs)
-        publish(t, name, index, state.first_attempt)
+        state.items[index] = ItemState(attempt=state.first_attempt)
+        go_item(t, name, index)
 
 
 def item_done(t: Transition, name: str, index: int) -> None:
@@ -102,6 +118,7 @@ def item_done(t: Transition, name: str, index: int) -> None:
     if state is None:
         return
     del state.items[index]
+    resting_of(t.run, name).ready.discard(index)
     fill(t, name)
     if state.done == state.total:
         collect(t, name)
@@ -116,6 +133,11 @@ def collect(t: Transition, name: str) -> None:
 
 def again(t: Transition, name: str, index: int) -> None:
     """Start an item's next attempt, or park it while an input is being made again."""
+    _again(t, name, index)
+    fill(t, name)
+
+
+def _again(t: Transition, name: str, index: int) -> None:
     state = t.touch(name).map
     if state is None:
         return
@@ -123,12 +145,23 @@ def again(t: Transition, name: str, index: int) -> None:
     item.retry_at_us = None
     item.parked = bool(missing(t, name))
     if item.parked:
+        rest(t, name, index)
         return
+    resting_of(t.run, name).idle.discard(index)
     item.attempt += 1
     item.dispatch = 0
-    item.generation = generation(t, name)
     state.last_attempt = max(state.last_attempt, item.attempt)
-    publish(t, name, index, item.attempt)
+    line_up(t, name, index)
+
+
+def rest(t: Transition, name: str, index: int) -> None:
+    """An item has no attempt on the bus and none that waits to go there."""
+    state = t.node(name).map
+    if state is not None:
+        state.items[index].ready = False
+    resting = resting_of(t.run, name)
+    resting.ready.discard(index)
+    resting.idle.add(index)
 
 
 def repeat(t: Transition, name: str, lost: tuple[int, ...]) -> ErrorInfo | None:
@@ -146,6 +179,7 @@ def repeat(t: Transition, name: str, lost: tuple[int, ...]) -> ErrorInfo | None:
     else:
         state.next_index = lost[0]
         state.first_attempt = state.last_attempt = state.last_attempt + 1
+    t.run.resting.pop(name, None)
     return unpark(t, name)
 
 
@@ -168,7 +202,7 @@ def unpark(t: Transition, name: str) -> ErrorInfo | None:
             fix="Make the task that returns the list return the same one each time, and start a new run.",
         )
     for index in [index for index, item in state.items.items() if item.parked]:
-        again(t, name, index)
+        _again(t, name, index)
     fill(t, name)
     return None
 

@@ -141,6 +141,7 @@ def _failed(t: Transition, outcome: Outcome) -> None:
         node.error = error
         t.tell("node.retrying", name, attempt=outcome.attempt, error=error, retry_at_us=due_us)
     else:
+        mapping.rest(t, name, outcome.item)
         t.tell("item.retrying", name, outcome.item, outcome.attempt, error, retry_at_us=due_us)
     t.start_timer("retry", due_us, name, outcome.item)
 

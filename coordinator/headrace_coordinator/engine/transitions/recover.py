@@ -10,14 +10,14 @@ started again itself.
 
 from __future__ import annotations
 
-from headrace_coordinator.engine.effects import Collect
+from headrace_coordinator.engine.effects import CancelAttempt, Collect
 from headrace_coordinator.engine.inputs import Collected
 from headrace_coordinator.engine.state import NodeState
 from headrace_coordinator.engine.transition import Transition
 from headrace_coordinator.engine.transitions import mapping, unlock
 from headrace_coordinator.engine.transitions.dispatch import generation, holder_of
 from headrace_protocol.errors import ErrorCode, ErrorInfo
-from headrace_protocol.messages import Outcome
+from headrace_protocol.messages import CancelAttempts, HeldAttempt, Outcome
 
 MAX_RECOVERIES = 10
 """A result that is lost more often than this is not lost by accident."""
@@ -92,13 +92,27 @@ def _make_again(t: Transition, producer: str) -> None:
     node.recoveries += 1
     t.tell("node.recovering", producer, attempt=node.attempt)
     for successor in t.planned(producer).downstream:
-        if t.node(successor).state is NodeState.WAITING:
+        state = t.node(successor).state
+        if state is NodeState.READY:
+            _out_of_line(t, successor)
+        if state in (NodeState.WAITING, NodeState.READY):
             t.run.remaining[successor] += 1
     if node.map is not None:
         t.move(producer, NodeState.COLLECTING)
         t.effect(Collect(t.run.head.run_id, producer, node.map.total))
     else:
         unlock.resume(t, producer)
+    for successor in t.planned(producer).downstream:
+        if t.node(successor).state is NodeState.MAPPING:
+            t.rebook(successor)  # its items wait for the input now
+
+
+def _out_of_line(t: Transition, name: str) -> None:
+    """The node waits for an input again. Some worker may have its attempt, of which the bus lost the message."""
+    node = t.move(name, NodeState.WAITING)
+    held = HeldAttempt(run_id=t.run.head.run_id, node=name, attempt=node.attempt, started_at_us=0)
+    reason = "an input is lost and is being made again"
+    t.effect(CancelAttempt(CancelAttempts(run_id=t.run.head.run_id, attempts=(held,), reason=reason)))
 
 
 def collected(t: Transition, done: Collected) -> None:

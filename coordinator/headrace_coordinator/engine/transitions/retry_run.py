@@ -49,19 +49,19 @@ def retry_run(t: Transition, command: RetryRun) -> None:
 def _reset(t: Transition, name: str) -> None:
     """As if the node had not been tried, but for its numbers and for the items that have succeeded."""
     progress = t.node(name).map
+    for item in () if progress is None else progress.items.values():
+        item.failures = 0
+        item.losses = ()
+        item.retry_at_us = None
+        item.parked = True
+        item.ready = False
+    t.run.resting.pop(name, None)
     node = t.move(name, NodeState.WAITING if progress is None else NodeState.MAPPING)
     node.error = None
     node.failures = 0
     node.losses = ()
     node.code = ""
     node.ready_at_us = 0
-    if progress is None:
-        return
-    for item in progress.items.values():
-        item.failures = 0
-        item.losses = ()
-        item.retry_at_us = None
-        item.parked = True
 
 
 def _resume_map(t: Transition, name: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from headrace_coordinator.engine.plan import Plan
 from headrace_coordinator.engine.retry import whole_us
+from headrace_coordinator.engine.standing import derive
 from headrace_coordinator.engine.state import (
     NODE_ACTIVE,
     NODE_FINISHED,
@@ -69,6 +70,12 @@ def new_run(plan: Plan, command: StartRun, shard: int, now_us: int) -> Run:
 def restore(plan: Plan, head: RunHead, stored: dict[str, Node]) -> Run:
     """A run from what is stored of it: nodes without a row wait, counters are counted."""
     nodes = {name: stored.get(name) or Node() for name in plan.nodes}
+    run = _restored(plan, head, nodes)
+    derive(plan, run)
+    return run
+
+
+def _restored(plan: Plan, head: RunHead, nodes: dict[str, Node]) -> Run:
     moving = [name for name, node in nodes.items() if node.state in NODE_ACTIVE]
     return Run(
         head=head,

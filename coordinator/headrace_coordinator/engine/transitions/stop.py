@@ -40,7 +40,9 @@ def _stop(t: Transition, state: RunState, error: ErrorInfo) -> None:
     for name, node in t.run.nodes.items():
         if node.state in NODE_FINISHED:
             continue
+        # What waits in the line may be with a worker all the same, if the bus has lost its message.
         live = live or node.state in (NodeState.DISPATCHED, NodeState.MAPPING)
+        live = live or (node.state is NodeState.READY and node.queued_at_us > 0)
         _drop_timers(t, name)
         t.move(name, NodeState.CANCELLED).finished_at_us = t.now_us
         if node.ready_at_us:

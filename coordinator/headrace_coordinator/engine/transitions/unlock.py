@@ -13,7 +13,7 @@ from headrace_coordinator.engine.transitions.dispatch import dispatch, missing
 from headrace_protocol.errors import ErrorInfo
 from headrace_protocol.messages import Outcome
 
-NOT_UNDER_WAY = frozenset({NodeState.WAITING, NodeState.RETRYING, NodeState.MAPPING})
+NOT_UNDER_WAY = frozenset({NodeState.WAITING, NodeState.READY, NodeState.RETRYING, NodeState.MAPPING})
 """Nodes that are going to need their inputs."""
 
 

@@ -14,6 +14,7 @@ const SHAPES: Record<AnyState, ReactNode> = {
   cancelled: <><circle cx="7" cy="7" r="5.300" /><path d="m3.400 10.600 7.200-7.200" /></>,
   retrying: <><path d="M12 7a5 5 0 1 1-1.500-3.600" /><path d="M10.900 0.900v2.800H8.100" /></>,
   waiting: <circle cx="7" cy="7" r="5.300" strokeDasharray="2.200 2.130" />,
+  ready: <><circle cx="7" cy="7" r="5.300" strokeDasharray="2.200 2.130" /><circle cx="7" cy="7" r="1.700" fill="currentColor" stroke="none" /></>,
   upstream_failed: <><path d="M2 7h6.500M6 4.200 8.800 7 6 9.800" /><path d="M11.800 2.500v9" /></>,
 };
 

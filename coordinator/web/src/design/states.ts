@@ -21,6 +21,7 @@ const LOOKS: Record<RunState | NodeState, Look> = {
   failed: { hue: "failed", label: "Failed" },
   cancelled: { hue: "cancelled", label: "Cancelled" },
   waiting: { hue: "waiting", label: "Waiting" },
+  ready: { hue: "waiting", label: "Ready" },
   dispatched: { hue: "running", label: "Dispatched", moving: true },
   retrying: { hue: "retrying", label: "Retrying", moving: true },
   mapping: { hue: "running", label: "Mapping", moving: true },

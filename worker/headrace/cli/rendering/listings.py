@@ -121,6 +121,7 @@ def queue_table(queues: Sequence[QueueView]) -> list[str]:
             one.queue,
             one.priority,
             str(one.pending),
+            str(one.line),
             str(one.in_flight),
             str(one.redelivered),
             str(one.workers),
@@ -130,7 +131,8 @@ def queue_table(queues: Sequence[QueueView]) -> list[str]:
         for one in queues
     ]
     return output.table(
-        ("QUEUE", "PRIORITY", "PENDING", "IN FLIGHT", "REDELIVERED", "WORKERS", "SLOTS", "OLDEST"), rows
+        ("QUEUE", "PRIORITY", "PENDING", "IN LINE", "IN FLIGHT", "REDELIVERED", "WORKERS", "SLOTS", "OLDEST"),
+        rows,
     )
 
 

@@ -17,7 +17,7 @@ from headrace.cli.views import NodeView, RunDetail
 from headrace_protocol.printable import printable
 
 _ENDED = frozenset({"succeeded", "failed", "cancelled", "upstream_failed"})
-_QUIET = frozenset({"waiting", "dispatched"})
+_QUIET = frozenset({"waiting", "ready", "dispatched"})
 _BAR_WIDTH = 32
 _STYLES = {"succeeded": "green", "failed": "red", "upstream_failed": "red", "cancelled": "magenta"}
 

@@ -61,6 +61,7 @@ function Detail({ name, found }: { name: string; found: Schemas["QueueDetail"] }
       {all.pending > 0 && all.workers === 0 && <Unserved queue={name} pending={all.pending} />}
       <dl className={classes.figures}>
         <Figure name="Pending" value={all.pending.toLocaleString("en")} />
+        <Figure name="Of these in line" value={(all.line ?? 0).toLocaleString("en")} />
         <Figure name="Oldest wait" value={all.oldest_us == null ? "–" : <Elapsed fromUs={all.oldest_us} toUs={null} />} />
         <Figure name="In flight" value={all.in_flight.toLocaleString("en")} />
         <Figure name="Redelivered" value={all.redelivered.toLocaleString("en")} />

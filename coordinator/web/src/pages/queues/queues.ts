@@ -21,6 +21,8 @@ export function sums(priorities: readonly Queue[]): Queue {
     queue: priorities[0]?.queue ?? "",
     priority: priorities.map((one) => one.priority).join(", "),
     pending: sum((one) => one.pending),
+    line: sum((one) => one.line ?? 0),
+    bound: sum((one) => one.bound ?? 0),
     in_flight: sum((one) => one.in_flight),
     redelivered: sum((one) => one.redelivered),
     waiting: sum((one) => one.waiting ?? 0),

@@ -2,7 +2,7 @@ import { oneOf, someOf, text, whole } from "~/app/search";
 import type { NodeState } from "~/design/states";
 import { runsSearch, type RunsSearch } from "~/pages/runs/search";
 
-export const CELL_STATES = ["waiting", "dispatched", "retrying", "mapping", "collecting", "succeeded", "failed", "cancelled", "upstream_failed"] as const satisfies readonly NodeState[];
+export const CELL_STATES = ["waiting", "ready", "dispatched", "retrying", "mapping", "collecting", "succeeded", "failed", "cancelled", "upstream_failed"] as const satisfies readonly NodeState[];
 
 /** What the address of a workflow says besides its tab. */
 export interface WorkflowSearch {

@@ -4,7 +4,7 @@ import type { LifecycleBatch } from "~/live/frames";
 
 import { type Grid, countStates, merged, modelOf, movingReach, topological, usualMs, withChanges } from "./model";
 
-const STATES = ["absent", "waiting", "dispatched", "retrying", "mapping", "collecting", "succeeded", "failed", "cancelled", "upstream_failed"];
+const STATES = ["absent", "waiting", "ready", "dispatched", "retrying", "mapping", "collecting", "succeeded", "failed", "cancelled", "upstream_failed"];
 const run = (run_id: string, created_at_us: number, state: Grid["runs"][number]["state"] = "succeeded") => ({ run_id, state, version: "v", trigger: "manual", created_at_us, duration_s: 1 });
 /** As the API tells it: the newest run first. */
 const grid = (nodes: string[], ...runs: [Grid["runs"][number], number[], (number | null)[]][]): Grid => ({ workflow: "w", states: STATES, nodes, runs: runs.map(([one]) => one), cells: runs.map(([, cells]) => cells), durations_ms: runs.map(([, , times]) => times) });

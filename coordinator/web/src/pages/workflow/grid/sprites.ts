@@ -3,7 +3,7 @@ import { type AnyState, lookOf } from "~/design/states";
 /** Cells as small pictures, one for each state: a colour and a shape of its own, drawn once and then copied. */
 export type Sprites = ReadonlyMap<AnyState, CanvasImageSource>;
 
-const STATES: readonly AnyState[] = ["waiting", "dispatched", "retrying", "mapping", "collecting", "succeeded", "failed", "cancelled", "upstream_failed", "running"];
+const STATES: readonly AnyState[] = ["waiting", "ready", "dispatched", "retrying", "mapping", "collecting", "succeeded", "failed", "cancelled", "upstream_failed", "running"];
 
 export function colour(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
@@ -89,6 +89,10 @@ function glyph(context: CanvasRenderingContext2D, state: AnyState): void {
       line(context, -0.8, -2.5, 1.7, 0, -0.8, 2.5);
       line(context, 4, -3.2, 4, 3.2);
       break;
+    case "ready":
+      context.arc(0, 0, 1.6, 0, Math.PI * 2);
+      context.fill();
+      return;
     case "running":
     case "dispatched":
       context.arc(0, 0, 2.6, 0, Math.PI * 2);
