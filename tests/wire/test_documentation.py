@@ -138,5 +138,7 @@ async def test_the_worker_in_a_page_runs_what_is_longer_than_the_ack_wait_once(t
     async with page_worker(tmp_path, 1.0) as (js, outcomes_of):
         await publish(js, task("long", task="slow", bindings={"s": Literal(2.5)}))
         outcomes = await outcomes_of(1)
+        info = await js.consumer_info(CONSUMER.stream, CONSUMER.durable)
     assert outcomes["long"].state is OutcomeState.SUCCEEDED
-    assert outcomes["long"].delivery == 1
+    assert info.delivered is not None
+    assert info.delivered.consumer_seq == 1
