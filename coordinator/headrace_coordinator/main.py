@@ -81,7 +81,7 @@ async def running(
         stack.push_async_callback(store.close)
         bus = await connect(settings.nats, f"headrace coordinator {settings.namespace}")
         stack.push_async_callback(bus.close)
-        topology = Topology(settings.namespace, ack_wait_s=settings.ack_wait_s)
+        topology = Topology(settings.namespace, ack_wait_s=settings.ack_wait_s, shards=settings.shards)
         results = open_results(bus, topology.bucket, settings.results)
         parts = Parts(topology, store, bus, results, SystemClock(), root_sampler())
         options = Options(

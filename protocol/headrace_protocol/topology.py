@@ -81,6 +81,8 @@ class Topology(msgspec.Struct, frozen=True):
     namespace: str
     ack_wait_s: float = DEFAULT_ACK_WAIT_S
     max_ack_pending: int = 10_000
+    shards: int = 0
+    """With it, the bus refuses inputs of a shard that does not exist. 0: whoever makes the streams does not know."""
 
     @property
     def subjects(self) -> Subjects:
@@ -108,7 +110,7 @@ class Topology(msgspec.Struct, frozen=True):
             ),
             StreamSpec(
                 name=self.stream("INPUTS"),
-                subjects=(f"{root}.in.>",),
+                subjects=tuple(map(self.subjects.inputs_of, range(self.shards))) or (f"{root}.in.>",),
                 retention=Retention.WORK_QUEUE,
                 max_bytes=4_096 * MIB,
                 discard_new=True,

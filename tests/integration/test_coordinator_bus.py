@@ -133,3 +133,15 @@ async def test_a_message_that_the_stream_refuses_takes_those_behind_it_with_it(t
             await bus.publish_in_order(parts)
         assert (await stream.stream_info(TOPOLOGY.stream("TASKS"))).state.messages == 1
         await bus.close()
+
+
+async def test_inputs_of_a_shard_that_does_not_exist_are_refused(tmp_path: Path) -> None:
+    async with EmbeddedNats(tmp_path) as server:
+        bus = await connect(NatsSettings(url=server.url), "test")
+        await bus.ensure(TOPOLOGY)  # as an older version made it
+        await bus.ensure(Topology("n", shards=2))
+        for shard in (0, 1):
+            await bus.publish(TOPOLOGY.subjects.input(shard, "outcome", "q"), headers.make(), b"x")
+        with pytest.raises(BusError):
+            await bus.publish(TOPOLOGY.subjects.input(2, "outcome", "q"), headers.make(), b"x")
+        await bus.close()

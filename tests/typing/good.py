@@ -102,6 +102,16 @@ def months(until: int) -> Range:
     return Range(1, until)
 
 
+@task(name="images.resize", external=True, queue="node")
+def resize(path: str, width: int) -> str:
+    raise NotImplementedError
+
+
+@workflow
+def resized() -> Landed:
+    return validate(1, path=resize("a.png", 100))
+
+
 @workflow
 def unpacked() -> Landed:
     carrier, month = extremes(validate(1))
@@ -118,6 +128,7 @@ def plain_calls() -> str:
 
 
 task_with_its_types: Task[[Landed, list[Statistics], float], str] = write_report
+task_without_a_body: Task[[str, int], str] = resize
 task_of_a_coroutine: AsyncTask[[int], float] = weather
 workflow_with_its_types: Workflow[..., str] = flights_month
 

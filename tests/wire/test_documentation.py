@@ -3,23 +3,30 @@
 import asyncio
 import os
 import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
 import nats
 import pytest
+from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, StreamConfig
 
 from headrace_coordinator.local.nats_server import EmbeddedNats
 from headrace_protocol import codec, headers
 from headrace_protocol.channels import CHANNELS
 from headrace_protocol.definition import Item, ListOf, Literal, Output, Param, Priority
-from headrace_protocol.messages import ItemInput, OutcomeBatch, OutcomeState, Result, TaskMessage
+from headrace_protocol.messages import ItemInput, Outcome, OutcomeBatch, OutcomeState, Result, TaskMessage
 from headrace_protocol.topology import Topology
 from tests.wire.documentation import PAGE, renewed, section
 
 TOPOLOGY = Topology("default")
+CONSUMER = TOPOLOGY.task_consumer("default", Priority.NORMAL)
 DEADLINE_S = 50.0
+ITEM = Result(codec.raw({}))
+
+Outcomes = Callable[[int], Awaitable[dict[str, Outcome]]]
 
 
 def test_tables_are_those_of_the_contract() -> None:
@@ -59,41 +66,79 @@ TASKS = [
         counts=((), (0,)),
     ),
     task("fails", bindings={"left": Literal(1), "right": Literal("a")}),
+    task("unknown", task="nobody-has-it", dispatch=4),
+    task(
+        "unreadable", bindings={"left": Literal(1), "right": Output("up", ("absent",))}, inputs={"up": ITEM}
+    ),
 ]
 
 
-async def test_the_worker_in_a_page_answers_tasks(tmp_path: Path) -> None:
+@asynccontextmanager
+async def page_worker(tmp_path: Path, ack_wait_s: float) -> AsyncIterator[tuple[JetStreamContext, Outcomes]]:
+    """The page's worker, which also has the task `slow`, on a NATS of its own; and how to read what it answers."""
     source = section(PAGE.read_text(), "example", "worker").removeprefix("```python\n").removesuffix("```\n")
     script = tmp_path / "worker.py"
-    script.write_text(source)
+    script.write_text(source.replace("LARGEST =", "TASKS['slow'] = lambda s: time.sleep(s)\nLARGEST ="))
     async with EmbeddedNats(tmp_path / "nats") as server, asyncio.timeout(DEADLINE_S):
         client = await nats.connect(server.url)
         js = client.jetstream()
         for stream in TOPOLOGY.streams():
             await js.add_stream(StreamConfig(name=stream.name, subjects=list(stream.subjects)))
-        consumer = TOPOLOGY.task_consumer("default", Priority.NORMAL)
         await js.add_consumer(
-            consumer.stream,
-            ConsumerConfig(durable_name=consumer.durable, filter_subject=consumer.filter_subject),
+            CONSUMER.stream,
+            ConsumerConfig(
+                durable_name=CONSUMER.durable, filter_subject=CONSUMER.filter_subject, ack_wait=ack_wait_s
+            ),
         )
         inputs = await js.subscribe(TOPOLOGY.subjects.inputs_of(0), ordered_consumer=True)
-        for message in TASKS:
-            await js.publish(consumer.filter_subject, codec.encode(message), headers=headers.make())
+
+        async def outcomes(count: int) -> dict[str, Outcome]:
+            """By node, when the tasks are settled too."""
+            found = {}
+            for _ in range(count):
+                got = await inputs.next_msg(timeout=DEADLINE_S)
+                (outcome,) = codec.decode(got.data, OutcomeBatch, got.headers).outcomes
+                assert outcome.node not in found
+                found[outcome.node] = outcome
+            while (await js.consumer_info(CONSUMER.stream, CONSUMER.durable)).num_ack_pending:
+                await asyncio.sleep(0.01)
+            return found
+
         environment = os.environ | {"NATS_URL": server.url}
         worker = await asyncio.create_subprocess_exec(sys.executable, script, env=environment)
         try:
-            outcomes = {}
-            for _ in TASKS:
-                got = await inputs.next_msg(timeout=DEADLINE_S)
-                (outcome,) = codec.decode(got.data, OutcomeBatch, got.headers).outcomes
-                outcomes[outcome.node] = outcome
-            while (await js.consumer_info(consumer.stream, consumer.durable)).num_ack_pending:
-                await asyncio.sleep(0.01)
+            yield js, outcomes
         finally:
             worker.kill()
             await worker.wait()
             await client.close()
+
+
+async def publish(js: JetStreamContext, *tasks: TaskMessage) -> None:
+    for message in tasks:
+        await js.publish(CONSUMER.filter_subject, codec.encode(message), headers=headers.make())
+
+
+async def test_the_worker_in_a_page_answers_tasks(tmp_path: Path) -> None:
+    async with page_worker(tmp_path, 30.0) as (js, outcomes_of):
+        await publish(js, *TASKS)
+        outcomes = await outcomes_of(len(TASKS))
     assert outcomes["literals"].result == Result(codec.raw(3))
     assert outcomes["fails"].state is OutcomeState.FAILED
     assert outcomes["reads"].result == Result(codec.raw([7, 8, 9]))
     assert (outcomes["reads"].item, outcomes["reads"].counts) == (3, (3, -1))
+    returned = outcomes["unknown"]
+    assert (returned.state, returned.reason, returned.dispatch) == ("returned", "unknown_task", 4)
+    error = outcomes["unreadable"].error
+    assert error is not None
+    assert error.code == "task.input_invalid"
+
+
+async def test_the_worker_in_a_page_runs_what_is_longer_than_the_ack_wait_once(tmp_path: Path) -> None:
+    async with page_worker(tmp_path, 1.0) as (js, outcomes_of):
+        await publish(js, task("long", task="slow", bindings={"s": Literal(2.5)}))
+        outcomes = await outcomes_of(1)
+        info = await js.consumer_info(CONSUMER.stream, CONSUMER.durable)
+    assert outcomes["long"].state is OutcomeState.SUCCEEDED
+    assert info.delivered is not None
+    assert info.delivered.consumer_seq == 1

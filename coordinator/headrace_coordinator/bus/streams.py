@@ -50,11 +50,17 @@ async def _stream(context: JetStreamContext, spec: StreamSpec) -> StreamInfo | N
 
 
 async def _keep_all(context: JetStreamContext, spec: StreamSpec, found: StreamConfig) -> None:
-    """Older versions made streams that drop what is old; bounds and all else remain what the operator has chosen."""
-    if found.discard == DiscardPolicy.NEW and (found.max_age or 0.0) == spec.max_age_s:
+    """Older versions made streams that drop what is old, and such that take inputs of shards that do not exist; bounds
+    and all else remain what the operator has chosen."""
+    kept = found.discard == DiscardPolicy.NEW and (found.max_age or 0.0) == spec.max_age_s
+    subjects = list(spec.subjects)
+    if kept and found.subjects == subjects:
         return
-    await context.update_stream(found.evolve(discard=DiscardPolicy.NEW, max_age=spec.max_age_s))
-    log.warning("the stream %s dropped old messages, read or not; it keeps them from now on", spec.name)
+    await context.update_stream(
+        found.evolve(discard=DiscardPolicy.NEW, max_age=spec.max_age_s, subjects=subjects)
+    )
+    if not kept:
+        log.warning("the stream %s dropped old messages, read or not; it keeps them from now on", spec.name)
 
 
 async def _make(context: JetStreamContext, missing: list[StreamSpec]) -> dict[str, StreamInfo]:

@@ -13,9 +13,11 @@ from headrace_coordinator.engine.trigger import caused_run_id
 from headrace_coordinator.runtime.clock import Clock
 from headrace_coordinator.runtime.deadletters import dead_letter, rejected_letter, understood
 from headrace_coordinator.runtime.envelope import Envelope
+from headrace_coordinator.runtime.refused_outcomes import FIX, failed, misdirected, naming, salvaged
 from headrace_protocol.codec import decode
 from headrace_protocol.errors import ErrorCode, HeadraceError, ProtocolError
 from headrace_protocol.headers import REPLY_TO, TRACEPARENT, TRACESTATE, parse_traceparent
+from headrace_protocol.ids import shard_of
 from headrace_protocol.messages import (
     Command,
     CommandReply,
@@ -38,21 +40,31 @@ TEXT_LENGTH = 4 * 1024
 class Ingress:
     """Reads the messages of one shard."""
 
-    def __init__(self, subjects: Subjects, bus: Bus, clock: Clock) -> None:
+    def __init__(self, subjects: Subjects, bus: Bus, clock: Clock, shards: int = 1) -> None:
+        """`shards` is how many the namespace has: a message on the subject of a wrong one is refused."""
+        self._shards = shards
         self._subjects = subjects
         self._bus = bus
         self._clock = clock
 
     def envelope(self, message: Incoming) -> Envelope | Deploy | DeploySet | Redelivered:
         """What a message asks for. A deploy and the word of a redelivery are no inputs of a run and are returned as
-        they are."""
+        they are. Attempts that a refused outcome names fail: those inputs may be another shard's."""
         try:
-            kind = self._subjects.parse_input(message.subject).kind
+            subject = self._subjects.parse_input(message.subject)
+            kind = subject.kind
+            if subject.shard >= self._shards:
+                raise ProtocolError(
+                    "a message is on the subject of a shard that does not exist",
+                    where=message.subject,
+                    found=f"shard {subject.shard}",
+                    expected=f"0 to {self._shards - 1}",
+                    code=ErrorCode.PROTOCOL_UNROUTABLE,
+                )
             if kind == "outcome":
-                batch = decode(message.body, OutcomeBatch, message.headers, where=message.subject)
-                return self._wrap(message, tuple(OutcomeReceived(cut(outcome)) for outcome in batch.outcomes))
+                return self._outcomes(message, subject.shard)
             if kind == "command":
-                return self._command(message)
+                return self._command(message, subject.shard)
             if kind == "redelivered":
                 return decode(message.body, Redelivered, message.headers, where=message.subject)
             if kind == "rejected":
@@ -69,10 +81,43 @@ class Ingress:
         except Exception as error:
             return self._unreadable(message, understood(error))
 
-    def _command(self, message: Incoming) -> Envelope | Deploy | DeploySet:
+    def _outcomes(self, message: Incoming, shard: int) -> Envelope:
+        try:
+            batch = decode(message.body, OutcomeBatch, message.headers, where=message.subject)
+        except ProtocolError as error:
+            return self._refused(message, error, salvaged(message, error, self._clock.now_us()))
+        if self._shards > 1:
+            for outcome in batch.outcomes:
+                home = shard_of(outcome.run_id, self._shards)
+                if home != shard:
+                    return self._strayed(message, batch, shard, misdirected(outcome.run_id, shard, home))
+        return self._wrap(message, tuple(OutcomeReceived(cut(outcome)) for outcome in batch.outcomes))
+
+    def _strayed(self, message: Incoming, batch: OutcomeBatch, shard: int, error: ProtocolError) -> Envelope:
+        """Of a batch on the wrong shard's subject: the outcomes that belong there count, the others are refused."""
+        now_us = self._clock.now_us()
+        inputs = tuple(
+            OutcomeReceived(cut(outcome))
+            if shard_of(outcome.run_id, self._shards) == shard
+            else failed(outcome, outcome.worker, error, now_us)
+            for outcome in batch.outcomes
+        )
+        return self._refused(message, error, inputs)
+
+    def _refused(
+        self, message: Incoming, error: ProtocolError, inputs: tuple[OutcomeReceived, ...]
+    ) -> Envelope:
+        refused = [one for one in inputs if one.outcome.error is not None and one.outcome.error.fix == FIX]
+        letter = dead_letter(message, naming(error, refused), self._clock.now_us())
+        return Envelope(inputs=inputs, dead=(letter,), ack=self._ack(message))
+
+    def _command(self, message: Incoming, shard: int) -> Envelope | Deploy | DeploySet:
         command: Command = decode(message.body, Command, message.headers, where=message.subject)  # type: ignore[arg-type]
         if isinstance(command, Deploy | DeploySet):
             return command
+        home = shard_of(command.run_id, self._shards)
+        if home != shard:
+            raise misdirected(command.run_id, shard, home)
         if isinstance(command, StartRun):
             self._check_cause(command)
         if isinstance(command, StartRun) and command.trace is None:

@@ -40,6 +40,9 @@ PAGE = 500
 OVERDUE_S = 15.0
 """How much longer than its timeout an attempt may be held before it is fenced: the worker ends it by itself."""
 RETRY_S = 0.25
+AGAIN = 3
+"""How often an attempt without a known holder is published again: one whose message was settled so often without an
+outcome that could be read is charged as lost."""
 
 
 Place = tuple[str, Priority, str]
@@ -83,6 +86,8 @@ class Vigil:
         self._sweep_s = sweep_s
         self._marks: deque[_Mark] = deque(maxlen=4_096)
         self._suspects: dict[str, int] = {}
+        self._again: dict[str, int] = {}
+        """How often live attempts have been published again by sweeps."""
         self._kinds = {self._topology.stream("TASKS"): "task", self._topology.stream("INPUTS"): "in"}
         self._observing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
@@ -181,6 +186,7 @@ class Vigil:
                     await self._look(shard, run, plan, sweep)
                 after = page[-1]
         self._suspects = sweep.suspects
+        self._again = {key: count for key, count in self._again.items() if key in sweep.live}
         for place in sweep.wanted:  # whoever has the code may not have heard of it
             self._bus.send(self._topology.subjects.wanted, headers.make(), encode(Wanted(*place)))
         await self._stop([attempt for key, (_, attempt) in sweep.held.items() if key not in sweep.live])
@@ -228,8 +234,10 @@ class Vigil:
         log.warning("%d attempts of run %s are lost and dispatched again", len(attempts), run_id)
         undelivered = []
         for name, item, attempt in attempts:
-            holder = self._fleet.last_holder(attempt_key(run_id, name, item, attempt))
-            if holder is None or holder.stopped:
+            key = attempt_key(run_id, name, item, attempt)
+            holder = self._fleet.last_holder(key)
+            self._again[key] = self._again.get(key, 0) + 1
+            if (holder is None or holder.stopped) and self._again[key] <= AGAIN:
                 undelivered.append((name, item, attempt))
                 continue
             loss = AttemptLost(
@@ -237,9 +245,9 @@ class Vigil:
                 node=name,
                 item=item,
                 attempt=attempt,
-                worker=holder.worker,
-                silent_s=holder.silent_s,
-                started_at_us=holder.started_at_us,
+                worker="" if holder is None else holder.worker,
+                silent_s=0.0 if holder is None else holder.silent_s,
+                started_at_us=0 if holder is None else holder.started_at_us,
             )
             self._shards.put(shard, Envelope(inputs=(loss,)))
         if undelivered:

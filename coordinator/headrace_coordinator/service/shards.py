@@ -10,12 +10,12 @@ from functools import partial
 
 from headrace_coordinator.bus.port import Incoming, Subscription
 from headrace_coordinator.engine.effects import Collect
-from headrace_coordinator.engine.inputs import OutcomeReceived, Redispatch
+from headrace_coordinator.engine.inputs import OutcomeReceived, Redispatch, RunInput
 from headrace_coordinator.engine.ready_line import ReadyLine
 from headrace_coordinator.engine.standing import join
 from headrace_coordinator.engine.state import NodeState
 from headrace_coordinator.runtime.actors import Actors
-from headrace_coordinator.runtime.apply import bound_name
+from headrace_coordinator.runtime.apply import bound_name, run_of
 from headrace_coordinator.runtime.envelope import Envelope
 from headrace_coordinator.runtime.fleet import Fleet
 from headrace_coordinator.runtime.ingress import Ingress
@@ -181,7 +181,7 @@ class ShardSet:
         """Start reading the bus, and finish what a predecessor was collecting."""
         parts = self._parts
         for number, owned in self._owned.items():
-            ingress = Ingress(parts.topology.subjects, parts.bus, parts.clock)
+            ingress = Ingress(parts.topology.subjects, parts.bus, parts.clock, self._count)
             receive = partial(self._receive, owned.shard, ingress)
             owned.consumer = await parts.bus.consume(parts.topology.input_consumer(number), BATCH, receive)
             self._resume_collecting(number)
@@ -205,7 +205,24 @@ class ShardSet:
                 self._fleet.finished(
                     outcome.worker, outcome.run_id, outcome.node, outcome.item, outcome.attempt
                 )
-        self._at_home(shard, message).put(envelope)
+        self._deliver(self._at_home(shard, message), envelope)
+
+    def _deliver(self, shard: Shard, envelope: Envelope) -> None:
+        """Hand over; what belongs to other shards is committed there before the message is acknowledged here."""
+        here = shard.fence.shard
+        away: dict[int, list[RunInput]] = {}
+        if envelope.dead and self._count > 1:
+            for received in envelope.inputs:
+                away.setdefault(shard_of(run_of(received), self._count), []).append(received)
+            envelope.inputs = tuple(away.pop(here, ()))
+        for home, inputs in away.items():
+            owned = self._owned.get(home)
+            if owned is not None:
+                shard, envelope = (
+                    owned.shard,
+                    Envelope(inputs=tuple(inputs), ack=partial(shard.put, envelope)),
+                )
+        shard.put(envelope)
 
     def _at_home(self, shard: Shard, message: Incoming) -> Shard:
         """The shard that a message's subject names: a stream that lost its newest messages uses their sequences

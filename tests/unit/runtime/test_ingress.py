@@ -9,6 +9,7 @@ from headrace_coordinator.runtime.envelope import Envelope
 from headrace_coordinator.runtime.ingress import Ingress
 from headrace_protocol.codec import encode, raw
 from headrace_protocol.errors import ErrorInfo
+from headrace_protocol.ids import shard_of
 from headrace_protocol.interval import Interval
 from headrace_protocol.messages import (
     CancelRun,
@@ -110,13 +111,13 @@ def test_what_a_worker_rejected(ingress: Ingress) -> None:
     ("incoming", "code"),
     [
         (message("outcome", b"\xc1"), "protocol.malformed"),
-        (message("outcome", encode(BATCH), Headrace_Version="2"), "protocol.version"),
         (message("outcome", encode(BATCH), Content_Type="text/html"), "protocol.malformed"),
         (message("command", encode({"type": "dance"})), "protocol.unknown_kind"),
         (message("command", encode(START), Headrace_Reply_To="a b"), "protocol.malformed"),
         (message("rejected", encode({})), "protocol.malformed"),
         (message("nonsense", b""), "protocol.unknown_kind"),
         (Incoming("hr.other.in.0.outcome.q", {}, encode(BATCH)), "protocol.unroutable"),
+        (Incoming("hr.n.in.1.outcome.q", {}, encode(BATCH)), "protocol.unroutable"),
         (Incoming("hr.n.in.x.outcome.q", {}, encode(BATCH)), "protocol.unroutable"),
         (message("outcome", b"\x91" * 3_000), "protocol.malformed"),
     ],
@@ -158,3 +159,84 @@ def test_a_run_by_hand_may_say_for_which_time_it_is(ingress: Ingress) -> None:
     assert (
         made.dead[0].error.message == "a run that an event or a schedule starts has an id of its own choice"
     )
+
+
+def outcomes(made: Envelope) -> list[Outcome]:
+    assert all(isinstance(received, OutcomeReceived) for received in made.inputs)
+    return [received.outcome for received in made.inputs if isinstance(received, OutcomeReceived)]
+
+
+GOOD = {"run_id": "r", "node": "n", "attempt": 1, "state": "succeeded", "worker": "w"}
+GOOD |= {"started_at_us": 1, "finished_at_us": 2}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        ({"state": "finished"}, "protocol.unknown_kind"),
+        ({"started_at_us": 1.5}, "protocol.malformed"),
+        ({"worker": 7}, "protocol.malformed"),
+        ({"item": 4, "counts": "x"}, "protocol.malformed"),
+    ],
+)
+def test_an_outcome_that_does_not_fit_fails_the_attempt_it_names(
+    bus: FakeBus, ingress: Ingress, wrong: dict[str, object], code: str
+) -> None:
+    incoming = message("outcome", encode({"outcomes": [GOOD | wrong, GOOD | {"attempt": 2}, {"node": "n"}]}))
+    made = envelope(ingress, incoming)
+    refused, good = outcomes(made)
+    assert (refused.run_id, refused.node, refused.attempt, refused.item) == ("r", "n", 1, wrong.get("item"))
+    assert refused.state is OutcomeState.FAILED
+    assert refused.worker == ("" if "worker" in wrong else "w")
+    assert refused.error is not None
+    assert refused.error.code == code
+    assert (good.attempt, good.state) == (2, OutcomeState.SUCCEEDED)
+    (letter,) = made.dead
+    assert ("r/n/4/1" if "item" in wrong else "r/n/1") in letter.error.message
+    assert "r/n/2" not in letter.error.message
+    assert made.ack is not None
+    made.ack()
+    assert bus.acknowledged == [incoming]
+
+
+def test_of_a_newer_protocol_only_the_names_are_read(ingress: Ingress) -> None:
+    (refused,) = outcomes(
+        envelope(ingress, message("outcome", encode({"outcomes": [GOOD]}), Headrace_Version="2"))
+    )
+    assert refused.state is OutcomeState.FAILED
+    assert refused.error is not None
+    assert refused.error.code == "protocol.version"
+
+
+@pytest.mark.parametrize(
+    ("key", "item", "attempt"), [("r/n/3", None, 3), ("r/n/5/3", 5, 3), ("r/n", 0, 0), ("r/n/x/3", 0, 0)]
+)
+def test_an_unreadable_outcome_is_named_by_its_message_id(
+    ingress: Ingress, key: str, item: int | None, attempt: int
+) -> None:
+    made = envelope(ingress, message("outcome", b"\xc1", Nats_Msg_Id=key))
+    found = outcomes(made)
+    assert [(one.run_id, one.node, one.item, one.attempt) for one in found] == (
+        [("r", "n", item, attempt)] if attempt else []
+    )
+    (letter,) = made.dead
+    assert (key if attempt else "names no attempt") in letter.error.message
+
+
+def test_a_wrong_shard_is_refused(bus: FakeBus) -> None:
+    ingress = Ingress(Subjects("n"), bus, FakeClock(), shards=4)
+    home = shard_of("r", 4)
+    assert outcomes(envelope(ingress, Incoming(f"hr.n.in.{home}.outcome.q", {}, encode(BATCH))))[0] == OUTCOME
+    away = (home + 1) % 4
+    made = envelope(ingress, Incoming(f"hr.n.in.{away}.outcome.q", {}, encode(BATCH)))
+    assert [(one.attempt, one.state) for one in outcomes(made)] == [(1, "failed"), (2, "failed")]
+    (letter,) = made.dead
+    assert letter.error.code == "protocol.unroutable"
+    assert letter.error.expected.startswith(f"shard {home}")
+    for subject, body in (
+        (f"hr.n.in.{away}.command.q", encode(START)),
+        ("hr.n.in.4.outcome.q", encode(BATCH)),
+        ("hr.n.in.999.command.q", encode(START)),
+    ):
+        made = envelope(ingress, Incoming(subject, {}, body))
+        assert (made.inputs, made.dead[0].error.code) == ((), "protocol.unroutable")

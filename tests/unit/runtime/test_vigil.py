@@ -327,3 +327,17 @@ async def test_it_ends_also_in_the_moment_of_an_answer(
     answer.set_result(None)
     async with asyncio.timeout(5):
         await setting.vigil.stop()
+
+
+async def test_an_attempt_that_is_settled_again_and_again_without_an_outcome_is_lost(
+    setting: Setting,
+) -> None:
+    """Its worker's outcomes cannot be read, and name no attempt."""
+    setting.bus.consumers["default_normal"] = DONE
+    for _ in range(5):
+        setting.later(61)
+        await setting.vigil.sweep()
+    *again, loss = setting.shards.inputs
+    assert again == [Redispatch("r", (("a", None, 1),))] * 3
+    assert isinstance(loss, AttemptLost)
+    assert (loss.worker, loss.charged) == ("", True)

@@ -10,6 +10,7 @@ from contextvars import copy_context
 from threading import Thread
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar, Unpack, cast, overload
 
+from headrace.authoring.external import declared
 from headrace.authoring.methods import check_no_method
 from headrace.authoring.nodes import Placement, placement, record, record_map
 from headrace.authoring.options import Options, default_options, task_options
@@ -143,17 +144,25 @@ def task(function: Callable[P, Coroutine[Any, Any, R]], /) -> AsyncTask[P, R]: .
 @overload
 def task(function: Callable[P, R], /) -> Task[P, R]: ...
 @overload
-def task(*, name: str | None = None, **options: Unpack[Options]) -> TaskDecorator: ...
+def task(*, name: str | None = None, external: bool = False, **options: Unpack[Options]) -> TaskDecorator: ...
 def task(
-    function: Callable[..., object] | None = None, /, *, name: str | None = None, **options: Unpack[Options]
+    function: Callable[..., object] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    external: bool = False,
+    **options: Unpack[Options],
 ) -> object:
     """Make a function a task; its name is the function's unless given.
+
+    With `external` a worker in another language runs it: the function has a signature and no body, and the workers that
+    load its module do not serve it.
 
     Raises DefinitionError when a parameter or the result cannot be sent between machines.
     """
     if function is not None:
-        return task_from(_spec(function, name, dict(options)))
-    return lambda decorated: task_from(_spec(decorated, name, dict(options)))
+        return task_from(_spec(function, name, dict(options), external=external))
+    return lambda decorated: task_from(_spec(decorated, name, dict(options), external=external))
 
 
 def task_from(spec: TaskSpec) -> Task[..., object]:
@@ -161,7 +170,9 @@ def task_from(spec: TaskSpec) -> Task[..., object]:
     return AsyncTask(spec) if spec.is_async else Task(spec)
 
 
-def _spec(function: Callable[..., object], name: str | None, options: dict[str, object]) -> TaskSpec:
+def _spec(
+    function: Callable[..., object], name: str | None, options: dict[str, object], *, external: bool
+) -> TaskSpec:
     if not inspect.isfunction(function):
         raise DefinitionError(
             "only a function can be a task",
@@ -196,7 +207,9 @@ def _spec(function: Callable[..., object], name: str | None, options: dict[str, 
         options=task_options(options, default_options(function), is_async=is_async, where=where),
         doc=inspect.getdoc(function) or "",
     )
-    return TaskSpec(function, signature, definition, is_async)
+    if external:
+        function = declared(function, where, pinned=definition.options.pin_code)
+    return TaskSpec(function, signature, definition, is_async, external)
 
 
 def _value_of(coroutine: Coroutine[Any, Any, object]) -> object:

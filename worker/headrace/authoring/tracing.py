@@ -26,6 +26,8 @@ class TaskSpec(msgspec.Struct, frozen=True):
     signature: Signature
     definition: TaskDefinition
     is_async: bool
+    external: bool = False
+    """Workers in another language run it: there is a signature and no code."""
 
     @property
     def name(self) -> str:

@@ -354,7 +354,7 @@ def _tasks(targets: tuple[str, ...]) -> Mapping[str, RunnableTask]:
         raise ConfigError(
             "no targets", where="targets", found="nothing", expected="files or modules with tasks"
         )
-    return load_all(targets).tasks
+    return {name: task for name, task in load_all(targets).tasks.items() if not task.spec.external}
 
 
 def _tracing(
