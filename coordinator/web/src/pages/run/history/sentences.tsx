@@ -10,11 +10,20 @@ export function titleOf(kind: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
+/** Why a worker gives an attempt back. */
+const RETURNS: Record<string, string> = {
+  unknown_task: "it does not have the task",
+  no_room: "it had no free slot",
+  drain: "it is draining",
+};
+
 /** What an event says besides what and where. */
 export function detailOf(event: Event): ReactNode {
   const data = event.data ?? {};
   const text = (name: string) => (typeof data[name] === "string" && data[name] !== "" ? data[name] : undefined);
   const at = data["retry_at_us"];
+  if (event.kind.endsWith(".returned")) return returned(text("worker"), text("reason"));
+  if (event.kind.endsWith(".redelivered")) return "its delivery was lost before a worker began it; the same attempt is dispatched again";
   if (event.error) {
     return (
       <>
@@ -37,4 +46,9 @@ export function detailOf(event: Event): ReactNode {
     Array.isArray(data["nodes"]) && `nodes ${data["nodes"].slice(0, 5).join(", ")}${data["nodes"].length > 5 ? " …" : ""}`,
   ];
   return parts.filter(Boolean).join(", ");
+}
+
+function returned(worker = "its worker", reason = ""): string {
+  const why = RETURNS[reason] ?? reason;
+  return `${worker} gave it back${why && `: ${why}`}; the same attempt is dispatched again`;
 }
