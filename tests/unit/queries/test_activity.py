@@ -21,6 +21,7 @@ from headrace_protocol.definition import NodeDefinition
 from headrace_protocol.messages import CancelRun, HeldAttempt, ReturnReason
 from tests.unit.queries.samples import DEFINITION, Story
 
+NO_TASK = "no live worker has task load (1 worker serves the queue with older or other code)"
 NODES = {node.id: node for node in DEFINITION.nodes}
 
 
@@ -79,8 +80,7 @@ def of_node(story: Story, node: str, *views: LiveWorker) -> Activity | None:
         (
             (worker(tasks=("x",)),),
             "no_task",
-            "load waits for a worker: no live worker has task load "
-            "(1 worker serves the queue with older or other code)",
+            f"load waits for a worker: {NO_TASK}",
         ),
         (
             (worker("w1", held(run="r2"), slots=1),),
