@@ -25,6 +25,8 @@ it("with pages that were not read in between, it waits to be read", () => {
 
 it("kinds are told in words", () => {
   expect(titleOf("node.upstream_failed")).toBe("Node upstream failed");
+  expect(titleOf("node.lost")).toBe("Attempt lost");
+  expect(titleOf("item.returned")).toBe("Item attempt returned");
 });
 
 it.each([

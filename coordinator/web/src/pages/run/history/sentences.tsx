@@ -4,9 +4,14 @@ import { Time } from "~/time/Time";
 
 import type { Event } from "./useHistory";
 
+/** What happens to an attempt, not to its node or item. */
+const OF_ATTEMPTS = /^(node|item)(?=\.(lost|returned|redelivered)$)/;
+
 /** `node.upstream_failed` in words. */
 export function titleOf(kind: string): string {
-  const words = kind.replace(/[._]/g, " ");
+  const words = kind
+    .replace(OF_ATTEMPTS, (of) => (of === "item" ? "item attempt" : "attempt"))
+    .replace(/[._]/g, " ");
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 

@@ -39,8 +39,8 @@ it("a clock of a worker that is behind draws nothing backwards", () => {
 it("an attempt that was lost before anybody saw it start is no bar since 1970", () => {
   const lost = [attempt(1, 5, 0, 9, "lost"), attempt(2, 0, 10, 12, "lost", 3), attempt(3, 0, 0, 20, "lost", 3)];
   expect(lost.flatMap((one) => told(attemptSegments([one])))).toEqual([
-    ["wait", 5, 9, "waiting"],
-    ["run", 9, 9, "lost"],
+    ["wait", 5, 5, "waiting"],
+    ["run", 5, 9, "lost"],
     ["wait", 10, 10, "waiting"],
     ["run", 10, 12, "lost"],
     ["wait", 20, 20, "waiting"],

@@ -59,7 +59,7 @@ export function attemptSegments(attempts: readonly AttemptView[]): Segment[] {
     const last = segments.at(-1);
     const { attempt, worker } = one;
     // A lost attempt may not have been seen to start, and of a lost item nobody knows when it was queued.
-    const startedUs = Math.max(one.started_at_us || one.finished_at_us, one.queued_at_us);
+    const startedUs = Math.max(one.started_at_us || one.queued_at_us || one.finished_at_us, one.queued_at_us);
     const queuedUs = one.queued_at_us || startedUs;
     if (last && queuedUs > last.toUs) segments.push({ kind: "backoff", fromUs: last.toUs, toUs: queuedUs, state: "retrying", attempt, open: false });
     segments.push({ kind: "wait", fromUs: queuedUs, toUs: startedUs, state: "waiting", attempt, open: false });
