@@ -153,8 +153,9 @@ def run_activity(head: RunHead, moment: Moment) -> Activity | None:
             return _retry(wait.on, wait.wake_at_us)
         case WaitKind.COLLECT:
             return _collect(wait.on)
-        case _:
-            return _queued(wait.on, planned, moment, None)
+        case WaitKind.WORKER | WaitKind.WORKER_WITH_TASK:
+            returned = wait.kind is WaitKind.WORKER_WITH_TASK
+            return _queued(wait.on, planned, moment, None, returned=returned)
 
 
 def node_activity(run_id: str, planned: NodeDefinition, node: Node, moment: Moment) -> Activity | None:
@@ -171,7 +172,8 @@ def node_activity(run_id: str, planned: NodeDefinition, node: Node, moment: Mome
             if node.map is not None and not any(item.live for item in node.map.items.values()):
                 wakes = [item.retry_at_us for item in node.map.items.values() if item.retry_at_us]
                 return _retry(name, min(wakes, default=None))
-            return _queued(name, planned, moment, node.queued_at_us or None)
+            since_us = node.queued_at_us or None
+            return _queued(name, planned, moment, since_us, returned=bool(node.code))
         case NodeState.RETRYING:
             return _retry(name, node.retry_at_us)
         case NodeState.COLLECTING:
@@ -212,12 +214,13 @@ def _lost(worker: LiveWorker, held: HeldAttempt) -> Activity:
     )
 
 
-def _queued(name: str, planned: NodeDefinition | None, moment: Moment, since_us: int | None) -> Activity:
+def _queued(
+    name: str, planned: NodeDefinition | None, moment: Moment, since_us: int | None, *, returned: bool
+) -> Activity:
     if planned is None:
-        return Activity(
-            kind=ActivityKind.QUEUED, text=f"{name} waits for a worker", node=name, since_us=since_us
-        )
-    kind, why = why_queued(planned, moment.fleet.facts, [])
+        text = f"{name} waits for a worker" + (" that has its task" if returned else "")
+        return Activity(kind=ActivityKind.QUEUED, text=text, node=name, since_us=since_us)
+    kind, why = why_queued(planned, moment.fleet.facts, [], returned=returned)
     return Activity(
         kind=ActivityKind(kind),
         text=f"{name} waits for a worker: {why}",

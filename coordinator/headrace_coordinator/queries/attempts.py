@@ -46,8 +46,8 @@ def _span(head: RunHead, trace_id: str, node: NodeDefinition, record: AttemptRec
         attributes["headrace.queue_wait_s"] = max(0, record.started_at_us - record.queued_at_us) / 1e6
     if record.item is not None:
         attributes["headrace.item"] = record.item
-    if record.state == "ignored":
-        attributes["headrace.ignored"] = True
+    if record.state in ("ignored", "lost"):
+        attributes[f"headrace.{record.state}"] = True
     key = attempt_key(head.run_id, record.node, record.item, record.attempt)
     return Span(
         trace_id=trace_id,

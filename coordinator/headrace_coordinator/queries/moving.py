@@ -45,7 +45,7 @@ def moving(
         case NodeState.READY:
             return [_in_line(planned, None, node.attempt, facts)]
         case NodeState.DISPATCHED:
-            return [_dispatched(planned, None, node.attempt, node.queued_at_us, facts, now_us, advice)]
+            return [_dispatched(planned, node, None, node.attempt, facts, now_us, advice)]
         case NodeState.RETRYING:
             return [_retrying(planned, None, node.attempt, node.retry_at_us, node.error, now_us)]
         case NodeState.MAPPING if node.map is not None:
@@ -93,7 +93,7 @@ def _item(
         return _retrying(planned, index, item.attempt, item.retry_at_us, None, now_us)
     if item.ready:
         return _in_line(planned, index, item.attempt, facts)
-    return _dispatched(planned, index, item.attempt, node.queued_at_us, facts, now_us, advice)
+    return _dispatched(planned, node, index, item.attempt, facts, now_us, advice)
 
 
 def _in_line(planned: NodeDefinition, item: int | None, attempt: int, facts: LiveFacts) -> Reason:
@@ -122,9 +122,9 @@ def _place(planned: NodeDefinition) -> Place:
 
 def _dispatched(
     planned: NodeDefinition,
+    node: Node,
     item: int | None,
     attempt: int,
-    queued_at_us: int,
     facts: LiveFacts,
     now_us: int,
     advice: Advice,
@@ -157,31 +157,40 @@ def _dispatched(
             since_us=silent.seen_at_us,
             text=f"{text}: the task is delivered again when its lease ends",
         )
-    kind, why = why_queued(planned, facts, advice)
+    kind, why = why_queued(planned, facts, advice, returned=bool(node.code))
     return Reason(
         kind=kind,
         node=planned.id,
         item=item,
         attempt=attempt,
         queue=planned.options.queue,
-        since_us=queued_at_us or None,
+        since_us=node.queued_at_us or None,
         text=f"{what} waits for a worker on queue {planned.options.queue}: {why}",
     )
 
 
-def why_queued(planned: NodeDefinition, facts: LiveFacts, advice: Advice) -> tuple[str, str]:
-    """Why a dispatched task is on no worker: a kind of reason, and the reason in words."""
+def why_queued(
+    planned: NodeDefinition, facts: LiveFacts, advice: Advice, *, returned: bool
+) -> tuple[str, str]:
+    """Why a dispatched task is on no worker: a kind of reason, and the reason in words. Once a worker without the task
+    has `returned` it, only workers that name it get it."""
     queue = planned.options.queue
     serving = facts.serving(queue)
     if not serving:
         advice.append(f"Start a worker for queue {queue}: headrace worker MODULE --queues {queue}")
         return "no_worker", f"no live worker serves {queue}"
     # A worker that names no tasks does not say what it has.
-    able = [worker for worker in serving if not worker.tasks or planned.task in worker.tasks]
+    able = [worker for worker in serving if planned.task in worker.tasks or not (worker.tasks or returned)]
     if not able:
-        advice.append(f"Start a worker with the module that defines the task {planned.task}.")
-        names = ", ".join(worker.worker for worker in serving[:3])
-        return "no_task", f"none of its workers has the task {planned.task} ({names})"
+        advice.append(
+            f"Start a worker for queue {queue} with the module that defines the task {planned.task}, or restart"
+            f" those that run an older version of it: headrace workers lists who is there."
+        )
+        serve = "1 worker serves" if len(serving) == 1 else f"{len(serving)} workers serve"
+        return (
+            "no_task",
+            f"no live worker has task {planned.task} ({serve} the queue with older or other code)",
+        )
     slots, busy = sum(worker.slots for worker in able), sum(worker.busy for worker in able)
     ahead = facts.pending.get(queue)
     queued = "" if ahead is None else f", {ahead} tasks are queued"

@@ -126,6 +126,7 @@ def lost_span(head: RunHead, event: LifecycleEvent) -> Span | None:
         **_run_attributes(head),
         "headrace.node": event.node,
         "headrace.attempt": event.attempt,
+        "headrace.lost": True,
         "headrace.worker.id": event.data.get("worker", ""),
     }
     if event.item is not None:

@@ -21,7 +21,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """From the start of the trace."""
     duration_s: float
     status: str
-    """`ok`, `error` or `running`."""
+    """`ok`, `error`, `lost` (an attempt, with its worker) or `running`."""
     critical: bool
     """On the critical path: the run would have ended earlier if this had been shorter."""
     queue_wait_s: float | None
@@ -72,7 +72,8 @@ def _critical(root: Span | None, children: dict[str, list[Span]]) -> set[str]:
 def _row(span: Span, depth: int, origin_us: int, running: bool, critical: bool) -> Row:
     wait = span.attributes.get("headrace.queue_wait_s")
     attempts = span.attributes.get("headrace.attempts")
-    status = "error" if span.error else "ok"
+    failed = "lost" if span.attributes.get("headrace.lost") else "error"
+    status = failed if span.error else "ok"
     return Row(
         span_id=span.span_id,
         parent_span_id=span.parent_span_id,

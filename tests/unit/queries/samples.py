@@ -29,6 +29,7 @@ from headrace_protocol.messages import (
     Outcome,
     OutcomeState,
     Result,
+    ReturnReason,
     StartRun,
 )
 
@@ -99,6 +100,22 @@ class Story:
     def fail(self, node: str, message: str, item: int | None = None) -> None:
         error = ErrorInfo(code="task.failed", message=message, kind="ValueError")
         self._outcome(node, item, OutcomeState.FAILED, None, error, ())
+
+    def give_back(self, node: str, reason: ReturnReason) -> None:
+        """Its worker returns an attempt of a plain node."""
+        here = self.run.nodes[node]
+        outcome = Outcome(
+            run_id=self.run.head.run_id,
+            node=node,
+            attempt=here.attempt,
+            state=OutcomeState.RETURNED,
+            started_at_us=0,
+            finished_at_us=self.now_us,
+            worker="w1",
+            reason=reason,
+            dispatch=here.dispatch,
+        )
+        self.tell(OutcomeReceived(outcome))
 
     def wait(self, due_us: int) -> None:
         self.now_us = max(self.now_us, due_us)

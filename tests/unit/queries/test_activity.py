@@ -6,7 +6,7 @@ import pytest
 
 from headrace_coordinator.engine.effects import TimerKey
 from headrace_coordinator.engine.inputs import RetryRun, TimerFired
-from headrace_coordinator.engine.state import Node, RunHead
+from headrace_coordinator.engine.state import Node, RunHead, Wait, WaitKind
 from headrace_coordinator.queries.activity import (
     Activity,
     ActivityKind,
@@ -18,9 +18,10 @@ from headrace_coordinator.queries.activity import (
 from headrace_coordinator.queries.live import LiveWorker
 from headrace_coordinator.queries.views import Progress, detail_of, summary_of
 from headrace_protocol.definition import NodeDefinition
-from headrace_protocol.messages import CancelRun, HeldAttempt
+from headrace_protocol.messages import CancelRun, HeldAttempt, ReturnReason
 from tests.unit.queries.samples import DEFINITION, Story
 
+NO_TASK = "no live worker has task load (1 worker serves the queue with older or other code)"
 NODES = {node.id: node for node in DEFINITION.nodes}
 
 
@@ -79,7 +80,7 @@ def of_node(story: Story, node: str, *views: LiveWorker) -> Activity | None:
         (
             (worker(tasks=("x",)),),
             "no_task",
-            "load waits for a worker: none of its workers has the task load (w1)",
+            f"load waits for a worker: {NO_TASK}",
         ),
         (
             (worker("w1", held(run="r2"), slots=1),),
@@ -100,6 +101,40 @@ def test_a_dispatched_task(views: tuple[LiveWorker, ...], kind: str, text: str) 
     node = of_node(story, "load", *views)
     assert node is not None
     assert (node.kind, node.text) == (kind, text)
+
+
+@pytest.mark.parametrize(
+    ("views", "kind", "why"),
+    [
+        ((), "no_worker", "no live worker serves data"),
+        # It names no tasks, and may be the one that returned it.
+        ((worker(),), "no_task", "no live worker has task load (1 worker serves the queue"),
+        (
+            (worker(), worker("w2", tasks=("x",))),
+            "no_task",
+            "no live worker has task load (2 workers serve the queue with older or other code)",
+        ),
+        ((worker(), worker("w2", tasks=("load",))), "queued", "1 workers with 2 free slots"),
+    ],
+)
+def test_a_task_that_was_returned_waits_for_a_worker_that_names_it(
+    views: tuple[LiveWorker, ...], kind: str, why: str
+) -> None:
+    story = Story()
+    story.give_back("load", ReturnReason.UNKNOWN_TASK)
+    assert story.run.head.wait == Wait(WaitKind.WORKER_WITH_TASK, "load", story.run.head.deadline_us)
+    for found in (of_run(story, *views), of_node(story, "load", *views)):
+        assert found is not None
+        assert found.kind == kind
+        assert found.text.startswith(f"load waits for a worker: {why}")
+
+
+def test_a_task_that_was_returned_waits_so_also_where_its_queue_is_not_known() -> None:
+    story = Story()
+    story.give_back("load", ReturnReason.UNKNOWN_TASK)
+    found = run_activity(story.run.head, Moment(0))
+    assert found is not None
+    assert found.text == "load waits for a worker that has its task"
 
 
 def test_it_says_on_whom_and_since_when() -> None:

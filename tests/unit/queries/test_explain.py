@@ -7,7 +7,7 @@ from headrace_coordinator.engine.inputs import TimerFired
 from headrace_coordinator.engine.ready_line import ReadyLine
 from headrace_coordinator.queries.explain import Explanation, explain
 from headrace_coordinator.queries.live import LiveFacts, LiveWorker
-from headrace_protocol.messages import CancelRun, HeldAttempt
+from headrace_protocol.messages import CancelRun, HeldAttempt, ReturnReason
 from tests.unit.queries.samples import DEFINITION, Story
 
 NOBODY = LiveFacts()
@@ -42,7 +42,20 @@ def test_a_draining_worker_serves_nothing() -> None:
 
 
 def test_no_worker_with_the_task() -> None:
-    assert kinds(told(Story(), LiveFacts(workers=(worker(tasks=("other",)),))))[0] == "no_task"
+    explanation = told(Story(), LiveFacts(workers=(worker(tasks=("other",)),) * 2))
+    assert explanation.reasons[0].kind == "no_task"
+    assert explanation.reasons[0].text == (
+        "node load attempt 1 waits for a worker on queue data: no live worker has task load "
+        "(2 workers serve the queue with older or other code)"
+    )
+    assert "the module that defines the task load" in explanation.advice[0]
+
+
+def test_a_task_that_was_returned_waits_for_a_worker_that_names_it() -> None:
+    story = Story()
+    story.give_back("load", ReturnReason.UNKNOWN_TASK)
+    assert kinds(told(story, LiveFacts(workers=(worker(),))))[0] == "no_task"
+    assert kinds(told(story, LiveFacts(workers=(worker(), worker(tasks=("load",))))))[0] == "queued"
 
 
 def test_no_free_slot() -> None:

@@ -16,6 +16,8 @@ const SHAPES: Record<AnyState, ReactNode> = {
   waiting: <circle cx="7" cy="7" r="5.300" strokeDasharray="2.200 2.130" />,
   ready: <><circle cx="7" cy="7" r="5.300" strokeDasharray="2.200 2.130" /><circle cx="7" cy="7" r="1.700" fill="currentColor" stroke="none" /></>,
   upstream_failed: <><path d="M2 7h6.500M6 4.200 8.800 7 6 9.800" /><path d="M11.800 2.500v9" /></>,
+  lost: <><path d="M4.600 2.600a5.300 5.300 0 1 0 4.800 0" /><path d="M7 0.900v5.600" /></>,
+  ignored: <><circle cx="7" cy="7" r="5.300" /><path d="M4.300 7h5.400" /></>,
 };
 
 function Turning() {

@@ -8,7 +8,8 @@ it.each([
   ["dispatched", "running", "running", "Running"],
   ["dispatched", "queued", "waiting", "Queued"],
   ["dispatched", "no_worker", "waiting", "No worker"],
-  ["dispatched", "lost", "retrying", "Lost"],
+  ["dispatched", "no_task", "waiting", "No worker has it"],
+  ["dispatched", "lost", "lost", "Lost"],
   ["mapping", "running", "mapping", "Mapping"],
   ["mapping", "no_slot", "waiting", "No free slot"],
 ] as const)("a %s node that is %s", (state, kind, shown, label) => {

@@ -16,7 +16,7 @@ const SHOWN: Record<Activity["kind"], { state: AnyState; label: string }> = {
   no_slot: { state: "waiting", label: "No free slot" },
   no_worker: { state: "waiting", label: "No worker" },
   no_task: { state: "waiting", label: "No worker has it" },
-  lost: { state: "retrying", label: "Lost" },
+  lost: { state: "lost", label: "Lost" },
   retry: { state: "retrying", label: "Retrying" },
   collect: { state: "collecting", label: "Collecting" },
 };

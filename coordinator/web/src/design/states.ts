@@ -2,6 +2,8 @@ import type { components } from "~/api/schema";
 
 export type RunState = components["schemas"]["RunSummary"]["state"];
 export type NodeState = components["schemas"]["NodeView"]["state"];
+/** How attempts end that neither a run nor a node ends in. */
+type AttemptState = "lost" | "ignored";
 
 /** The hues of tokens.css (`--state-<hue>`); states that mean alike share one and differ in their icon's shape. */
 export type Hue = "running" | "succeeded" | "failed" | "retrying" | "waiting" | "cancelled";
@@ -15,7 +17,7 @@ interface Look {
 
 export const RUN_STATES: readonly RunState[] = ["running", "failed", "succeeded", "cancelled"];
 
-const LOOKS: Record<RunState | NodeState, Look> = {
+const LOOKS: Record<RunState | NodeState | AttemptState, Look> = {
   running: { hue: "running", label: "Running", moving: true },
   succeeded: { hue: "succeeded", label: "Succeeded" },
   failed: { hue: "failed", label: "Failed" },
@@ -27,6 +29,8 @@ const LOOKS: Record<RunState | NodeState, Look> = {
   mapping: { hue: "running", label: "Mapping", moving: true },
   collecting: { hue: "running", label: "Collecting", moving: true },
   upstream_failed: { hue: "waiting", label: "Upstream failed" },
+  lost: { hue: "failed", label: "Lost" },
+  ignored: { hue: "cancelled", label: "Ignored" },
 };
 
 export type AnyState = keyof typeof LOOKS;

@@ -10,7 +10,9 @@ import { LiveStream, type StreamTimes } from "./stream";
 let server: Server;
 let stream: LiveStream;
 const asked: string[] = [];
-const TIMES: StreamTimes = { firstByteMs: 60, silenceMs: 60, pollMs: 5, retryStreamMs: 60_000, backoffMs: () => 1 };
+/** A busy machine answers late: only tests of silence are impatient. */
+const PATIENT: StreamTimes = { firstByteMs: 60_000, silenceMs: 60_000, pollMs: 5, answerMs: 60_000, retryStreamMs: 60_000, backoffMs: () => 1 };
+const IMPATIENT: StreamTimes = { ...PATIENT, firstByteMs: 60, silenceMs: 60 };
 
 afterEach(() => {
   stream.close();
@@ -19,7 +21,7 @@ afterEach(() => {
   asked.length = 0;
 });
 
-async function follow(answer: (request: IncomingMessage, response: ServerResponse) => void) {
+async function follow(answer: (request: IncomingMessage, response: ServerResponse) => void, times = PATIENT) {
   server = createServer((request, response) => {
     asked.push(request.url ?? "");
     answer(request, response);
@@ -40,7 +42,7 @@ async function follow(answer: (request: IncomingMessage, response: ServerRespons
         onChange();
       },
     },
-    TIMES,
+    times,
   );
   const until = (holds: () => boolean) =>
     new Promise<void>((resolve) => {
@@ -85,7 +87,7 @@ it("polls when no byte of the stream arrives", async () => {
     if (!request.url?.startsWith("/live/poll")) return; // the proxy keeps it
     polls += 1;
     response.end(JSON.stringify({ id: `p${polls}`, frames: [{ event: "beat", data: { now_us: polls } }] }));
-  });
+  }, IMPATIENT);
   stream.want(["topics=runs"]);
   await until(() => frames.length >= 3);
   expect(connections.at(-1)).toBe("polling");
@@ -101,4 +103,19 @@ it("says that it is stale when nobody answers, and live when somebody does again
   stream.want(["topics=runs"]);
   await until(() => connections.at(-1) === "live");
   expect(connections).toContain("stale");
+});
+
+it("does not wait for ever for the answer to a poll", async () => {
+  let polls = 0;
+  const { frames, connections, until } = await follow((request, response) => {
+    if (!request.url?.startsWith("/live/poll")) return; // muted
+    polls += 1;
+    if (polls === 1) return; // never answered
+    if (polls === 2) return void response.end("<html>");
+    response.end(JSON.stringify({ id: "p1", frames: [{ event: "beat", data: { now_us: polls } }] }));
+  }, { ...IMPATIENT, answerMs: 200 });
+  stream.want(["topics=runs"]);
+  await until(() => frames.length >= 1);
+  expect(connections.slice(0, -1)).toContain("stale");
+  expect(connections.at(-1)).toBe("polling");
 });

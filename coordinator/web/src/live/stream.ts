@@ -7,6 +7,8 @@ export interface StreamTimes {
   /** The server says something every 15 s; this much silence is a broken connection. */
   silenceMs: number;
   pollMs: number;
+  /** How long a poll may take. */
+  answerMs: number;
   /** While polling, how long until the stream is tried again. */
   retryStreamMs: number;
   backoffMs: (failures: number) => number;
@@ -16,6 +18,7 @@ export const TIMES: StreamTimes = {
   firstByteMs: 4_000,
   silenceMs: 35_000,
   pollMs: 2_000,
+  answerMs: 10_000,
   retryStreamMs: 60_000,
   backoffMs: (failures) => Math.min(8_000, 300 * 2 ** failures) * (0.5 + Math.random() / 2),
 };
@@ -91,10 +94,11 @@ export class LiveStream {
         if (this.#wants.length === 0) await this.#pause(2 ** 30);
         else if (this.#mutes >= 2) await this.#poll(signal);
         else await this.#stream(signal);
-      } catch (error) {
-        if (signal.aborted && !(signal.reason instanceof Muted)) continue;
-        if (signal.reason instanceof Muted || error instanceof Muted) this.#mutes += 1;
-        if (this.#mutes >= 2 && !(error instanceof TypeError)) continue;
+      } catch {
+        const muted = signal.reason instanceof Muted;
+        if (signal.aborted && !muted) continue;
+        if (muted) this.#mutes += 1;
+        if (muted && this.#mutes >= 2) continue;
         this.#failures += 1;
         this.#heard.connection(this.#failures > 1 ? "stale" : "connecting");
         await this.#pause(this.#times.backoffMs(this.#failures));
@@ -132,8 +136,9 @@ export class LiveStream {
   async #poll(signal: AbortSignal): Promise<void> {
     const until = Date.now() + this.#times.retryStreamMs;
     while (Date.now() < until) {
-      const response = await fetch(this.#url("/live/poll"), { signal, cache: "no-store" });
-      if (!response.ok) throw new TypeError(`polling answered ${response.status}`);
+      const inTime = AbortSignal.any([signal, AbortSignal.timeout(this.#times.answerMs)]);
+      const response = await fetch(this.#url("/live/poll"), { signal: inTime, cache: "no-store" });
+      if (!response.ok) throw new Error(`polling answered ${response.status}`);
       const answer = (await response.json()) as { id: string; more: boolean; frames: Frame[] };
       this.#after = answer.id;
       this.#heard.connection("polling");

@@ -51,5 +51,5 @@ def _bar(row: TraceRow, total_s: float, width: int) -> str:
     inside = 0 if before else min(length - 1, wait)
     fill = OPEN if row.status == "running" else BUSY
     text = WAIT * (before + inside) + fill * (length - inside)
-    colour = {"error": "31", "running": "36"}.get(row.status, "33" if row.critical else "34")
+    colour = {"error": "31", "lost": "31", "running": "36"}.get(row.status, "33" if row.critical else "34")
     return " " * (start - before) + output.paint(text, colour) + " " * (width - start - length)

@@ -17,7 +17,7 @@ const NONE: readonly EventView[] = [];
 export function useEventList(filter: EventsFilter) {
   const queryClient = useQueryClient();
   const key = useMemo(() => ["events", filter] as const, [filter]);
-  const [fresh, setFresh] = useState(NONE);
+  const [held, setHeld] = useState(NONE);
   const query = useInfiniteQuery({
     queryKey: key,
     queryFn: ({ pageParam, signal }) => readPage(filter, pageParam, signal),
@@ -29,7 +29,7 @@ export function useEventList(filter: EventsFilter) {
   const hold = useCallback(
     (found: readonly EventView[]) => {
       const newest = newestOf(queryClient.getQueryData(key));
-      setFresh((old) => {
+      setHeld((old) => {
         const known = Math.max(newest, old[0]?.position ?? 0);
         const added = found.filter((one) => one.position > known && matches(one, filter)).toSorted((a, b) => b.position - a.position);
         return added.length > 0 ? [...added, ...old] : old;
@@ -37,7 +37,9 @@ export function useEventList(filter: EventsFilter) {
     },
     [queryClient, key, filter],
   );
-  useEffect(() => setFresh(NONE), [key]);
+  // What arrived while the page was being read is in both.
+  const fresh = useMemo(() => held.filter((one) => one.position > newestOf(query.data)), [held, query.data]);
+  useEffect(() => setHeld(NONE), [key]);
   useEffect(() => onFrames("events", (frames) => hold(frames.flatMap((frame) => frame.events))), [hold]);
   useEffect(() => {
     // Coming back to a list that was read before: what arrived meanwhile is new as well.
@@ -47,11 +49,9 @@ export function useEventList(filter: EventsFilter) {
   const showFresh = useCallback(() => {
     queryClient.setQueryData<InfiniteData<EventPage>>(key, (old) => {
       const [first, ...others] = old?.pages ?? [];
-      // What came in between with the page that was read is in both.
-      const added = fresh.filter((one) => one.position > newestOf(old));
-      return old && first && { ...old, pages: [{ ...first, events: [...added, ...first.events] }, ...others] };
+      return old && first && { ...old, pages: [{ ...first, events: [...fresh, ...first.events] }, ...others] };
     });
-    setFresh(NONE);
+    setHeld(NONE);
   }, [queryClient, key, fresh]);
   useEffect(() => {
     // An empty list has no place to keep.

@@ -17,7 +17,7 @@ const NONE: readonly Letter[] = [];
 export function useLetterList(filter: LettersFilter) {
   const queryClient = useQueryClient();
   const key = useMemo(() => ["letters", filter] as const, [filter]);
-  const [fresh, setFresh] = useState(NONE);
+  const [held, setHeld] = useState(NONE);
   const query = useInfiniteQuery({
     queryKey: key,
     queryFn: ({ pageParam, signal }) => readPage(filter, pageParam, signal),
@@ -32,11 +32,13 @@ export function useLetterList(filter: LettersFilter) {
       const known = patch(queryClient, key, told);
       const added = told.filter((one) => !known.has(one.letter_id) && matches(one, filter, nowUs()) && (stateOf(filter) ?? one.state) === one.state);
       // Those that were held back may have changed, too.
-      setFresh((old) => merge(old, told.filter((one) => old.some((held) => held.letter_id === one.letter_id)), added));
+      setHeld((old) => merge(old, told.filter((one) => old.some((kept) => kept.letter_id === one.letter_id)), added));
     },
     [queryClient, key, filter],
   );
-  useEffect(() => setFresh(NONE), [key]);
+  // What came while the list was being read is in both.
+  const fresh = useMemo(() => held.filter((one) => !letters.some((read) => read.letter_id === one.letter_id)), [held, letters]);
+  useEffect(() => setHeld(NONE), [key]);
   useEffect(() => onFrames("dead_letters", (frames) => hear(frames.flatMap((frame) => frame.dead_letters))), [hear]);
   useEffect(() => {
     // Coming back to a list that was read before: what changed meanwhile has not been told.
@@ -49,7 +51,7 @@ export function useLetterList(filter: LettersFilter) {
       const [first, ...others] = old?.pages ?? [];
       return old && first && { ...old, pages: [{ ...first, dead_letters: [...sorted, ...first.dead_letters] }, ...others] };
     });
-    setFresh(NONE);
+    setHeld(NONE);
   }, [queryClient, key, fresh]);
   useEffect(() => {
     // An empty list has no place to keep.

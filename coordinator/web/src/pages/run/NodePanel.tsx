@@ -118,7 +118,7 @@ function Attempts({ attempts }: { attempts: readonly Schemas["AttemptView"][] })
             <span>#{one.attempt}</span>
             {isState(one.state) ? <StateBadge state={one.state} /> : <span>{one.state}</span>}
             <span title="Time in the queue, time at work">
-              {duration(one.queue_wait_s * 1e6)} + {duration(one.duration_s * 1e6)}
+              {one.started_at_us === 0 ? "start unknown" : `${duration(one.queue_wait_s * 1e6)} + ${duration(one.duration_s * 1e6)}`}
             </span>
             <code title="Worker">{one.worker}</code>
           </li>

@@ -23,7 +23,7 @@ interface IdPage {
 export function useRunList(filter: RunsFilter) {
   const queryClient = useQueryClient();
   const key = useMemo(() => ["runs", filter] as const, [filter]);
-  const [fresh, setFresh] = useState<readonly string[]>([]);
+  const [heard, setHeard] = useState<readonly string[]>([]);
   const query = useInfiniteQuery({
     queryKey: key,
     queryFn: ({ pageParam, signal }) => readPage(filter, pageParam, pageParam ? NEXT_PAGE : FIRST_PAGE, signal),
@@ -36,18 +36,19 @@ export function useRunList(filter: RunsFilter) {
   const hold = useCallback(
     (runIds: readonly string[]) => {
       const { byId } = useRunStore.getState();
-      const known = new Set(idsOf(queryClient.getQueryData(key)));
-      const newest = byId.get(known.values().next().value ?? "")?.created_at_us ?? 0;
-      const added = runIds.filter((id) => {
+      const read = idsOf(queryClient.getQueryData(key));
+      const added = newer(runIds, read).filter((id) => {
         const run = byId.get(id);
-        return run && !known.has(id) && run.created_at_us >= newest && matches(run, filter, nowUs());
+        return run && matches(run, filter, nowUs());
       });
-      if (added.length > 0) setFresh((old) => [...new Set([...added, ...old])]);
+      if (added.length > 0) setHeard((old) => [...new Set([...added, ...old])]);
     },
     [queryClient, key, filter],
   );
+  // What the stream told while the list was being read may be in the list, or older than its page.
+  const fresh = useMemo(() => newer(heard, ids), [heard, ids]);
 
-  useEffect(() => setFresh([]), [key]);
+  useEffect(() => setHeard([]), [key]);
   useEffect(() => onFrames("runs", (frames) => hold(frames.flatMap((frame) => frame.runs.map((run) => run.run_id)))), [hold]);
   useEffect(() => {
     // Coming back to a list that was read before: what began meanwhile is new as well.
@@ -62,7 +63,7 @@ export function useRunList(filter: RunsFilter) {
       const [first, ...others] = old?.pages ?? [];
       return old && first && { ...old, pages: [{ ...first, ids: [...sorted, ...first.ids] }, ...others] };
     });
-    setFresh([]);
+    setHeard([]);
   }, [queryClient, key, fresh]);
 
   // An empty list has no place to keep: its first runs appear by themselves.
@@ -80,6 +81,14 @@ async function readPage(filter: RunsFilter, cursor: string | null, limit: number
   const page = await data(api.GET("/api/v1/runs", { params: { query }, signal: signal ?? null }));
   keepRuns(page.runs, began);
   return { ids: page.runs.map((run) => run.run_id), next: page.next };
+}
+
+/** Of some runs those that are not in a list, and not older than its newest. */
+export function newer(runIds: readonly string[], list: readonly string[]): string[] {
+  const { byId } = useRunStore.getState();
+  const known = new Set(list);
+  const newestUs = byId.get(list[0] ?? "")?.created_at_us ?? 0;
+  return runIds.filter((id) => !known.has(id) && (byId.get(id)?.created_at_us ?? 0) >= newestUs);
 }
 
 function idsOf(found: InfiniteData<IdPage> | undefined): string[] {

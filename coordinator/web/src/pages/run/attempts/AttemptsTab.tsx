@@ -134,12 +134,17 @@ function More({ one }: { one: Attempt }) {
   );
 }
 
+/** A lost attempt may have started without anybody being told. */
+function seen(one: Attempt, lasted_s: number): string {
+  return one.started_at_us === 0 ? "unknown" : duration(lasted_s * 1e6);
+}
+
 const COLUMNS: readonly Column<Attempt>[] = [
   { title: "Node", width: "minmax(140px, 1.4fr)", cell: (one) => `${one.node}${one.item === null ? "" : `[${one.item}]`}` },
   { title: "Attempt", width: "80px", right: true, cell: (one) => (one.delivery > 1 ? `${one.attempt} (delivery ${one.delivery})` : one.attempt) },
   { title: "State", width: "110px", cell: (one) => (isState(one.state) ? <StateBadge state={one.state} /> : one.state) },
-  { title: "In the queue", width: "90px", right: true, cell: (one) => duration(one.queue_wait_s * 1e6) },
-  { title: "At work", width: "80px", right: true, cell: (one) => duration(one.duration_s * 1e6) },
+  { title: "In the queue", width: "90px", right: true, cell: (one) => seen(one, one.queue_wait_s) },
+  { title: "At work", width: "80px", right: true, cell: (one) => seen(one, one.duration_s) },
   { title: "Ended", width: "150px", right: true, cell: (one) => <Time us={one.finished_at_us} as="absolute" /> },
   { title: "Worker", width: "minmax(130px, 0.8fr)", cell: (one) => <code>{one.worker}</code> },
   { title: "Error", width: "minmax(120px, 2fr)", cell: (one) => one.error?.message ?? "" },

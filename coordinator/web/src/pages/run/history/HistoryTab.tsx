@@ -113,7 +113,7 @@ const COLUMNS: readonly Column<Entry>[] = [
   { title: "When", width: "150px", cell: ({ event }) => <Time us={event.at_us} as="absolute" /> },
   { title: "Node", width: "minmax(100px, 0.8fr)", cell: ({ event }) => event.node && `${event.node}${event.item == null ? "" : `[${event.item}]`}` },
   { title: "Attempt", width: "60px", right: true, cell: ({ event }) => event.attempt || "" },
-  { title: "Particulars", width: "minmax(200px, 3fr)", cell: ({ event }) => detailOf(event) },
+  { title: "Details", width: "minmax(200px, 3fr)", cell: ({ event }) => detailOf(event) },
 ];
 
 function Kind({ kind }: { kind: string }) {

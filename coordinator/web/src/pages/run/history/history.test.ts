@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 
 import type { Schemas } from "~/api/client";
 
-import { titleOf } from "./sentences";
+import { detailOf, titleOf } from "./sentences";
 import { appended } from "./useHistory";
 
 function batch(position: number): Schemas["LifecycleBatch"] {
@@ -25,4 +25,14 @@ it("with pages that were not read in between, it waits to be read", () => {
 
 it("kinds are told in words", () => {
   expect(titleOf("node.upstream_failed")).toBe("Node upstream failed");
+  expect(titleOf("node.lost")).toBe("Attempt lost");
+  expect(titleOf("item.returned")).toBe("Item attempt returned");
+});
+
+it.each([
+  ["node.returned", { worker: "w1", reason: "unknown_task" }, "w1 gave it back: it does not have the task; the same attempt is dispatched again"],
+  ["item.returned", { worker: "w1", reason: "" }, "w1 gave it back; the same attempt is dispatched again"],
+  ["item.redelivered", {}, "its delivery was lost before a worker began it; the same attempt is dispatched again"],
+])("%s is explained", (kind, about, text) => {
+  expect(detailOf({ kind, at_us: 1, data: about })).toBe(text);
 });

@@ -155,6 +155,7 @@ function told({ kind, attempt, state, fromUs, toUs, open, worker, error }: Segme
   if (kind === "wait") return `Attempt ${attempt}: in the queue for ${length}`;
   if (kind === "backoff") return `Before the next attempt: ${length}`;
   if (kind === "map") return `${lookOf(state).label}: ${length}`;
+  if (state === "lost") return [`Attempt ${attempt}: lost after ${length}`, worker && `on ${worker}`, error].filter(Boolean).join("\n");
   return [`Attempt ${attempt}: ${lookOf(state).label.toLowerCase()}, ${length} at work`, worker && `on ${worker}`, error].filter(Boolean).join("\n");
 }
 

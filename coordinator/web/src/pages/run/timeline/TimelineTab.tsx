@@ -134,6 +134,9 @@ function Legend() {
         <i className={classes.failed} /> failed
       </span>
       <span>
+        <i className={classes.lost} /> lost
+      </span>
+      <span>
         <i className={classes.backoff} /> until the next attempt
       </span>
     </div>

@@ -20,8 +20,8 @@ function node(change: Partial<Schemas["NodeView"]>): Schemas["NodeView"] {
 const told = (segments: ReturnType<typeof attemptSegments>) => segments.map((one) => [one.kind, one.fromUs / S, one.toUs / S, one.state]);
 
 it("queue wait, work and what lies between attempts are told apart", () => {
-  expect(told(attemptSegments([attempt(1, 0, 2, 3, "failed"), attempt(2, 8, 9, 12)]))).toEqual([
-    ["wait", 0, 2, "waiting"],
+  expect(told(attemptSegments([attempt(1, 1, 2, 3, "failed"), attempt(2, 8, 9, 12)]))).toEqual([
+    ["wait", 1, 2, "waiting"],
     ["run", 2, 3, "failed"],
     ["backoff", 3, 8, "retrying"],
     ["wait", 8, 9, "waiting"],
@@ -33,6 +33,18 @@ it("a clock of a worker that is behind draws nothing backwards", () => {
   expect(told(attemptSegments([attempt(1, 5, 4, 4.5)]))).toEqual([
     ["wait", 5, 5, "waiting"],
     ["run", 5, 5, "succeeded"],
+  ]);
+});
+
+it("an attempt that was lost before anybody saw it start is no bar since 1970", () => {
+  const lost = [attempt(1, 5, 0, 9, "lost"), attempt(2, 0, 10, 12, "lost", 3), attempt(3, 0, 0, 20, "lost", 3)];
+  expect(lost.flatMap((one) => told(attemptSegments([one])))).toEqual([
+    ["wait", 5, 5, "waiting"],
+    ["run", 5, 9, "lost"],
+    ["wait", 10, 10, "waiting"],
+    ["run", 10, 12, "lost"],
+    ["wait", 20, 20, "waiting"],
+    ["run", 20, 20, "lost"],
   ]);
 });
 

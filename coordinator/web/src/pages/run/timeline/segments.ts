@@ -58,9 +58,11 @@ export function attemptSegments(attempts: readonly AttemptView[]): Segment[] {
   for (const one of attempts) {
     const last = segments.at(-1);
     const { attempt, worker } = one;
-    if (last && one.queued_at_us > last.toUs) segments.push({ kind: "backoff", fromUs: last.toUs, toUs: one.queued_at_us, state: "retrying", attempt, open: false });
-    const startedUs = Math.max(one.started_at_us, one.queued_at_us);
-    segments.push({ kind: "wait", fromUs: one.queued_at_us, toUs: startedUs, state: "waiting", attempt, open: false });
+    // A lost attempt may not have been seen to start, and of a lost item nobody knows when it was queued.
+    const startedUs = Math.max(one.started_at_us || one.queued_at_us || one.finished_at_us, one.queued_at_us);
+    const queuedUs = one.queued_at_us || startedUs;
+    if (last && queuedUs > last.toUs) segments.push({ kind: "backoff", fromUs: last.toUs, toUs: queuedUs, state: "retrying", attempt, open: false });
+    segments.push({ kind: "wait", fromUs: queuedUs, toUs: startedUs, state: "waiting", attempt, open: false });
     const state = isState(one.state) ? one.state : "cancelled";
     segments.push({ kind: "run", fromUs: startedUs, toUs: Math.max(startedUs, one.finished_at_us), state, attempt, open: false, worker, ...(one.error ? { error: one.error.message } : {}) });
   }

@@ -1,6 +1,7 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useLayoutEffect, useRef } from "react";
 
+import { StateIcon } from "~/design/State";
 import { Icon } from "~/design/icons";
 import { useSettings } from "~/settings/settings";
 import { duration } from "~/time/format";
@@ -67,6 +68,7 @@ function WaterfallRow({ row, top, length, selected, select }: { row: Row; top: n
           {row.critical && <span className="visually-hidden">, on the critical path</span>}
         </button>
         {row.status === "error" && <Icon name="warning" size={12} className={classes.warning} role="img" aria-hidden={false} aria-label="Failed" />}
+        {row.status === "lost" && <StateIcon state="lost" size={12} label />}
       </div>
       <div className={classes.plot}>
         {wait > 0.2 && <span className={classes.wait} style={{ left: `${left - wait}%`, width: `${wait}%` }} />}
