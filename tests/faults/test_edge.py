@@ -68,9 +68,7 @@ async def test_one_poison_item_ends_its_map_and_takes_no_other_item_along(cluste
     told = [event for event in history if event["kind"] == "item.lost"]
     assert {event["item"] for event in told} == lost
     trace = (await cluster.api.get(f"/runs/{run_id}/trace")).json()
-    spans = [
-        s for s in trace["spans"] if s["error"].startswith("the attempt was lost") or "lost:" in s["error"]
-    ]
+    spans = [span for span in trace["spans"] if "the attempt was lost" in span.get("error", "")]
     assert len(spans) == len(lost)
     logs = (await cluster.api.get(f"/runs/{run_id}/logs", params={"limit": 1000})).json()
     assert sum("the attempt was lost" in line["line"]["message"] for line in logs["lines"]) == len(lost)
