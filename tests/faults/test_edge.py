@@ -37,7 +37,7 @@ async def attempts(cluster: Cluster, run_id: str) -> list[dict[str, Any]]:
 async def workers_are_live(cluster: Cluster, count: int) -> None:
     async def live() -> bool:
         found = (await cluster.api.get("/workers")).json()["workers"]
-        return sum(worker["state"] == "live" for worker in found) >= count
+        return bool(sum(worker["state"] == "live" for worker in found) >= count)
 
     await eventually(live, 60)
 
