@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import msgspec
 import pytest
@@ -232,8 +233,21 @@ async def test_a_result_that_cannot_be_encoded(cluster: Cluster) -> None:
 
 
 async def test_a_worker_without_the_task_it_is_sent(cluster: Cluster) -> None:
+    """The run waits for a worker that has the task, says so, and goes on when there is one."""
     worker = cluster.start_worker(WORKFLOWS.parent / "odd_tasks.py")
-    run = await cluster.finished(await cluster.start_run("on_an_odd_queue", number=1))
-    assert (run["state"], run["error"]["code"]) == ("failed", "task.unknown")
-    assert "add" in run["error"]["message"]
+    run_id = await cluster.start_run("on_an_odd_queue", number=1)
+    run: dict[str, Any] = {}
+
+    async def returned() -> bool:
+        nonlocal run
+        run = await cluster.run(run_id)
+        return bool(run["wait"]) and run["wait"]["kind"] == "worker_with_task"
+
+    await eventually(returned, 60, lambda: run)
+    assert run["state"] == "running"
+    explained = (await cluster.api.get(f"/runs/{run_id}/explain")).json()
+    assert any("none of its workers has the task add" in reason["text"] for reason in explained["reasons"])
     assert worker.poll() is None
+    cluster.start_worker(WORKFLOWS, queues=["odd"])
+    run = await cluster.finished(run_id, 60)
+    assert (run["state"], run["output"]["value"]) == ("succeeded", 2)

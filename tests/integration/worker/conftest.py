@@ -25,7 +25,8 @@ from headrace.runtime import WorkerSettings
 from headrace.runtime.worker import Worker
 from headrace_protocol import codec
 from headrace_protocol.definition import Binding, Isolation, Literal, Priority
-from headrace_protocol.messages import Outcome, OutcomeBatch, TaskMessage
+from headrace_protocol.ids import attempt_key
+from headrace_protocol.messages import Outcome, OutcomeBatch, Redelivered, Redundant, TaskMessage
 from headrace_protocol.topology import Topology
 from tests.support.cluster import free_port
 
@@ -80,6 +81,8 @@ class Fleet:
         self.batches: list[OutcomeBatch] = []
         self.outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
         self.rejected: asyncio.Queue[Msg] = asyncio.Queue()
+        self.redelivered: asyncio.Queue[Redelivered] = asyncio.Queue()
+        self._published: dict[str, tuple[TaskMessage, Priority]] = {}
 
     async def add_streams(self) -> None:
         for spec in self.topology.streams():
@@ -109,17 +112,32 @@ class Fleet:
             self.batches.append(batch)
             for outcome in batch.outcomes:
                 self.outcomes.put_nowait(outcome)
+        elif ".redelivered." in message.subject:
+            self.redelivered.put_nowait(codec.decode(message.data, Redelivered, message.headers))
         else:
             self.rejected.put_nowait(message)
         await message.ack()
 
     async def publish(self, message: TaskMessage, priority: Priority = Priority.NORMAL) -> None:
+        self._published[message.run_id] = message, priority
         await self.jetstream.publish(self.subjects.task(message.queue, priority), codec.encode(message))
+
+    async def dispatch_again(self, outcome: Outcome) -> None:
+        """What a worker has returned is dispatched once more, under the same attempt."""
+        message, priority = self._published[outcome.run_id]
+        await self.publish(msgspec.structs.replace(message, dispatch=message.dispatch + 1), priority)
+
+    async def take_for_lost(self, told: Redelivered) -> None:
+        """The next attempt is dispatched, and who holds the message of the last one may settle it."""
+        message, priority = self._published[told.run_id]
+        await self.publish(msgspec.structs.replace(message, attempt=told.attempt + 1), priority)
+        key = attempt_key(told.run_id, told.node, told.item, told.attempt)
+        await self.client.publish(told.reply_to, codec.encode(Redundant(key)))
 
     async def send(self, name: str, **values: object) -> None:
         await self.publish(task_message(name, **values))
 
-    async def outcome(self, timeout_s: float = 30) -> Outcome:
+    async def outcome(self, timeout_s: float = 60) -> Outcome:
         return await asyncio.wait_for(self.outcomes.get(), timeout_s)
 
     async def run(self, message: TaskMessage) -> Outcome:
@@ -241,7 +259,7 @@ async def worker(fleet: Fleet, settings: WorkerSettings) -> AsyncIterator[Worker
         yield started
 
 
-async def until(condition: Callable[[], Awaitable[bool]], timeout_s: float = 30) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], timeout_s: float = 60) -> None:
     """Poll what only a real process or server can change."""
     deadline = asyncio.get_running_loop().time() + timeout_s
     while not await condition():

@@ -67,7 +67,7 @@ def many(count: int) -> None:
 def long_lines() -> None:
     pool = multiprocessing.get_context("fork").Pool(2)
     pool.map(_long, range(6))
-    pool.close()  # `with` would end its processes by SIGTERM, which a process of a worker may ignore
+    pool.close()
     pool.join()
 
 

@@ -21,6 +21,7 @@ from headrace_protocol.messages import (
     Rejected,
     Result,
     RetryAdvice,
+    ReturnReason,
     Started,
 )
 from tests.integration.worker.conftest import Fleet, running, task_message, until
@@ -184,9 +185,11 @@ async def test_exceptions_of_processes(fleet: Fleet) -> None:
 
 
 async def test_an_unknown_task(fleet: Fleet) -> None:
+    """It waits for a worker that has it, which the coordinator knows better."""
     outcome = await fleet.run(task_message("missing"))
-    assert error_code(outcome) == ErrorCode.TASK_UNKNOWN
+    assert (outcome.state, outcome.reason) == (OutcomeState.RETURNED, ReturnReason.UNKNOWN_TASK)
     assert outcome.error is not None
+    assert outcome.error.code == ErrorCode.TASK_UNKNOWN
     assert "sample_tasks.py" in outcome.error.found
 
 

@@ -51,7 +51,7 @@ async def test_one_id_is_one_event(fleet: Fleet, client: Client) -> None:
 
 async def test_a_wrong_type_is_refused_here(client: Client) -> None:
     with pytest.raises(ProtocolError):
-        await client.publish("orders uploaded", {})
+        await client.publish("orders.>", {})
 
 
 async def test_publish_from_sync_code(fleet: Fleet, server: Server) -> None:

@@ -12,7 +12,8 @@ import pytest
 from headrace.authoring.loader import load_all
 from headrace.runtime.attempt import Attempt, Produced
 from headrace.runtime.failures import AttemptFailed
-from headrace.runtime.lanes import ProcessLane
+from headrace.runtime.lanes import ProcessLane, Reporting
+from headrace.runtime.launch import Launch
 from headrace.runtime.values import Raw, TaskCodec
 from headrace_protocol import codec
 from headrace_protocol.messages import LogLine
@@ -26,7 +27,9 @@ class Lane:
 
     def __init__(self) -> None:
         self.lines: list[LogLine] = []
-        self._lane = ProcessLane((str(TASKS),), self._sink, lambda *_: None, lambda: None, traced=False)
+        self._lane = ProcessLane(
+            Launch.of((str(TASKS),)), Reporting(self._sink), import_timeout_s=60.0, grace_s=2.0
+        )
         self._codecs = {name: TaskCodec(task) for name, task in load_all((str(TASKS),)).tasks.items()}
         self._more = asyncio.Event()
 

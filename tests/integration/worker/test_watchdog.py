@@ -127,6 +127,10 @@ async def test_a_frozen_worker_loses_its_lease(fleet: Fleet, spawn: Spawn, mark:
     await begun(mark)
     os.kill(worker.process.pid, signal.SIGSTOP)
     spawn()
+    told = await asyncio.wait_for(fleet.redelivered.get(), 30)
+    assert told.attempt == 1
+    assert told.delivery >= 2  # the bus may have offered it to the frozen one again
+    await fleet.take_for_lost(told)
 
     async def twice() -> bool:
         return len(await begun(mark)) == 2
