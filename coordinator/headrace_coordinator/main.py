@@ -20,7 +20,8 @@ from headrace_coordinator.bus import NatsSettings, connect
 from headrace_coordinator.bus.results import open_results
 from headrace_coordinator.runtime.clock import SystemClock
 from headrace_coordinator.runtime.parts import Parts
-from headrace_coordinator.service.coordinator import Options, RunningCoordinator
+from headrace_coordinator.service.coordinator import RunningCoordinator
+from headrace_coordinator.service.options import Options
 from headrace_coordinator.store import open_store
 from headrace_coordinator.store.port import RetentionPolicy, Store
 from headrace_coordinator.telemetry.exporter import TraceExporter

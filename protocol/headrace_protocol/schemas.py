@@ -10,7 +10,7 @@ import re
 
 import msgspec
 
-from headrace_protocol import PROTOCOL_VERSION, headers, messages
+from headrace_protocol import PROTOCOL_VERSION, deliveries, headers, messages
 from headrace_protocol.channels import CHANNELS, COMMAND, PARAMETERS, REPLY, Channel
 from headrace_protocol.cloudevent import PREFIX, SPEC_VERSION, STRUCTURED, CloudEvent
 from headrace_protocol.headers import Encoding
@@ -30,10 +30,10 @@ MESSAGE_TYPES: tuple[type[msgspec.Struct], ...] = (
     messages.SpanBatch,
     messages.Heartbeat,
     messages.Started,
-    messages.Redelivered,
-    messages.Redundant,
-    messages.Wanted,
-    messages.Needed,
+    deliveries.Redelivered,
+    deliveries.Redundant,
+    deliveries.Wanted,
+    deliveries.Needed,
     messages.CancelAttempts,
 )
 """Every message of ours."""

@@ -10,6 +10,7 @@ import pytest
 from nats.aio.client import Client
 
 from headrace_protocol.codec import encode, raw
+from headrace_protocol.deliveries import Rejected
 from headrace_protocol.errors import ErrorCode, ErrorInfo
 from headrace_protocol.ids import derived_run_id
 from headrace_protocol.messages import (
@@ -19,7 +20,6 @@ from headrace_protocol.messages import (
     Outcome,
     OutcomeBatch,
     OutcomeState,
-    Rejected,
     Result,
     Span,
     SpanBatch,

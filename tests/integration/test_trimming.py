@@ -18,7 +18,8 @@ from headrace_coordinator.bus.results import NatsResults
 from headrace_coordinator.local.nats_server import EmbeddedNats
 from headrace_coordinator.runtime.clock import SystemClock
 from headrace_coordinator.runtime.parts import Parts
-from headrace_coordinator.service.coordinator import Options, RunningCoordinator
+from headrace_coordinator.service.coordinator import RunningCoordinator
+from headrace_coordinator.service.options import Options
 from headrace_coordinator.store.memory import MemoryStore
 from headrace_coordinator.store.port import RetentionPolicy
 from headrace_protocol import headers

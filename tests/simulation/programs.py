@@ -24,7 +24,8 @@ from headrace_coordinator.bus.results import NatsResults
 from headrace_coordinator.bus.settings import NatsSettings
 from headrace_coordinator.engine.inputs import RetryRun
 from headrace_coordinator.runtime.parts import Parts
-from headrace_coordinator.service.coordinator import Options, RunningCoordinator
+from headrace_coordinator.service.coordinator import RunningCoordinator
+from headrace_coordinator.service.options import Options
 from headrace_coordinator.store.port import RetentionPolicy
 from headrace_protocol.cloudevent import CloudEvent, encode_binary
 from headrace_protocol.codec import encode, raw

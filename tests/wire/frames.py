@@ -10,6 +10,7 @@ import msgspec
 
 from headrace_protocol import codec, deploys
 from headrace_protocol import definition as d
+from headrace_protocol import deliveries as x
 from headrace_protocol import messages as m
 from headrace_protocol.errors import ErrorInfo
 from headrace_protocol.headers import TraceContext
@@ -295,7 +296,7 @@ FRAMES: dict[str, msgspec.Struct] = {
         SPANS,
         HEARTBEAT,
         m.Started("host-1-abcdef", (HELD,)),
-        m.Redelivered(
+        x.Redelivered(
             worker="host-1-abcdef",
             run_id=RUN,
             node="clean",
@@ -307,9 +308,9 @@ FRAMES: dict[str, msgspec.Struct] = {
             dispatch=1,
             reply_to="_INBOX.1",
         ),
-        m.Redundant(f"{RUN}/clean/7/2"),
-        m.Wanted("gpu", d.Priority.HIGH, "c0ffee"),
-        m.Needed("host-1-abcdef", ("clean",), 2),
+        x.Redundant(f"{RUN}/clean/7/2"),
+        x.Wanted("gpu", d.Priority.HIGH, "c0ffee"),
+        x.Needed("host-1-abcdef", ("clean",), 2),
         m.CancelAttempts(run_id=RUN, attempts=(HELD,), reason="deadline", retries=1),
     )
 }

@@ -24,8 +24,9 @@ from headrace_coordinator.queries.trace import TraceView, trace_view
 from headrace_coordinator.queries.views import RunDetail, detail_of
 from headrace_coordinator.runtime.clock import Clock
 from headrace_coordinator.runtime.parts import Parts
-from headrace_coordinator.service.coordinator import Options, RunningCoordinator
+from headrace_coordinator.service.coordinator import RunningCoordinator
 from headrace_coordinator.service.failures import as_exception
+from headrace_coordinator.service.options import Options
 from headrace_coordinator.store.memory import MemoryStore
 from headrace_coordinator.store.port import RetentionPolicy
 from headrace_coordinator.store.records import Transaction

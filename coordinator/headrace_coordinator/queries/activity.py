@@ -153,7 +153,7 @@ def run_activity(head: RunHead, moment: Moment) -> Activity | None:
             return _retry(wait.on, wait.wake_at_us)
         case WaitKind.COLLECT:
             return _collect(wait.on)
-        case WaitKind.WORKER | WaitKind.WORKER_WITH_TASK:
+        case WaitKind.WORKER | WaitKind.WORKER_WITH_TASK | WaitKind.LINE:
             returned = wait.kind is WaitKind.WORKER_WITH_TASK
             return _queued(wait.on, planned, moment, None, returned=returned)
 

@@ -7,8 +7,8 @@ from hashlib import blake2b
 from headrace_coordinator.bus.port import Incoming
 from headrace_coordinator.runtime import metrics
 from headrace_coordinator.store.records import DeadLetter, LetterState
+from headrace_protocol.deliveries import Rejected
 from headrace_protocol.errors import Conflict, ErrorCode, ErrorInfo, HeadraceError
-from headrace_protocol.messages import Rejected
 
 _STREAM, _SEQUENCE_V1, _SEQUENCE_V2, _V1_TOKENS = 2, 5, 7, 9
 

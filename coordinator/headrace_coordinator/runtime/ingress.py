@@ -15,6 +15,7 @@ from headrace_coordinator.runtime.deadletters import dead_letter, rejected_lette
 from headrace_coordinator.runtime.envelope import Envelope
 from headrace_coordinator.runtime.refused_outcomes import FIX, failed, misdirected, naming, salvaged
 from headrace_protocol.codec import decode
+from headrace_protocol.deliveries import Redelivered, Rejected
 from headrace_protocol.errors import ErrorCode, HeadraceError, ProtocolError
 from headrace_protocol.headers import REPLY_TO, TRACEPARENT, TRACESTATE, parse_traceparent
 from headrace_protocol.ids import shard_of
@@ -25,8 +26,6 @@ from headrace_protocol.messages import (
     DeploySet,
     Outcome,
     OutcomeBatch,
-    Redelivered,
-    Rejected,
     StartRun,
 )
 from headrace_protocol.subjects import Subjects

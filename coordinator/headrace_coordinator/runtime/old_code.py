@@ -12,8 +12,9 @@ from headrace_coordinator.runtime.parts import Parts
 from headrace_coordinator.runtime.shards import Shards
 from headrace_protocol import headers
 from headrace_protocol.codec import encode
+from headrace_protocol.deliveries import Needed
 from headrace_protocol.errors import HeadraceError
-from headrace_protocol.messages import Heartbeat, Needed
+from headrace_protocol.messages import Heartbeat
 from headrace_protocol.tasks import end
 
 log = logging.getLogger("headrace.old_code")

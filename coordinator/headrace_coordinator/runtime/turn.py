@@ -38,9 +38,10 @@ from headrace_coordinator.store.records import (
 from headrace_coordinator.store.waits import wait_step
 from headrace_protocol import headers
 from headrace_protocol.codec import encode
+from headrace_protocol.deliveries import Wanted
 from headrace_protocol.errors import ErrorInfo
 from headrace_protocol.ids import attempt_key
-from headrace_protocol.messages import LifecycleBatch, LifecycleEvent, LifecycleMessage, LogLine, Wanted
+from headrace_protocol.messages import LifecycleBatch, LifecycleEvent, LifecycleMessage, LogLine
 from headrace_protocol.subjects import Subjects
 from headrace_protocol.topology import MAX_PAYLOAD_BYTES, message_bytes
 

@@ -29,9 +29,10 @@ from headrace_coordinator.store.records import StreamIdentity
 from headrace_protocol import headers
 from headrace_protocol.codec import encode
 from headrace_protocol.definition import Priority
+from headrace_protocol.deliveries import Wanted
 from headrace_protocol.errors import HeadraceError
 from headrace_protocol.ids import attempt_key, shard_of
-from headrace_protocol.messages import CancelAttempts, HeldAttempt, Wanted
+from headrace_protocol.messages import CancelAttempts, HeldAttempt
 from headrace_protocol.tasks import end
 
 log = logging.getLogger("headrace.vigil")

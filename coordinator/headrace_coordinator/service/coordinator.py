@@ -8,7 +8,6 @@ import os
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from hashlib import blake2b
 
 import msgspec
 
@@ -34,12 +33,13 @@ from headrace_coordinator.service.deployment import Deployment
 from headrace_coordinator.service.failures import as_exception, raised
 from headrace_coordinator.service.lifecycle import Lifecycle
 from headrace_coordinator.service.listeners import why_nobody_listens
+from headrace_coordinator.service.options import Options
 from headrace_coordinator.service.publication import Publication
 from headrace_coordinator.service.replay import Replayer
-from headrace_coordinator.service.result_sweep import GRACE_S, ResultSweep
+from headrace_coordinator.service.result_sweep import ResultSweep
 from headrace_coordinator.service.retention import Retention
-from headrace_coordinator.service.shards import LEASE_S, ShardSet
-from headrace_coordinator.store.port import RetentionPolicy
+from headrace_coordinator.service.shards import ShardSet
+from headrace_coordinator.service.stored_values import fetch, open_result
 from headrace_coordinator.store.records import DeadLetter, OutboxBatch, OutboxMessage, Transaction
 from headrace_coordinator.triggers.consumer import EventConsumer
 from headrace_coordinator.triggers.events import Matcher
@@ -49,6 +49,7 @@ from headrace_protocol import headers
 from headrace_protocol.cloudevent import CloudEvent
 from headrace_protocol.codec import encode
 from headrace_protocol.definition import NodeDefinition, Priority, WorkflowDefinition
+from headrace_protocol.deliveries import Redelivered
 from headrace_protocol.errors import Conflict, NotFound, Unavailable
 from headrace_protocol.ids import shard_of
 from headrace_protocol.messages import (
@@ -58,35 +59,12 @@ from headrace_protocol.messages import (
     DeploySet,
     HeldAttempt,
     LifecycleBatch,
-    Redelivered,
     StartRun,
     Stored,
 )
 from headrace_protocol.tasks import end
 
 log = logging.getLogger("headrace.coordinator")
-
-
-class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """What may be set about a coordinator, besides where its store and its bus are."""
-
-    shards: int = 1
-    """Fixed for the life of a namespace."""
-    keep_spans: bool = True
-    """Keep workers' spans in the store, so that traces can be read without a tracing backend."""
-    retention: RetentionPolicy = RetentionPolicy()
-    sweep_s: float = 15.0
-    """How often every live attempt is looked at."""
-    trim_s: float = 15.0
-    """How often events that were read are deleted from the bus; 0: never. A stream that is filled by half in that time
-    refuses publishers, though all is read."""
-    results_grace_s: float = GRACE_S
-    """How long a stored result stays after nothing needs it any more, or after an attempt wrote it of which nothing
-    was heard."""
-    lease_s: float = LEASE_S
-    """How long a coordinator that fell silent keeps its shards."""
-    await_definitions: bool = False
-    """Accept no events until somebody says that definitions have been loaded: without them an event starts nothing."""
 
 
 class RunningCoordinator:
@@ -396,49 +374,13 @@ class RunningCoordinator:
         return self._fleet.held(run_id)
 
     async def fetch(self, stored: Stored) -> msgspec.Raw:
-        try:
-            body = await self.parts.results.get(stored.uri)
-        except BusError as error:
-            raise Unavailable(
-                "a stored value cannot be read now",
-                where=stored.uri,
-                found=str(error),
-                expected="an answer of the result store",
-                fix="Ask again when the result store answers.",
-            ) from error
-        if body is None or blake2b(body, digest_size=16).hexdigest() != stored.digest:
-            raise NotFound(
-                "a stored value is gone" if body is None else "a stored value is not what was stored",
-                where=stored.uri,
-                found="nothing" if body is None else f"{len(body)} bytes of another digest",
-                expected=f"{stored.size_bytes} bytes",
-                fix="Retry the run: what made the value runs again.",
-            )
-        return msgspec.Raw(body)
+        return await fetch(self.parts.results, stored)
 
     def planned_node(self, workflow: str, version: str, node: str) -> NodeDefinition | None:
         return self._registry.planned_node(workflow, version, node)
 
     async def open_result(self, stored: Stored) -> FoundResult:
-        try:
-            found = await self.parts.results.open(stored.uri)
-        except BusError as error:
-            raise Unavailable(
-                "the stored value cannot be read now",
-                where=stored.uri,
-                found=str(error),
-                expected="an answer of the place where it is stored",
-                fix="Ask again; for a place outside of NATS, give the coordinator access to it.",
-            ) from error
-        if found is None:
-            raise NotFound(
-                "the stored value is gone",
-                where=stored.uri,
-                found="nothing",
-                expected=f"{stored.size_bytes} bytes",
-                fix="Start the workflow again: a run that still needs the value makes it again by itself.",
-            )
-        return found
+        return await open_result(self.parts.results, stored)
 
     def ahead(self, run_id: str) -> dict[Place, int]:
         found: dict[Place, int] = {}

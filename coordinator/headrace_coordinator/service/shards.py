@@ -23,9 +23,10 @@ from headrace_coordinator.runtime.parts import Parts
 from headrace_coordinator.runtime.shard import Shard
 from headrace_coordinator.store.records import ShardFence
 from headrace_coordinator.timers import Wheel
+from headrace_protocol.deliveries import Redelivered
 from headrace_protocol.errors import HeadraceError, Unavailable
 from headrace_protocol.ids import shard_of
-from headrace_protocol.messages import CommandReply, Deploy, DeploySet, Redelivered
+from headrace_protocol.messages import CommandReply, Deploy, DeploySet
 from headrace_protocol.tasks import end
 
 log = logging.getLogger("headrace.shards")

@@ -25,8 +25,9 @@ from headrace.runtime import WorkerSettings
 from headrace.runtime.worker import Worker
 from headrace_protocol import codec
 from headrace_protocol.definition import Binding, Isolation, Literal, Priority
+from headrace_protocol.deliveries import Redelivered, Redundant
 from headrace_protocol.ids import attempt_key
-from headrace_protocol.messages import Outcome, OutcomeBatch, Redelivered, Redundant, TaskMessage
+from headrace_protocol.messages import Outcome, OutcomeBatch, TaskMessage
 from headrace_protocol.topology import Topology
 from tests.support.cluster import free_port
 

@@ -12,13 +12,13 @@ from headrace.runtime.worker import Worker
 from headrace_protocol import codec, headers
 from headrace_protocol.codec import raw
 from headrace_protocol.definition import Isolation, Item, ListOf, Literal, ObjectOf, Output, Param, Priority
+from headrace_protocol.deliveries import Rejected
 from headrace_protocol.errors import ErrorCode
 from headrace_protocol.messages import (
     Heartbeat,
     ItemInput,
     Outcome,
     OutcomeState,
-    Rejected,
     Result,
     RetryAdvice,
     ReturnReason,

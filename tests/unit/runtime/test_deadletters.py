@@ -5,8 +5,8 @@ import pytest
 from headrace_coordinator.bus.port import Incoming
 from headrace_coordinator.runtime.deadletters import dead_letter, rejected_letter, understood
 from headrace_protocol.codec import encode
+from headrace_protocol.deliveries import Rejected
 from headrace_protocol.errors import ErrorCode, ErrorInfo, NotFound, ProtocolError
-from headrace_protocol.messages import Rejected
 
 ERROR = ProtocolError("broken")
 

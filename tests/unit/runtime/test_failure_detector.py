@@ -15,7 +15,8 @@ from headrace_coordinator.runtime.fleet import Fleet
 from headrace_coordinator.runtime.parts import Parts
 from headrace_coordinator.store.memory import MemoryStore
 from headrace_protocol.codec import decode, encode
-from headrace_protocol.messages import Heartbeat, HeldAttempt, Redelivered, Redundant
+from headrace_protocol.deliveries import Redelivered, Redundant
+from headrace_protocol.messages import Heartbeat, HeldAttempt
 from headrace_protocol.topology import Topology
 from tests.engine.building import T0, Driver, node, plan_of
 from tests.unit.runtime.fakes import FakeBus, FakeClock, FakeResults

@@ -8,18 +8,11 @@ from headrace_coordinator.engine.inputs import OutcomeReceived
 from headrace_coordinator.runtime.envelope import Envelope
 from headrace_coordinator.runtime.ingress import Ingress
 from headrace_protocol.codec import encode, raw
+from headrace_protocol.deliveries import Rejected
 from headrace_protocol.errors import ErrorInfo
 from headrace_protocol.ids import shard_of
 from headrace_protocol.interval import Interval
-from headrace_protocol.messages import (
-    CancelRun,
-    Deploy,
-    Outcome,
-    OutcomeBatch,
-    OutcomeState,
-    Rejected,
-    StartRun,
-)
+from headrace_protocol.messages import CancelRun, Deploy, Outcome, OutcomeBatch, OutcomeState, StartRun
 from headrace_protocol.subjects import Subjects
 from tests.unit.runtime.fakes import FakeBus, FakeClock
 from tests.unit.runtime.test_registry import WORKFLOW

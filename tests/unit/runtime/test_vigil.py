@@ -20,8 +20,9 @@ from headrace_coordinator.store.records import DefinitionRow, NodeRow, StreamIde
 from headrace_protocol import tasks
 from headrace_protocol.codec import decode
 from headrace_protocol.definition import Priority
+from headrace_protocol.deliveries import Wanted
 from headrace_protocol.errors import Unavailable
-from headrace_protocol.messages import CancelAttempts, CommandReply, HeldAttempt, Wanted
+from headrace_protocol.messages import CancelAttempts, CommandReply, HeldAttempt
 from headrace_protocol.topology import Topology
 from tests.engine.building import T0, Driver, node, plan_of
 from tests.unit.runtime.fakes import FakeBus, FakeClock, FakeResults

@@ -13,7 +13,8 @@ from headrace_coordinator.bus.port import BusError
 from headrace_coordinator.runtime.clock import SystemClock
 from headrace_coordinator.runtime.orders import OrderKind, OrderReply, WorkflowOrder
 from headrace_coordinator.runtime.parts import Parts
-from headrace_coordinator.service.coordinator import Options, RunningCoordinator
+from headrace_coordinator.service.coordinator import RunningCoordinator
+from headrace_coordinator.service.options import Options
 from headrace_coordinator.store.memory import MemoryStore
 from headrace_coordinator.store.port import RunFilter
 from headrace_protocol.cloudevent import CloudEvent

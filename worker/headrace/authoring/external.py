@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import functools
 from collections.abc import Callable
 from typing import NoReturn
@@ -9,26 +10,20 @@ from typing import NoReturn
 from headrace.authoring.places import function_place
 from headrace_protocol.errors import DefinitionError
 
-
-def _nothing() -> None: ...
-
-
-def _raises() -> None:
-    raise NotImplementedError
-
-
-_EMPTY = {_nothing.__code__.co_code, _raises.__code__.co_code}
+_BOOKKEEPING = frozenset({"RESUME", "CACHE", "PRECALL", "NOP"})
 
 
 def _is_empty(function: Callable[..., object]) -> bool:
+    """Whether the body is `...`, or only raises NotImplementedError, which type checkers want of a body that returns
+    something."""
     code = function.__code__
-    constants = {None, function.__doc__, function.__qualname__}
-    documented = code.co_code in _EMPTY or code.co_code == _documented.__code__.co_code
-    return documented and code.co_names in ((), ("NotImplementedError",)) and constants >= {*code.co_consts}
-
-
-def _documented() -> None:
-    """The index of None among the constants differs from that of a body without a docstring."""
+    steps = [step for step in dis.get_instructions(code) if step.opname not in _BOOKKEEPING]
+    names = [step.opname for step in steps]
+    if names[-1] == "RAISE_VARARGS":
+        return code.co_names == (NotImplementedError.__name__,) and len(steps) <= 3
+    if names in (["LOAD_CONST", "RETURN_VALUE"], ["RETURN_CONST"]):
+        return steps[0].argval is None
+    return False
 
 
 def declared(function: Callable[..., object], where: str, *, pinned: bool) -> Callable[..., object]:
@@ -41,7 +36,7 @@ def declared(function: Callable[..., object], where: str, *, pinned: bool) -> Ca
             "an external task has a body, which nobody would run",
             where=where,
             found="statements",
-            expected="a `def` with `raise NotImplementedError` or `...`, under a docstring if you like",
+            expected="a `def` with `...`, or one that raises NotImplementedError, under a docstring if you like",
             fix="Remove the body, or external=True.",
         )
     if pinned:

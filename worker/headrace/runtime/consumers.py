@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from headrace.authoring.code_hash import code_hash_of
 from headrace.runtime.attempt import RunnableTask
 from headrace_protocol.definition import Priority
+from headrace_protocol.deliveries import Wanted
 from headrace_protocol.ids import name_hash
-from headrace_protocol.messages import Wanted
 from headrace_protocol.topology import ConsumerSpec, Topology
 
 _PRIORITIES = (Priority.HIGH, Priority.NORMAL, Priority.LOW)

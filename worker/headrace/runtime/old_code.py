@@ -12,8 +12,8 @@ from collections.abc import Callable, Coroutine
 
 from headrace.bus import Message
 from headrace_protocol import codec
+from headrace_protocol.deliveries import Needed
 from headrace_protocol.errors import ProtocolError
-from headrace_protocol.messages import Needed
 
 log = logging.getLogger("headrace.worker")
 

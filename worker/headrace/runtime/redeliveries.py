@@ -14,9 +14,10 @@ from contextlib import suppress
 from headrace.bus import Bus, BusError, Delivery, Message, Settlement
 from headrace.runtime.leases import Leases
 from headrace_protocol import codec, headers
+from headrace_protocol.deliveries import Redelivered, Redundant
 from headrace_protocol.errors import ProtocolError
 from headrace_protocol.ids import attempt_key
-from headrace_protocol.messages import Redelivered, Redundant, TaskMessage
+from headrace_protocol.messages import TaskMessage
 from headrace_protocol.subjects import Subjects
 
 log = logging.getLogger("headrace.worker")

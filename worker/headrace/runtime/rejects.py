@@ -8,8 +8,8 @@ import logging
 from headrace.bus import Bus, Delivery, Settlement
 from headrace.runtime.leases import Leases
 from headrace_protocol import codec, headers
+from headrace_protocol.deliveries import Rejected
 from headrace_protocol.errors import ProtocolError
-from headrace_protocol.messages import Rejected
 from headrace_protocol.subjects import Subjects
 
 log = logging.getLogger("headrace.worker")

@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -42,8 +42,9 @@ from headrace.runtime.telemetry import tracing_wanted
 from headrace.runtime.watchdog.link import Watchdog
 from headrace_protocol import codec, ids
 from headrace_protocol.definition import DEFAULT_QUEUE, Isolation
+from headrace_protocol.deliveries import Wanted
 from headrace_protocol.errors import ConfigError, ProtocolError
-from headrace_protocol.messages import CancelAttempts, TaskMessage, Wanted
+from headrace_protocol.messages import CancelAttempts, TaskMessage
 from headrace_protocol.topology import inline_bytes
 
 if TYPE_CHECKING:
@@ -168,13 +169,7 @@ class _Parts:
         self._notices = Notices(
             bus,
             subjects,
-            About(
-                worker=worker,
-                queues=queues,
-                tasks=tuple(sorted(tasks)),
-                slots=settings.slots,
-                every_s=settings.heartbeat_s,
-            ),
+            _about(worker, settings, tasks, queues),
             held=lambda: self._runner.held,
             unconfirmed=self._outcomes.unconfirmed,
         )
@@ -183,11 +178,7 @@ class _Parts:
             settings,
             tasks,
             self._lanes,
-            ResultStore(
-                Places(bus).open,
-                settings.results_root,
-                inline_bytes=lambda: inline_bytes(bus.max_payload_bytes),
-            ),
+            _results(settings, bus),
             Reports(
                 worker, self._leases, self._outcomes, self._redeliveries, self._notices, self._capture, board
             ),
@@ -369,6 +360,22 @@ def _tracing(
     subjects = settings.topology.subjects
     shipper = SpanShipper(bus, subjects, worker, queues[0]) if settings.keep_spans else None
     return Tracing(shipper, worker, otlp=otlp)
+
+
+def _results(settings: WorkerSettings, bus: Bus) -> ResultStore:
+    return ResultStore(
+        Places(bus).open, settings.results_root, inline_bytes=lambda: inline_bytes(bus.max_payload_bytes)
+    )
+
+
+def _about(worker: str, settings: WorkerSettings, tasks: Iterable[str], queues: tuple[str, ...]) -> About:
+    return About(
+        worker=worker,
+        queues=queues,
+        tasks=tuple(sorted(tasks)),
+        slots=settings.slots,
+        every_s=settings.heartbeat_s,
+    )
 
 
 def _queues(tasks: Mapping[str, RunnableTask]) -> tuple[str, ...]:
