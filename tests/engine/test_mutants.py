@@ -29,6 +29,7 @@ from headrace_coordinator.engine.transitions import (
 )
 from headrace_protocol.messages import Outcome, OutcomeState
 from tests.engine import books
+from tests.engine.fixed_plans import FIXED_PLANS
 from tests.engine.machine import Adversary, Crowd, Loser, Mortal, Reaper, Wiper
 
 Patch = pytest.MonkeyPatch
@@ -356,10 +357,13 @@ PROFILE = settings(
 )
 
 
-def caught_by(machine: type[RuleBasedStateMachine]) -> Exception | None:
+def caught_by(machine: type[RuleBasedStateMachine] | Callable[[], None]) -> Exception | None:
     """The checks' AssertionError, the engine's InvariantBroken, or a plain crash of the broken engine."""
     try:
-        run_state_machine_as_test(machine, settings=PROFILE)
+        if isinstance(machine, type):
+            run_state_machine_as_test(machine, settings=PROFILE)
+        else:
+            machine()
     except Exception as error:
         return error
     return None
@@ -369,5 +373,5 @@ def caught_by(machine: type[RuleBasedStateMachine]) -> Exception | None:
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
 def test_the_adversary_catches(mutant: Callable[[Patch], None], monkeypatch: Patch) -> None:
     mutant(monkeypatch)
-    machines = (Reaper, Adversary, Loser, Wiper, Mortal, Crowd)
+    machines = (*FIXED_PLANS, Reaper, Adversary, Loser, Wiper, Mortal, Crowd)
     assert any(caught_by(machine) for machine in machines), f"{EXAMPLES} examples did not catch it"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
 from hypothesis import HealthCheck, given, settings
 
 from headrace_coordinator.engine.plan import Plan
 from headrace_coordinator.engine.state import RunState
 from headrace_protocol.errors import ErrorCode
+from tests.engine.fixed_plans import FIXED_PLANS
 from tests.engine.machine import Adversary, Crowd, Loser, Mortal, Reaper, Wiper
 from tests.engine.strategies import plans
 from tests.engine.world import World
@@ -24,6 +28,11 @@ TestMortal = Mortal.TestCase
 TestMortal.settings = quick
 TestCrowd = Crowd.TestCase
 TestCrowd.settings = quick
+
+
+@pytest.mark.parametrize("history", FIXED_PLANS, ids=lambda history: history.__name__)
+def test_a_fixed_history(history: Callable[[], None]) -> None:
+    history()
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])

@@ -15,8 +15,8 @@ from headrace_protocol.definition import WorkflowDefinition
 def check_deployable(definition: WorkflowDefinition) -> None:
     """Raises DefinitionError, or one of its kinds, for the first thing found wrong."""
     check_definition(definition)
-    check_edge_types(definition)
     check_event_triggers(definition)
     check_schedules(definition)
     check_schedule_params(definition)
     Entry(DefinitionRow(definition, definition.version(), 0)).check()
+    check_edge_types(definition)  # of schemas that are some
