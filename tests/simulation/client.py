@@ -353,7 +353,13 @@ class JetStream:
 
 def _stream_info(stream: Stream) -> object:
     """Without bounds, and never dropping anything."""
-    config = StreamConfig(name=stream.name, discard=DiscardPolicy.NEW, max_bytes=-1, max_age=0.0)
+    config = StreamConfig(
+        name=stream.name,
+        subjects=[f"{prefix}>" for prefix in stream.prefixes],
+        discard=DiscardPolicy.NEW,
+        max_bytes=-1,
+        max_age=0.0,
+    )
     state = StreamState(
         messages=len(stream.messages),
         bytes=sum(len(message.body) for message in stream.messages.values()),

@@ -60,8 +60,17 @@ def test_mypy_accepts_good_tests_and_rejects_each_wrong_call(tmp_path: Path) -> 
 
 def test_the_good_file_passes_the_definition_check_too() -> None:
     definitions = load(str(HERE / "good.py"))
-    assert set(definitions.workflows) == {"flights_month", "two_months", "unpacked"}
-    named = {"validate", "carrier_statistics", "weather", "report.write", "tidy", "extremes", "months"}
+    assert set(definitions.workflows) == {"flights_month", "resized", "two_months", "unpacked"}
+    named = {
+        "validate",
+        "carrier_statistics",
+        "weather",
+        "report.write",
+        "tidy",
+        "extremes",
+        "months",
+        "images.resize",
+    }
     assert set(definitions.tasks) == named
 
 

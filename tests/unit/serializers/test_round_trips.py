@@ -27,6 +27,8 @@ from tests.unit.serializers.kinds import KINDS, Kind, Order, Parcel, Tree, same_
 
 CALM = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=8)
+COLUMN_NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
+"""Arrow's C interface holds names that end at the first zero byte; polars panics on them."""
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | TEXTS | st.binary(max_size=12)
 PLAIN = st.recursive(
     SCALARS,
@@ -135,7 +137,7 @@ def test_scalars_come_back_or_are_refused(value: np.ndarray[Any, Any]) -> None:
 def tables(draw: st.DrawFn) -> dict[str, tuple[str, list[Any]]]:
     """Columns by name: their polars type and cells."""
     rows = draw(st.integers(0, 4))
-    names = draw(st.lists(TEXTS, max_size=4, unique=True))
+    names = draw(st.lists(COLUMN_NAMES, max_size=4, unique=True))
     kinds = [draw(st.sampled_from(sorted(COLUMNS))) for _ in names]
     return {
         name: (kind, draw(st.lists(COLUMNS[kind], min_size=rows, max_size=rows)))
