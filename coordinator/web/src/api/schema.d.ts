@@ -1658,7 +1658,7 @@ export interface components {
          * @description Where a node is.
          * @enum {string}
          */
-        NodeState: "waiting" | "dispatched" | "retrying" | "mapping" | "collecting" | "succeeded" | "failed" | "cancelled" | "upstream_failed";
+        NodeState: "waiting" | "ready" | "dispatched" | "retrying" | "mapping" | "collecting" | "succeeded" | "failed" | "cancelled" | "upstream_failed";
         /** NodeView */
         NodeView: {
             node: string;
@@ -1869,6 +1869,10 @@ export interface components {
             redelivered: number;
             workers: number;
             slots: number;
+            /** @default 0 */
+            line?: number;
+            /** @default 0 */
+            bound?: number;
             /** @default 0 */
             waiting?: number;
             last_delivered_us?: number | null;
@@ -2240,7 +2244,7 @@ export interface components {
          * @description What an unfinished run waits for (I5).
          * @enum {string}
          */
-        WaitKind: "worker" | "worker_with_task" | "timer" | "collect";
+        WaitKind: "worker" | "worker_with_task" | "line" | "timer" | "collect";
         /** WaitView */
         WaitView: {
             kind: components["schemas"]["WaitKind"];
