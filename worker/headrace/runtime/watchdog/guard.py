@@ -32,17 +32,24 @@ GIVE_UP_S = 15.0
 _HELLO_BYTES = 1024 * 1024
 
 
-def guard(memory: mmap.mmap, connection: int, stacks: int, worker: int, since_s: float) -> None:
-    """Returns when the worker has ended. `since_s`: when the beat was last seen to change."""
+def guard(memory: mmap.mmap, connection: int, stacks: int, worker: int, seen: int, since_s: float) -> None:
+    """Returns when the worker has ended. `seen`, `since_s`: the beats counted last, and since when they stand there."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     with socket.socket(fileno=connection) as link:
         hello = msgspec.msgpack.decode(link.recv(_HELLO_BYTES), type=Hello)
-        asyncio.run(_Guard(hello, Reader(memory), Stacks(stacks), worker, link, since_s).run())
+        asyncio.run(_Guard(hello, Reader(memory), Stacks(stacks), worker, link, seen, since_s).run())
 
 
 class _Guard:
     def __init__(
-        self, hello: Hello, board: Reader, stacks: Stacks, worker: int, link: socket.socket, since_s: float
+        self,
+        hello: Hello,
+        board: Reader,
+        stacks: Stacks,
+        worker: int,
+        link: socket.socket,
+        seen: int,
+        since_s: float,
     ) -> None:
         self._settings = hello.settings
         self._name = hello.worker
@@ -51,7 +58,7 @@ class _Guard:
         self._worker = worker
         self._link = link
         self._voice = Voice(hello.worker, hello.settings)
-        self._beats = board.beats
+        self._beats = seen
         self._since_s = since_s
         self._looked_s = time.monotonic()
         self._blocked = False
@@ -109,15 +116,18 @@ class _Guard:
         if not refused and now_s - self._beaten_s >= self._settings.heartbeat_s:
             self._beaten_s = now_s
             self._voice.beat(self._board.heartbeat(), held)
-        if now_s - self._warned_s >= WARN_EVERY_S:
+        stack = self._stacks.newest()
+        # It is written at the moment at which we begin to look for it, and again if we looked too early.
+        written = stack or now_s - self._since_s > 3 * silence_s(self._board.ack_wait_s)
+        if written and now_s - self._warned_s >= WARN_EVERY_S:
             self._warned_s = now_s
-            self._warn(held, now_s)
+            self._warn(held, stack, now_s)
         found = verdict(held, self._board.running, now_s, self._settings.cancel_grace_s)
         if found is not None:
             await self._end_worker(found, now_s)
 
-    def _warn(self, held: list[Held], now_s: float) -> None:
-        running, stacks = self._board.running, self._stacks.newest()
+    def _warn(self, held: list[Held], stacks: str, now_s: float) -> None:
+        running = self._board.running
         found = suspects(held, running)
         sure = len(found) == 1 and found[0].slot == running
         blocked = f"blocked for {now_s - self._since_s:.1f} s"

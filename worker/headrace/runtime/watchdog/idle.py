@@ -77,7 +77,7 @@ def main() -> None:
     sys.path[:] = sys.argv[5:]
     from headrace.runtime.watchdog.guard import guard
 
-    guard(memory, connection, stacks, worker, since)
+    guard(memory, connection, stacks, worker, seen, since)
 
 
 if __name__ == "__main__":
