@@ -33,6 +33,8 @@ class Redundant(msgspec.Struct, frozen=True, omit_defaults=True):
 
     key: str
     """`run/node[/item]/attempt`."""
+    dispatch: int = 0
+    """`TaskMessage.dispatch`: an attempt may have a message on the bus for each time it was dispatched."""
 
 
 class Wanted(msgspec.Struct, frozen=True):

@@ -19,7 +19,15 @@ from headrace_coordinator.engine.effects import AttemptRecord, TimerKey
 from headrace_coordinator.engine.invariants import check_all
 from headrace_coordinator.engine.plan import Place, Plan, compile_plan
 from headrace_coordinator.engine.standing import totals
-from headrace_coordinator.engine.state import NOWHERE, ItemState, Node, NodeState, RunHead, RunState
+from headrace_coordinator.engine.state import (
+    NODE_FINISHED,
+    NOWHERE,
+    ItemState,
+    Node,
+    NodeState,
+    RunHead,
+    RunState,
+)
 from headrace_coordinator.engine.transitions.redispatch import live_attempts
 from headrace_coordinator.engine.transitions.start import restore
 from headrace_coordinator.store.memory_tables import Tables
@@ -72,7 +80,6 @@ class Observer:
         self.failures: dict[Key, int] = defaultdict(int)
         self.losses: dict[Key, set[int]] = defaultdict(set)
         """Attempts that were charged as lost, and not heard of since."""
-        self.lived_on: set[tuple[Key, int]] = set()
         self.alone: set[tuple[Key, int]] = set()
         """Attempts that were dispatched to run alone."""
         self.at_work: dict[str, set[tuple[Key, int]]] = defaultdict(set)
@@ -266,7 +273,7 @@ class Observer:
         key = (record.run_id, record.node, record.item)
         if record.state == "ignored":
             self.losses[key].discard(record.attempt)
-            self.lived_on.add((key, record.attempt))
+            self._charge_is_withdrawn(record)
             return
         name = attempt_key(record.run_id, record.node, record.item, record.attempt)
         self.require((key, record.attempt) not in self.applied, "I3", f"{name} is applied twice")
@@ -439,16 +446,15 @@ class Observer:
         finally:
             others.discard(mine)
 
-    def charged_rightly(self, run_id: str) -> None:
-        """At the end: what was charged as lost has never come to an end."""
-        stored = self._tables.runs[run_id]
-        for name, node in stored.nodes.items():
-            holders: list[tuple[int | None, Node | ItemState]] = [(None, node)]
-            holders += node.map.items.items() if node.map is not None else ()
-            for item, holder in holders:
-                wrong = [a for a in holder.losses if ((run_id, name, item), a) in self.lived_on]
-                failed = node.state is NodeState.FAILED  # nobody can know that it lives on before it is told
-                self.require(not wrong or failed, "lost", f"{run_id}/{name}[{item}] lived on: {wrong}")
+    def _charge_is_withdrawn(self, record: AttemptRecord) -> None:
+        """What was charged as lost has come to an end. What is finished is not changed for it (I6)."""
+        node = self._tables.runs[record.run_id].nodes.get(record.node)
+        if node is None or node.state in NODE_FINISHED:
+            return
+        holder = node if record.item is None else node.map and node.map.items.get(record.item)
+        if isinstance(holder, Node | ItemState):
+            name = attempt_key(record.run_id, record.node, record.item, record.attempt)
+            self.require(record.attempt not in holder.losses, "lost", f"{name} lived on and stays charged")
 
     # -- states ------------------------------------------------------------------------------------
 

@@ -295,7 +295,6 @@ class _Simulation:
         for run_id, run in self.site.disk.tables.runs.items():
             if run.head.state is not RunState.RUNNING:
                 self._judge_run(run_id, run.head, self.site.flows[run.head.workflow])
-            observer.charged_rightly(run_id)
         for run_id in self.user.cancelled:
             state = self.site.disk.tables.runs[run_id].head.state
             kept = state is RunState.CANCELLED or run_id in observer.retried

@@ -308,7 +308,7 @@ FRAMES: dict[str, msgspec.Struct] = {
             dispatch=1,
             reply_to="_INBOX.1",
         ),
-        x.Redundant(f"{RUN}/clean/7/2"),
+        x.Redundant(f"{RUN}/clean/7/2", 1),
         x.Wanted("gpu", d.Priority.HIGH, "c0ffee"),
         x.Needed("host-1-abcdef", ("clean",), 2),
         m.CancelAttempts(run_id=RUN, attempts=(HELD,), reason="deadline", retries=1),

@@ -27,7 +27,7 @@ from headrace_coordinator.runtime.shards import Shards
 from headrace_protocol import headers
 from headrace_protocol.codec import encode
 from headrace_protocol.deliveries import Redelivered, Redundant
-from headrace_protocol.errors import HeadraceError
+from headrace_protocol.errors import HeadraceError, Unavailable
 from headrace_protocol.ids import attempt_key
 from headrace_protocol.tasks import end
 
@@ -39,10 +39,11 @@ ROLL_CALL_S = 1.0
 
 
 class _Suspicion:
-    __slots__ = ("reached", "replies", "shard", "since", "told")
+    __slots__ = ("key", "reached", "replies", "shard", "since", "told")
 
     def __init__(self, told: Redelivered, shard: int, since: float) -> None:
         self.told = told
+        self.key = attempt_key(told.run_id, told.node, told.item, told.attempt)
         self.shard = shard
         self.since = since
         self.replies: dict[str, None] = {}
@@ -59,17 +60,15 @@ class FailureDetector:
         self._clock = parts.clock
         self._fleet = fleet
         self._shards = shards
-        self._suspicions: dict[str, _Suspicion] = {}
+        self._suspicions: dict[tuple[str, int], _Suspicion] = {}
+        """By attempt and dispatch: a copy of what was dispatched before may be told of beside one of what holds now."""
         self._called_at = 0.0
         self._task: asyncio.Task[None] | None = None
 
     def suspect(self, shard: int, told: Redelivered) -> None:
         """A worker has a message that had been delivered before."""
-        key = attempt_key(told.run_id, told.node, told.item, told.attempt)
-        found = self._suspicions.get(key)
-        if found is None:
-            now = self._clock.monotonic()
-            found = self._suspicions[key] = _Suspicion(told, shard, now)
+        found = _Suspicion(told, shard, self._clock.monotonic())
+        found = self._suspicions.setdefault((found.key, told.dispatch), found)
         if told.reply_to:
             found.replies[told.reply_to] = None
         if self._task is None or self._task.done():
@@ -84,9 +83,12 @@ class FailureDetector:
             await self._clock.sleep(LOOK_S)
             for key, suspicion in list(self._suspicions.items()):
                 try:
-                    decided = await self._decide(key, suspicion)
+                    decided = await self._decide(suspicion)
+                except Unavailable as error:  # its worker tells whoever runs the shard next
+                    log.info("whether %s is lost is for others to decide: %s", suspicion.key, error)
+                    decided = True
                 except (BusError, HeadraceError) as error:
-                    log.warning("whether %s is lost cannot be decided yet: %s", key, error)
+                    log.warning("whether %s is lost cannot be decided yet: %s", suspicion.key, error)
                     continue
                 if decided:
                     del self._suspicions[key]
@@ -97,14 +99,14 @@ class FailureDetector:
             self._called_at = now
             self._bus.send(self._topology.subjects.rollcall, headers.make(), b"")
 
-    async def _decide(self, key: str, suspicion: _Suspicion) -> bool:
+    async def _decide(self, suspicion: _Suspicion) -> bool:
         """True when it is answered."""
-        told, since = suspicion.told, suspicion.since
+        key, told, since = suspicion.key, suspicion.told, suspicion.since
         if not self._bus.connected:
             return False
         if self._fleet.named_since(key, since):
             log.info("%s was delivered again; its worker has it still", key)
-            self._answer(key, suspicion)
+            self._answer(suspicion)
             return True
         waited_s = self._clock.monotonic() - since
         if waited_s < ROLL_CALL_S or not self._fleet.all_told(since):
@@ -116,7 +118,7 @@ class FailureDetector:
             await self._shards.ask(suspicion.shard, Envelope(inputs=(self._loss(key, told),)))
         else:  # a commit tells that what was looked at is committed too
             await self._shards.ask(suspicion.shard, Envelope())
-        self._answer(key, suspicion)
+        self._answer(suspicion)
         return True
 
     async def _told_before_is_committed(self, suspicion: _Suspicion) -> bool:
@@ -155,6 +157,7 @@ class FailureDetector:
             charged=charged,
         )
 
-    def _answer(self, key: str, suspicion: _Suspicion) -> None:
+    def _answer(self, suspicion: _Suspicion) -> None:
+        answer = encode(Redundant(suspicion.key, suspicion.told.dispatch))
         for reply_to in suspicion.replies:
-            self._bus.send(reply_to, headers.make(), encode(Redundant(key)))
+            self._bus.send(reply_to, headers.make(), answer)

@@ -133,7 +133,7 @@ class Fleet:
         message, priority = self._published[told.run_id]
         await self.publish(msgspec.structs.replace(message, attempt=told.attempt + 1), priority)
         key = attempt_key(told.run_id, told.node, told.item, told.attempt)
-        await self.client.publish(told.reply_to, codec.encode(Redundant(key)))
+        await self.client.publish(told.reply_to, codec.encode(Redundant(key, told.dispatch)))
 
     async def send(self, name: str, **values: object) -> None:
         await self.publish(task_message(name, **values))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 
 from headrace_coordinator.bus.port import ConsumerState, Incoming
@@ -16,6 +17,7 @@ from headrace_coordinator.runtime.parts import Parts
 from headrace_coordinator.store.memory import MemoryStore
 from headrace_protocol.codec import decode, encode
 from headrace_protocol.deliveries import Redelivered, Redundant
+from headrace_protocol.errors import Unavailable
 from headrace_protocol.messages import Heartbeat, HeldAttempt
 from headrace_protocol.topology import Topology
 from tests.engine.building import T0, Driver, node, plan_of
@@ -215,3 +217,34 @@ async def test_nothing_is_decided_without_the_bus(setting: Setting) -> None:
     assert await setting.decided() == []
     setting.bus.connected = True
     assert len(await setting.decided()) == 1
+
+
+async def test_a_copy_beside_one_of_an_earlier_dispatch_is_judged_for_itself(setting: Setting) -> None:
+    """Both have the same attempt, and the worker holds both. To answer for one is not to answer for the other."""
+    setting.driver.run.nodes["a"].dispatch = 1
+    setting.later(12, "x")
+    await suspected(setting)
+    setting.detector.suspect(0, msgspec.structs.replace(COPY, dispatch=1))
+    setting.later(2, "x")
+    (loss,) = await setting.decided()
+    assert isinstance(loss, AttemptLost)
+    assert [decode(body, Redundant).dispatch for subject, body in setting.bus.sent if subject == "to.x"] == [
+        0,
+        1,
+    ]
+
+
+async def test_a_shard_that_others_run_now_is_theirs_to_decide_on(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object) -> None:
+        raise Unavailable("shard 0 is not run by this coordinator now")
+
+    monkeypatch.setattr(setting.shards, "ask", refuse)
+    setting.later(12, "x")
+    await suspected(setting)
+    setting.later(2, "x")
+    await setting.decided()
+    assert not setting.answers
+    assert setting.detector._task is not None
+    assert setting.detector._task.done(), "it would call the roll for ever"

@@ -35,15 +35,16 @@ class Redeliveries:
         self._subjects = subjects
         self._worker = worker
         self._inbox = bus.inbox()
-        self._held: dict[str, tuple[Redelivered, int, str]] = {}
-        """By attempt: what is told, the shard it is told to, and the delivery's reply subject."""
+        self._held: dict[tuple[str, int], tuple[Redelivered, int, str]] = {}
+        """By attempt and dispatch, of which each has a message of its own: what is told, the shard it is told to, and the delivery's reply subject."""
         self._timer: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
         await self._bus.subscribe(self._inbox, self._answered)
 
     def hold(self, message: TaskMessage, delivery: Delivery) -> None:
-        key = attempt_key(message.run_id, message.node, message.item, message.attempt)
+        attempt = attempt_key(message.run_id, message.node, message.item, message.attempt)
+        key = attempt, message.dispatch
         old = self._held.get(key)
         if old is not None:
             self._leases.drop(old[2])
@@ -97,7 +98,7 @@ class Redeliveries:
         except ProtocolError as error:
             log.warning("an answer about a redelivery cannot be read: %s", error)
             return
-        held = self._held.pop(answer.key, None)
+        held = self._held.pop((answer.key, answer.dispatch), None)
         if held is not None:
             with suppress(BusError):
                 self._leases.settle(held[2], Settlement.ACK)
