@@ -39,9 +39,9 @@ RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 TRACE_STATE_LENGTH = 512
 
 
-def bound_name(shard: int, queue: str) -> str:
-    """Of the cursor in which a shard keeps the bound of a queue."""
-    return f"capacity/{shard}/{queue}"
+def bounds_of(shard: int) -> str:
+    """The folder of the cursors in which a shard keeps the bounds of its queues: what it knew of the fleet last."""
+    return f"capacity/{shard}"
 
 
 def run_of(received: RunInput) -> str:
@@ -87,7 +87,7 @@ class Applier:
         for envelope in envelopes:
             for capacity in envelope.capacities:
                 self._line.capacity(capacity.queue, capacity.limit)
-                turn.transaction.cursors[bound_name(self._shard, capacity.queue)] = capacity.limit
+                turn.transaction.cursors[f"{bounds_of(self._shard)}/{capacity.queue}"] = capacity.limit
         inputs = [received for envelope in envelopes for received in envelope.inputs]
         turn.pruned |= await self._actors.load(map(run_of, inputs))
         return [await self._apply(turn, envelope) for envelope in envelopes]

@@ -15,7 +15,7 @@ from headrace_coordinator.engine.ready_line import ReadyLine
 from headrace_coordinator.engine.standing import join
 from headrace_coordinator.engine.state import NodeState
 from headrace_coordinator.runtime.actors import Actors
-from headrace_coordinator.runtime.apply import bound_name, run_of
+from headrace_coordinator.runtime.apply import bounds_of, run_of
 from headrace_coordinator.runtime.envelope import Envelope
 from headrace_coordinator.runtime.fleet import Fleet
 from headrace_coordinator.runtime.ingress import Ingress
@@ -142,7 +142,7 @@ class ShardSet:
     async def _run(self, fence: ShardFence) -> None:
         parts, number = self._parts, fence.shard
         actors = Actors(parts.store, parts.registry)
-        line = ReadyLine(await self._limits(number))
+        line = ReadyLine(await parts.store.cursors(bounds_of(number)))
         self._collecting[number] = await self._rebuild(number, actors, line)
         shard = Shard(fence, parts, actors, self, line)
         owned = self._owned[number] = _Owned(shard, actors, Wheel(shard, parts.store, parts.clock))
@@ -151,16 +151,6 @@ class ShardSet:
         for batch in await parts.store.outbox(number):
             parts.outbox.publish(batch, again=True)
         await owned.wheel.start()
-
-    async def _limits(self, number: int) -> dict[str, int]:
-        """What was known of the fleet when the shard was last run."""
-        queues = {
-            node.options.queue for entry in self._parts.registry.current() for node in entry.definition.nodes
-        }
-        limits = {
-            queue: await self._parts.store.cursor(bound_name(number, queue)) for queue in sorted(queues)
-        }
-        return {queue: limit for queue, limit in limits.items() if limit}
 
     async def _rebuild(self, number: int, actors: Actors, line: ReadyLine) -> list[str]:
         """Put every unfinished run into the ready line, from its state. Returns those with a map whose results were

@@ -235,3 +235,9 @@ class MemoryReader(MemoryLogs, MemoryOverviews, Reader):
 
     async def cursor(self, name: str) -> int:
         return self._opened.cursors.get(name, 0)
+
+    async def cursors(self, folder: str) -> dict[str, int]:
+        found = sorted(self._opened.cursors.items())
+        return {
+            name.removeprefix(f"{folder}/"): value for name, value in found if name.startswith(f"{folder}/")
+        }

@@ -304,6 +304,10 @@ class Reader(Protocol):
 
     async def cursor(self, name: str) -> int: ...
 
+    async def cursors(self, folder: str) -> dict[str, int]:
+        """Those whose name begins with `folder/`, by what follows it."""
+        ...
+
 
 class Store(Reader, Protocol):
     """The truth."""

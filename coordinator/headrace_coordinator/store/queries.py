@@ -318,6 +318,9 @@ READS: dict[str, ClauseElement] = {
     .order_by(released_results.c.released_at_us, released_results.c.uri)
     .limit(LIMIT),
     "cursor": select(cursors.c.value).where(cursors.c.name == _text("name")),
+    "cursors": select(cursors.c.name, cursors.c.value)
+    .where(cursors.c.name >= _text("first"), cursors.c.name < _text("before"))
+    .order_by(cursors.c.name),
     "shard": select(shards.c.owner, shards.c.epoch, shards.c.lease_until_us).where(
         shards.c.shard == _int("shard")
     ),

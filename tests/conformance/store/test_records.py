@@ -133,6 +133,13 @@ async def test_spans_are_kept_once(store: Store) -> None:
     assert await store.spans("gone") == []
 
 
+async def test_cursors_of_a_folder(store: Store) -> None:
+    assert await store.cursors("at/1") == {}
+    names = {"at/1/b": 2, "at/1/a": 1, "at/10/a": 3, "at/1": 4, "at/2/a": 5}
+    await store.commit(Transaction(cursors=names))
+    assert await store.cursors("at/1") == {"a": 1, "b": 2}
+
+
 async def test_streams_and_cursors(store: Store) -> None:
     assert await store.stream("S") is None
     assert await store.cursor("c") == 0

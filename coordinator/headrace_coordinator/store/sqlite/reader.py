@@ -265,6 +265,13 @@ class SqliteReader(SqliteLogs, SqliteOverviews, Reader):
     async def cursor(self, name: str) -> int:
         return await self._first("cursor", int, name=name) or 0
 
+    async def cursors(self, folder: str) -> dict[str, int]:
+        def inside(name: str, value: int) -> tuple[str, int]:
+            return name.removeprefix(f"{folder}/"), value
+
+        # `0` is what comes after `/`.
+        return dict(await self._all("cursors", inside, first=f"{folder}/", before=f"{folder}0"))
+
 
 def _decode_definition(body: bytes, version: str, deployed_at_us: int, origin: bytes | None) -> DefinitionRow:
     known = Origin() if origin is None else _origin(origin)

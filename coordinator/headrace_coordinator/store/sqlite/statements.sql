@@ -378,6 +378,11 @@ SELECT cursors.value
 FROM cursors
 WHERE cursors.name = :name;
 
+-- name: cursors
+SELECT cursors.name, cursors.value
+FROM cursors
+WHERE cursors.name >= :first AND cursors.name < :before ORDER BY cursors.name;
+
 -- name: shard
 SELECT shards.owner, shards.epoch, shards.lease_until_us
 FROM shards
