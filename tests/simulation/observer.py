@@ -365,6 +365,8 @@ class Observer:
         self.require(not suspect, "lost", f"{name} killed a worker, and is not to run alone")
         if message.alone:
             self.alone.add((key, message.attempt))
+        else:  # its charge has been withdrawn
+            self.alone.discard((key, message.attempt))
         if message.attempt > highest:
             lost = len(self.losses[key])
             self.require(lost < planned.definition.options.max_lost, "lost", f"{name} was lost {lost} times")

@@ -36,8 +36,8 @@ class Redeliveries:
         self._worker = worker
         self._inbox = bus.inbox()
         self._held: dict[tuple[str, int], tuple[Redelivered, int, str]] = {}
-        """By attempt and dispatch, of which each has a message of its own: what is told, the shard it is told to, and the
-        delivery's reply subject."""
+        """By attempt and dispatch, of which each has a message of its own: what is told, the shard it is told to,
+        and the delivery's reply subject."""
         self._timer: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
