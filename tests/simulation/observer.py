@@ -157,6 +157,9 @@ class Observer:
             for event in history.events
             if event.kind == "node.recovering"
         }
+        for books in (self.failures, self.losses):  # of items that have succeeded nothing is remembered
+            for key in [key for key in books if key[2] is not None and key[:2] in self.recovering_now]:
+                del books[key]
         for batch in transaction.outbox:
             self._promised(batch.sequence, batch.messages)
         for sequence in transaction.outbox_confirmed:
