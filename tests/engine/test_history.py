@@ -15,7 +15,7 @@ from headrace_protocol.errors import ErrorCode, ErrorInfo
 from headrace_protocol.headers import TraceContext, parse_traceparent
 from headrace_protocol.ids import derived_span_id, derived_trace_id
 from headrace_protocol.messages import CancelRun, LifecycleEvent, OutcomeState, Result, RetryAdvice, StartRun
-from tests.engine.building import T0, Driver, node, plan_of
+from tests.engine.building import T0, TASK, Driver, node, plan_of
 
 S = 1_000_000
 CALLER = parse_traceparent(f"00-{'ab' * 16}-{'cd' * 8}-01", "vendor=1")
@@ -52,6 +52,25 @@ def test_sampling_is_honoured_also_without_a_parent() -> None:
     assert not unsampled.trace.sampled
     orphan = head_of(trace=TraceContext("ef" * 16, NO_PARENT, False))
     assert (orphan.trace.trace_id, orphan.trace.sampled, orphan.publisher_span_id) == ("ef" * 16, False, "")
+
+
+def told_of_code(d: Driver) -> list[LifecycleEvent]:
+    return [event for event in d.last.events if event.kind.endswith(".code_changed")]
+
+
+def test_a_run_that_meets_other_code_says_so_once() -> None:
+    d = Driver(plan_of(node("a"), node("b", "a"), node("m", over=Output("b"), window=3)))
+    d.done("a", code="one")
+    assert not told_of_code(d)
+    d.done("b", [1, 2, 3], code="two")
+    (told,) = told_of_code(d)
+    assert (told.kind, told.node, told.attempt) == ("node.code_changed", "b", 1)
+    assert told.data == {"task": TASK.name, "before": "one", "code": "two", "worker": "w"}
+    for item, code in enumerate(("one", "two")):
+        d.done("m", item=item, code=code)
+        assert not told_of_code(d), "both are known: workers of both are at work"
+    d.done("m", item=2, code="three")
+    assert [told.kind for told in told_of_code(d)] == ["item.code_changed"]
 
 
 def test_a_task_message_carries_the_span_of_its_task() -> None:

@@ -205,6 +205,8 @@ class RunHead(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     """How long the run was over before it was retried, all such times together."""
     nodes_succeeded: int = UNCOUNTED
     nodes_failed: int = UNCOUNTED
+    codes: dict[str, tuple[str, ...]] = {}
+    """By task: hashes of the code that it has been run with, the first one first."""
 
 
 class Standing(msgspec.Struct, frozen=True, gc=False):

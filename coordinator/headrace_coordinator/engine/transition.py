@@ -21,6 +21,9 @@ from headrace_protocol.errors import ErrorInfo
 from headrace_protocol.messages import LifecycleEvent
 
 
+COUNTED = frozenset({NodeState.SUCCEEDED, NodeState.FAILED})
+
+
 class Transition(msgspec.Struct, gc=False):
     """What the functions of `transitions` work on."""
 
@@ -50,12 +53,13 @@ class Transition(msgspec.Struct, gc=False):
         node = self.touch(name)
         run = self.run
         before = node.state
-        if (node.state in NODE_FINISHED) is not (state in NODE_FINISHED):
+        if (before in NODE_FINISHED) is not (state in NODE_FINISHED):
             change = 1 if state in NODE_FINISHED else -1
             run.open -= change
             run.head.nodes_done += change
-        _count(run.head, node.state, -1)
-        _count(run.head, state, 1)
+        if state in COUNTED or before in COUNTED:
+            _count(run.head, before, -1)
+            _count(run.head, state, 1)
         if state not in NODE_FINISHED:
             node.finished_at_us = 0
         if state is not NodeState.RETRYING:

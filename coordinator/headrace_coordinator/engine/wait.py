@@ -22,7 +22,8 @@ def wait_of(run: Run) -> Wait | None:
     node = run.nodes[name]
     match node.state:
         case NodeState.DISPATCHED:
-            return Wait(_worker(node), name, run.head.deadline_us)
+            kind = WaitKind.WORKER_WITH_TASK if node.code else WaitKind.WORKER
+            return Wait(kind, name, run.head.deadline_us)
         case NodeState.RETRYING:
             return Wait(WaitKind.TIMER, name, node.retry_at_us)
         case NodeState.READY:
@@ -33,10 +34,6 @@ def wait_of(run: Run) -> Wait | None:
             return _map_waits(run, name, node)
 
 
-def _worker(node: Node) -> WaitKind:
-    return WaitKind.WORKER_WITH_TASK if node.code else WaitKind.WORKER
-
-
 def _map_waits(run: Run, name: str, node: Node) -> Wait:
     standing = run.standing.get(name, NOWHERE)
     if not standing.on_bus and standing.ready:
@@ -44,7 +41,7 @@ def _map_waits(run: Run, name: str, node: Node) -> Wait:
     wake_at_us = None if standing.on_bus or node.map is None else _next_retry(node.map)
     if wake_at_us is not None:
         return Wait(WaitKind.TIMER, name, wake_at_us)
-    return Wait(_worker(node), name, run.head.deadline_us)
+    return Wait(WaitKind.WORKER_WITH_TASK if node.code else WaitKind.WORKER, name, run.head.deadline_us)
 
 
 def _next_retry(progress: MapState) -> int | None:

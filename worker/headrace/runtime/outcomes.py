@@ -34,6 +34,7 @@ _HEADERS = headers.make()
 class _Batch(msgspec.Struct):
     subject: str
     outcomes: list[msgspec.Raw] = []
+    most_bytes: int = BATCH_BYTES
     replies: dict[str, str] = {}
     """By the attempt's key and how often it had been dispatched."""
     size_bytes: int = 0
@@ -67,11 +68,14 @@ class OutcomeSender:
         encoded = codec.raw(outcome)
         size = len(memoryview(encoded))
         batch = self._open.get((shard, queue))
-        if batch is not None and batch.size_bytes + size > min(BATCH_BYTES, self._bus.max_payload_bytes // 2):
+        if batch is not None and batch.size_bytes + size > batch.most_bytes:
             self._full.append(self._open.pop((shard, queue)))
             batch = None
         if batch is None:
-            batch = self._open[shard, queue] = _Batch(self._subjects.input(shard, "outcome", queue))
+            most = min(BATCH_BYTES, self._bus.max_payload_bytes // 2)
+            batch = self._open[shard, queue] = _Batch(
+                self._subjects.input(shard, "outcome", queue), most_bytes=most
+            )
         batch.outcomes.append(encoded)
         batch.replies[_name(attempt)] = attempt.reply
         batch.size_bytes += size
@@ -83,8 +87,10 @@ class OutcomeSender:
     def adopt(self, attempt: Attempt) -> bool:
         """A task message came again whose outcome waits here: settle it with that outcome. False: none
         does."""
+        if not self._unacknowledged and not self._open and not self._full:
+            return False
         name = _name(attempt)
-        for batch in self._batches():
+        for batch in (*self._unacknowledged, *self._full, *self._open.values()):
             old = batch.replies.get(name)
             if old is not None:
                 self._leases.drop(old)
@@ -95,12 +101,9 @@ class OutcomeSender:
 
     def unconfirmed(self) -> Iterator[str]:
         """Keys of the attempts whose outcomes the bus has not confirmed."""
-        return (name.rpartition("@")[0] for batch in self._batches() for name in batch.replies)
-
-    def _batches(self) -> Iterator[_Batch]:
-        yield from self._unacknowledged
-        yield from self._full
-        yield from self._open.values()
+        for batch in (*self._unacknowledged, *self._full, *self._open.values()):
+            for name in batch.replies:
+                yield name.rpartition("@")[0]
 
     async def drained(self) -> None:
         """Returns when every outcome is acknowledged and every task message settled."""

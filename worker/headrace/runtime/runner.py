@@ -24,9 +24,12 @@ from headrace.runtime.values import TaskCodec
 from headrace_protocol.definition import Isolation
 from headrace_protocol.errors import ErrorCode
 from headrace_protocol.messages import CancelAttempts, ReturnReason, TaskMessage
+from headrace_protocol.topology import MIN_PAYLOAD_BYTES, inline_bytes
 
 log = logging.getLogger("headrace.worker")
 
+ALWAYS_INLINE_BYTES = inline_bytes(MIN_PAYLOAD_BYTES)
+"""A result so small travels in its message whatever the server takes."""
 SUSPECTS = 8
 """Processes beyond the warm ones, for tasks that elsewhere run in threads or on the loop and that run alone."""
 ENDED_RUNS = 10_000
@@ -250,7 +253,7 @@ class Runner:
         lane = self._lanes[attempt.isolation]
         produced = await lane.run(attempt, known, inputs)
         body = memoryview(produced.raw)
-        if body.nbytes <= self._store.inline_bytes():
+        if body.nbytes <= ALWAYS_INLINE_BYTES or body.nbytes <= self._store.inline_bytes():
             return produced
         stored = await self._store.put(attempt.key, body)
         return msgspec.structs.replace(produced, stored=stored)
@@ -289,7 +292,8 @@ class Runner:
             self._reports.returned(attempt, ReturnReason.DRAIN)
         if not self._held:
             self._empty.set()
-        self._start_waiting()
+        if self._waiting:
+            self._start_waiting()
         self.freed()
 
 

@@ -135,7 +135,7 @@ def send(t: Transition, name: str, item: int | None, attempt: int) -> None:
         queued_at_us=t.now_us,
         item=item,
         bindings=planned.definition.bindings,
-        inputs={source: _without_preview(_result(t, source)) for source in planned.reads},
+        inputs={source: _travelling(_result(t, source)) for source in planned.reads} if planned.reads else {},
         params=head.params if planned.reads_params else ABSENT,
         item_input=None if item is None else _item_input(t, planned, item),
         counts=planned.counts if item is None else (),
@@ -163,7 +163,7 @@ def _result(t: Transition, source: str) -> Result:
     return result
 
 
-def _without_preview(result: Result) -> Result:
+def _travelling(result: Result) -> Result:
     """Previews are for people: workers get the value."""
     return result if result.preview is None else Result(result.value, result.stored)
 

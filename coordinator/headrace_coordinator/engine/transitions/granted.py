@@ -19,15 +19,14 @@ def granted(t: Transition, grant: Granted) -> None:
     """Publish as many tasks as were granted, or as many as there are."""
     if t.run.head.state is not RunState.RUNNING:
         return
-    left = grant.count
-    while left and (name := _first_node(t, grant.place)) is not None:
-        t.line.sent(grant.place)
+    left, place = grant.count, grant.place
+    while left and (name := _first_node(t, place)) is not None:
+        t.line.sent(place)
         go(t, name)
         left -= 1
-    maps = sorted(
-        t.run.line.get(grant.place, ()),
-        key=lambda name: (t.node(name).queued_at_us, t.node(name).motion),
-    )
+    if not left or place not in t.run.line:
+        return
+    maps = sorted(t.run.line[place], key=lambda name: (t.node(name).queued_at_us, t.node(name).motion))
     for behind, name in enumerate(maps):
         others = len(maps) - behind
         count = min(-(-left // others), standing_of(t.plan, t.run, name).ready)
@@ -38,4 +37,7 @@ def granted(t: Transition, grant: Granted) -> None:
 
 def _first_node(t: Transition, place: Place) -> str | None:
     """The node that has been ready the longest, maps aside."""
-    return next((name for name in t.run.line.get(place, ()) if t.node(name).state is NodeState.READY), None)
+    for name in t.run.line.get(place, ()):
+        if t.run.nodes[name].state is NodeState.READY:
+            return name
+    return None

@@ -30,9 +30,13 @@ def apply(t: Transition, outcome: Outcome) -> None:
     """Take an outcome in, or record that it came too late."""
     if not holds_fence(t, outcome.node, outcome.item, outcome.attempt):
         _too_late(t, outcome)
-    elif outcome.state is OutcomeState.RETURNED:
+        return
+    if outcome.state is OutcomeState.RETURNED:
         loss.returned(t, outcome)
-    elif outcome.state is OutcomeState.SUCCEEDED:
+        return
+    if outcome.code:
+        _note_code(t, outcome)
+    if outcome.state is OutcomeState.SUCCEEDED:
         _succeeded(t, outcome)
     elif outcome.error is not None and outcome.error.code == ErrorCode.TASK_INPUT_LOST:
         _record(t, outcome, "failed")
@@ -50,6 +54,29 @@ def _too_late(t: Transition, outcome: Outcome) -> None:
     _record(t, outcome, "ignored")
     t.tell("outcome.ignored", outcome.node, outcome.item, outcome.attempt, worker=outcome.worker)
     loss.lived_on(t, outcome)
+
+
+def _note_code(t: Transition, outcome: Outcome) -> None:
+    """A run that meets other code than it began with says so, once for each: workers are deployed while it runs."""
+    codes = t.run.head.codes
+    task = t.planned(outcome.node).definition.task
+    known = codes.get(task, ())
+    if outcome.code in known:
+        return
+    codes[task] = (*known, outcome.code)
+    t.decision.head = True
+    if known:
+        kind = "node.code_changed" if outcome.item is None else "item.code_changed"
+        t.tell(
+            kind,
+            outcome.node,
+            outcome.item,
+            outcome.attempt,
+            task=task,
+            before=known[-1],
+            code=outcome.code,
+            worker=outcome.worker,
+        )
 
 
 def _says_deadline(t: Transition, outcome: Outcome) -> bool:

@@ -33,6 +33,7 @@ it.each([
   ["node.returned", { worker: "w1", reason: "unknown_task" }, "w1 gave it back: it does not have the task; the same attempt is dispatched again"],
   ["item.returned", { worker: "w1", reason: "" }, "w1 gave it back; the same attempt is dispatched again"],
   ["item.redelivered", {}, "its delivery was lost before a worker began it; the same attempt is dispatched again"],
+  ["node.code_changed", { task: "load", before: "aa", code: "bb", worker: "w1" }, "w1 has other code of load than the run met before: bb, not aa"],
 ])("%s is explained", (kind, about, text) => {
   expect(detailOf({ kind, at_us: 1, data: about })).toBe(text);
 });

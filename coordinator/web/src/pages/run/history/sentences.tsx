@@ -29,6 +29,7 @@ export function detailOf(event: Event): ReactNode {
   const at = data["retry_at_us"];
   if (event.kind.endsWith(".returned")) return returned(text("worker"), text("reason"));
   if (event.kind.endsWith(".redelivered")) return "its delivery was lost before a worker began it; the same attempt is dispatched again";
+  if (event.kind.endsWith(".code_changed")) return `${text("worker") ?? "its worker"} has other code of ${text("task") ?? "the task"} than the run met before: ${text("code")}, not ${text("before")}`;
   if (event.error) {
     return (
       <>
