@@ -20,7 +20,6 @@ from headrace_coordinator.engine.state import (
 from headrace_protocol.errors import ErrorInfo
 from headrace_protocol.messages import LifecycleEvent
 
-
 COUNTED = frozenset({NodeState.SUCCEEDED, NodeState.FAILED})
 
 
