@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from contextvars import copy_context
 from datetime import UTC, datetime
+from functools import partial
 
 import headrace.runtime.worker as worker_module
 from headrace.authoring.retries import Fail, Retry
@@ -64,6 +65,7 @@ class CoordinatorProgram(Program):
         await store.open()
         client = self.connection()
         client.on_publish = site.observer.sent
+        client.on_arrival = partial(site.observer.lost_attempts.heard, self.process.name)
         bus = CoordinatorBus(client, NatsSettings(), self.name)  # type: ignore[arg-type]
         await bus.open()
         results = NatsResults(bus, site.topology.bucket)
@@ -104,7 +106,7 @@ class SimulatedTask:
         mark = site.observer.executed(here.run_id, here.node, here.item, here.attempt, arguments)
         process = PROCESS.get()
         name = "" if process is None else process.name
-        with site.observer.executing(name, here.run_id, here.node, here.item, here.attempt):
+        with site.observer.lost_attempts.executing(name, here.run_id, here.node, here.item, here.attempt):
             return await self._work(name, flow, mark, arguments)
 
     async def _work(self, process: str, flow: Flow, mark: int, arguments: dict[str, object]) -> object:

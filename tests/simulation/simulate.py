@@ -27,7 +27,7 @@ from headrace_protocol.errors import ErrorCode
 from headrace_protocol.ids import derived_run_id
 from headrace_protocol.messages import Result
 from tests.simulation.flows import Expected, Flow, expect, pure
-from tests.simulation.observer import Breach
+from tests.simulation.journal import Breach
 from tests.simulation.plan import FAULTS_END_S, Action, Plan
 from tests.simulation.programs import (
     SOURCE,
@@ -167,6 +167,7 @@ class _Simulation:
                 if action.kind == "wipe":
                     site.server.wipe()
                 else:
+                    site.observer.deliveries.renumbered = True
                     site.server.roll_back(action.number)
                 loop.call_later(action.for_s, setattr, site.weather, "down", False)
             case "storm":
@@ -215,6 +216,7 @@ class _Simulation:
 
     def _erased(self, message: Stored) -> None:
         """An event that the bus lost before anybody had read it starts nothing."""
+        self.site.observer.erased(message)
         name = (message.headers or {}).get("ce-id", "")
         if name:
             self.excused |= {
@@ -282,6 +284,11 @@ class _Simulation:
         found += [
             f"{name} was committed and never published"
             for name in observer.promised.keys() - observer.arrived
+        ]
+        tasks = self.site.server.streams.get(self.site.topology.stream("TASKS"))
+        left = () if tasks is None else tasks.messages.values()
+        found += [
+            f"the task message of {name} is not settled" for name in observer.deliveries.unsettled(left)
         ]
         return found
 

@@ -40,6 +40,8 @@ class Site:
         self.observer = Observer(self.disk.tables, self.loop.time, self.loop.halt)
         self.disk.committed = self.observer.committed
         self.server.on_stored = self.observer.stored
+        self.server.on_settled = self.observer.deliveries.settled
+        self.disk.leased = self.observer.lost_attempts.leased
         self.server.on_stray = lambda what: self.observer.breach("stray", what)
         self.topology = Topology("default", ack_wait_s=plan.ack_wait_s)
         self.flows: dict[str, Flow] = {flow.definition.name: flow for flow in plan.flows}

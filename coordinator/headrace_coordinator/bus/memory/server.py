@@ -131,6 +131,8 @@ class Server:
         self.inboxes: dict[str, Inbox] = {}
         """By the part of the subject before the last token."""
         self.on_stored: Callable[[str, Headers, bytes], None] = lambda *_: None
+        self.on_settled: Callable[[Stored, int, bytes], None] = lambda *_: None
+        """Called with a message, which delivery of it is settled, and how."""
         self.on_erased: Callable[[Stored], None] = lambda _: None
         self.on_stray: Callable[[str], None] = lambda _: None
         """An acknowledgement takes effect that was meant for a message of another incarnation of the stream."""
@@ -329,7 +331,7 @@ class Server:
         self._watch(consumer)
 
     def _acknowledged(self, subject: str, body: bytes) -> None:
-        _, _, name, durable, _, token, _, number, _ = subject.split(".")
+        _, _, name, durable, delivery, token, _, number, _ = subject.split(".")
         stream = self.streams.get(name)
         consumer = None if stream is None else stream.consumers.get(durable)
         sequence = int(token)
@@ -339,7 +341,11 @@ class Server:
             held = consumer.in_flight.pop(sequence)
             held.deadline = self._now() + consumer.ack_wait_s
             consumer.in_flight[sequence] = held
-        elif body == b"-NAK":
+            return
+        message = stream.messages.get(sequence)
+        if message is not None:
+            self.on_settled(message, int(delivery), body)
+        if body == b"-NAK":
             if sequence not in consumer.again:
                 consumer.again.append(sequence)
             self._serve(consumer)

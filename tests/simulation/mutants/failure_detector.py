@@ -1,0 +1,1 @@
+"""Breakages of the failure detector."""
