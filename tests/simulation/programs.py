@@ -9,15 +9,18 @@ from contextvars import copy_context
 from datetime import UTC, datetime
 from functools import partial
 
+import msgspec
+
 import headrace.runtime.worker as worker_module
 from headrace.authoring.retries import Fail, Retry
-from headrace.bus import BusOptions
+from headrace.bus import BusOptions, Delivery
 from headrace.bus.nats_bus import NatsBus as WorkerBus
 from headrace.client import Client as UserClient
 from headrace.context import context
 from headrace.runtime.attempt import Attempt
 from headrace.runtime.failures import Failure
 from headrace.runtime.lanes import InlineLane
+from headrace.runtime.runner import Runner
 from headrace.runtime.settings import WorkerSettings
 from headrace.runtime.surroundings import Surroundings
 from headrace_coordinator.bus.nats_bus import NatsBus as CoordinatorBus
@@ -32,10 +35,11 @@ from headrace_protocol.cloudevent import CloudEvent, encode_binary
 from headrace_protocol.codec import encode, raw
 from headrace_protocol.definition import Isolation, Priority, WorkflowDefinition
 from headrace_protocol.errors import Conflict, HeadraceError, NotFound, Unavailable
-from headrace_protocol.messages import CancelRun, StartRun
+from headrace_protocol.ids import attempt_key
+from headrace_protocol.messages import CancelRun, StartRun, TaskMessage
 from tests.simulation.flows import EVENT, TASK, Flow, result_of
-from tests.simulation.loop import PROCESS
-from tests.simulation.plan import HTTP, QUIET, Action
+from tests.simulation.loop import PROCESS, running
+from tests.simulation.plan import HTTP, QUIET, Action, is_foreign
 from tests.simulation.site import Program, SimulatedClock, Site
 from tests.simulation.store import SimulatedStore
 
@@ -143,6 +147,22 @@ class NoCapture:
 
     def close(self) -> None:
         return
+
+
+class ForeignRunner(Runner):
+    """Of a worker that is not ours: it starts at once what was delivered before, and tells how often it was."""
+
+    def receive(self, message: TaskMessage, delivery: Delivery, *, room: bool = True) -> None:
+        super().receive(message, msgspec.structs.replace(delivery, count=1), room=room)
+        held = self._held.get(attempt_key(message.run_id, message.node, message.item, message.attempt))
+        if held is not None:
+            held.delivery = delivery.count
+
+
+def runner(site: Site, *arguments: object) -> Runner:
+    """The runner of the worker that is being started."""
+    kind = ForeignRunner if is_foreign(site.plan, running()) else Runner
+    return kind(*arguments)  # type: ignore[arg-type]
 
 
 class WorkerProgram(Program):

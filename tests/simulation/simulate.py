@@ -10,6 +10,7 @@ import random
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 import msgspec
 
@@ -36,6 +37,7 @@ from tests.simulation.programs import (
     SimulatedTask,
     User,
     WorkerProgram,
+    runner,
     worker_connect,
 )
 from tests.simulation.site import Program, Site
@@ -159,14 +161,14 @@ class _Simulation:
                 program.cut(action.for_s)
             case "clock" if program is not None:
                 program.jump(action.by_s)
-            case "wipe" | "roll_back":
+            case "wipe" | "roll_back" | "outage":
                 site.weather.down = True
                 for known in self.programs.values():
                     if known.client is not None:
                         known.client.cut()
                 if action.kind == "wipe":
                     site.server.wipe()
-                else:
+                elif action.kind == "roll_back":
                     site.observer.deliveries.renumbered = True
                     site.server.roll_back(action.number)
                 loop.call_later(action.for_s, setattr, site.weather, "down", False)
@@ -384,6 +386,7 @@ def _replaced(site: Site) -> Iterator[None]:
         (worker_module, "_tasks", lambda _: {task.name: task}),
         (worker_module, "Capture", NoCapture),
         (worker_module, "connect", None),
+        (worker_module, "Runner", partial(runner, site)),
         (worker_bus, "connect", None),
         (topology_module, "CLAIM_CHECK_BYTES", CLAIM_CHECK),
         (capacity_module, "PER_SLOT", site.plan.room[0]),
