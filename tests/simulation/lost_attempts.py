@@ -24,8 +24,8 @@ from tests.simulation.journal import Journal
 JUST_HEARD_S = 0.5
 """What arrives between a decision and its commit."""
 ABOUT_S = 0.1
-WITHOUT_SHARD_S = 8.0
-"""For so long a coordinator need not have noticed that its shards are another's."""
+CALLS_WITHOUT_SHARD = 6
+"""Roll calls before a coordinator must have noticed that its shards are another's. (Not a time: it may stand still.)"""
 
 
 class _Heard:
@@ -72,7 +72,8 @@ class LostAttempts:
         """By the coordinator's process."""
         self._runners: dict[int, str] = {}
         """The process that took each shard's lease last."""
-        self._replaced_at: dict[str, float] = {}
+        self._calls: dict[str, int] = {}
+        """Roll calls of processes whose shards another has now."""
         self._stored = 0
         self._ends: dict[tuple[Key, int], int] = {}
         """When the outcome of an attempt came to the bus, in its order."""
@@ -204,15 +205,17 @@ class LostAttempts:
         """A coordinator's process takes a shard, or renews its lease."""
         before = self._runners.get(shard)
         self._runners[shard] = process
-        self._replaced_at.pop(process, None)
-        if before is not None and before != process and before not in self._runners.values():
-            self._replaced_at[before] = self._journal.now_s()
+        self._calls.pop(process, None)
+        if before is not None and before not in self._runners.values():
+            self._calls.setdefault(before, 0)
 
     def roll_called(self, process: str) -> None:
         """Whoever runs no shard any more suspects nobody."""
-        without_s = self._journal.now_s() - self._replaced_at.get(process, self._journal.now_s())
-        self._journal.require(
-            without_s < WITHOUT_SHARD_S,
-            "lost",
-            f"{process} calls the roll, without a shard for {without_s:.0f} s",
-        )
+        if process in self._calls:
+            self._calls[process] += 1
+            calls = self._calls[process]
+            self._journal.require(
+                calls <= CALLS_WITHOUT_SHARD,
+                "lost",
+                f"{process} has no shard, and has called the roll {calls} times",
+            )

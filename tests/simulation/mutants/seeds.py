@@ -1,8 +1,8 @@
 """Which seeds notice the mutants.
 
-What notices a mutant late in the range would make the tests slow, so the seed that noticed it last is tried first. It is
-only a hint: when the plans of the seeds change, the whole range is tried, and `python -m tests.simulation.mutants` tells
-what to write here.
+A mutant that only a late seed notices would make the tests slow, so the seed that noticed it last is tried first. It is
+only a hint: when it notices nothing any more, because plans have changed, the whole range is tried, and
+`python -m tests.simulation.mutants` tells what to write here.
 """
 
 from __future__ import annotations
