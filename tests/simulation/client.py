@@ -392,7 +392,7 @@ def _consumer_info(consumer: Consumer) -> object:
         num_ack_pending=len(consumer.in_flight),
         num_redelivered=consumer.redelivered,
         num_waiting=0,
-        delivered=None,
+        delivered=SimpleNamespace(stream_seq=consumer.delivered, last_active=None),
         ack_floor=SimpleNamespace(stream_seq=consumer.acked_below, last_active=None),
     )
 
