@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.simulation.mutants import MUTANTS, Mutant
-from tests.simulation.mutants.seeds import NOTICED_LAST, WITHIN, caught_by, likely_seeds
+from tests.simulation.mutants.plans import PLANS
+from tests.simulation.mutants.seeds import NOTICED_LAST, WITHIN, caught_by, likely_plans
 from tests.simulation.simulate import simulate
 
 
@@ -13,13 +14,13 @@ from tests.simulation.simulate import simulate
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("mutant", MUTANTS.values(), ids=lambda mutant: mutant.name)
 def test_a_mutant_is_caught(mutant: Mutant) -> None:
-    caught = caught_by(mutant, likely_seeds(mutant))
+    caught = caught_by(mutant, likely_plans(mutant))
     assert caught is not None, f"nobody noticed that {mutant.what}"
     assert not simulate(caught.plan).failed, "the seed fails without the mutant too"
 
 
 def test_hints_name_mutants_and_seeds_of_the_range() -> None:
-    assert NOTICED_LAST.keys() <= MUTANTS.keys()
+    assert NOTICED_LAST.keys() | PLANS.keys() <= MUTANTS.keys()
     assert all(0 <= seed < WITHIN for seed in NOTICED_LAST.values())
 
 

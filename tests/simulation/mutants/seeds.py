@@ -7,10 +7,13 @@ only a hint: when it notices nothing any more, because plans have changed, the w
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
+import msgspec
+
+from tests.simulation.mutants.plans import PLANS
 from tests.simulation.mutants.registry import Mutant
-from tests.simulation.plan import make_plan
+from tests.simulation.plan import Plan, make_plan
 from tests.simulation.simulate import Report, simulate
 
 WITHIN = 300
@@ -18,13 +21,22 @@ WITHIN = 300
 NOTICED_LAST: dict[str, int] = {}
 
 
-def likely_seeds(mutant: Mutant) -> list[int]:
-    """All of the range, the likeliest first."""
+def likely_plans(mutant: Mutant) -> Iterator[Plan]:
+    """The plans of all seeds of the range, the likeliest first."""
     first = NOTICED_LAST.get(mutant.name, 0)
-    return [first, *(seed for seed in range(WITHIN) if seed != first)]
+    yield plan_of(mutant, first)
+    for seed in range(WITHIN):
+        if seed != first:
+            yield plan_of(mutant, seed)
 
 
-def caught_by(mutant: Mutant, seeds: Iterable[int]) -> Report | None:
-    """The report of the first seed that notices the mutant."""
+def plan_of(mutant: Mutant, seed: int) -> Plan:
+    """What a seed stands for when it is to notice a mutant."""
+    directed = PLANS.get(mutant.name)
+    return make_plan(seed) if directed is None else msgspec.structs.replace(directed, seed=seed)
+
+
+def caught_by(mutant: Mutant, plans: Iterable[Plan]) -> Report | None:
+    """The report of the first plan that notices the mutant."""
     with mutant.applied():
-        return next((report for seed in seeds if (report := simulate(make_plan(seed))).failed), None)
+        return next((report for plan in plans if (report := simulate(plan)).failed), None)
