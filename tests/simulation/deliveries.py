@@ -75,9 +75,9 @@ class Deliveries:
             )
 
     def unsettled(self, messages: Iterable[Stored]) -> list[str]:
-        """Task messages that are still on the bus, as attempts."""
+        """What is still on the bus, in words."""
         tasks = (task_in(message.subject, message.body) for message in messages)
-        return [_name(task) for task in tasks if task is not None]
+        return [f"the task message of {_name(task)} is not settled" for task in tasks if task is not None]
 
 
 def _name(named: TaskMessage | Outcome) -> str:

@@ -9,13 +9,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 
-import msgspec
-
-from headrace.results.store import digest_of
 from headrace_coordinator.bus.memory.server import Stored
 from headrace_coordinator.engine.effects import AttemptRecord
 from headrace_coordinator.engine.state import (
-    Node,
     NodeState,
     RunHead,
     RunState,
@@ -28,12 +24,12 @@ from headrace_protocol.definition import EventTrigger
 from headrace_protocol.errors import ErrorCode
 from headrace_protocol.headers import MESSAGE_ID
 from headrace_protocol.ids import attempt_key
-from headrace_protocol.messages import CancelAttempts, Result, TaskMessage
+from headrace_protocol.messages import CancelAttempts, TaskMessage
 from tests.simulation.deliveries import Deliveries, Key
-from tests.simulation.flows import marks
 from tests.simulation.journal import Journal
 from tests.simulation.loop import running
 from tests.simulation.lost_attempts import LostAttempts
+from tests.simulation.results import Results
 from tests.simulation.run_states import RunStates
 
 
@@ -46,6 +42,7 @@ class Observer(Journal):
         self.states = RunStates(tables, self)
         self.lost_attempts = LostAttempts(tables, self)
         self.deliveries = Deliveries(self)
+        self.results = Results(self)
         self.is_foreign: Callable[[str], bool] = lambda _: False
         """Whether a process is a worker that is not ours."""
         self.heads: dict[str, tuple[RunState, bytes]] = {}
@@ -60,13 +57,6 @@ class Observer(Journal):
         self.recovering_now: set[tuple[str, str]] = set()
         """Nodes that had succeeded until the transaction in hand, which found their results lost."""
         self.failures: dict[Key, int] = defaultdict(int)
-        self.results: dict[tuple[str, str], bytes] = {}
-        """What each node's winner wrote, as it is committed."""
-        self.items: dict[Key, bytes] = {}
-        self.winners: set[int] = set()
-        """Marks of executions whose result was committed."""
-        self.written: dict[str, int] = {}
-        """Marks of large results, by digest."""
         self.retry_at_us: dict[Key, int] = {}
         self.promised: dict[str, bytes] = {}
         """Committed task and lifecycle messages by message id."""
@@ -225,16 +215,7 @@ class Observer(Journal):
             lost = record.error is not None and record.error.code == ErrorCode.TASK_INPUT_LOST
             self.failures[key] += not lost
         elif record.item is not None and record.result is not None:
-            self.items[key] = encode(record.result)
-            self._won(record.result)
-
-    def _won(self, result: Result) -> None:
-        if result.stored is not None:
-            mark = self.written.get(result.stored.digest)
-            if mark is not None:
-                self.winners.add(mark)
-        else:
-            self.winners.update(marks(msgspec.msgpack.decode(result.value)))
+            self.results.item_won(key, record.result)
 
     def _node(self, row: NodeRow) -> None:
         node = row.node
@@ -248,25 +229,7 @@ class Observer(Journal):
             elif state.ready:
                 self.retry_at_us.pop((row.run_id, row.name, item), None)
         if node.state is NodeState.SUCCEEDED and node.result is not None:
-            self.results[row.run_id, row.name] = encode(node.result)
-            if node.map is None:
-                self._won(node.result)
-            else:
-                self._collected(row.run_id, row.name, node)
-
-    def _collected(self, run_id: str, name: str, node: Node) -> None:
-        if node.map is None or node.result is None or node.result.stored is not None:
-            return
-        found = msgspec.msgpack.decode(node.result.value, type=list[msgspec.Raw])
-        self.require(
-            len(found) == node.map.total, "I9", f"{run_id}/{name}: {len(found)} of {node.map.total} items"
-        )
-        for index, value in enumerate(found):
-            winner = self.items.get((run_id, name, index))
-            result = None if winner is None else decode(winner, Result)
-            if result is not None and result.stored is None:
-                same = bytes(result.value) == bytes(value)
-                self.require(same, "I9", f"{run_id}/{name}[{index}] is not what its attempt wrote")
+            self.results.node_won(row.run_id, row.name, node, node.result)
 
     # -- messages ----------------------------------------------------------------------------------
 
@@ -293,9 +256,7 @@ class Observer(Journal):
             ready = node is not None and node.state is NodeState.SUCCEEDED
             ready = ready or (message.run_id, source) in self.recovering_now
             self.require(ready, "I4", f"{name} is dispatched before {source} has succeeded")
-        for source, result in message.inputs.items():
-            same = self.results.get((message.run_id, source)) == encode(result)
-            self.require(same, "I9", f"{name} is sent another result of {source} than the one that won")
+        self.results.sent(name, message)
         self.lost_attempts.dispatched(message)
         if message.attempt > highest:
             over = not highest or (key, highest) in self.applied or message.run_id in self.retried
@@ -356,10 +317,6 @@ class Observer(Journal):
 
     # -- executions --------------------------------------------------------------------------------
 
-    def wrote(self, body: bytes, mark: int) -> None:
-        """An execution made a result that may be stored outside of messages."""
-        self.written[digest_of(body)] = mark
-
     def executed(self, run_id: str, node: str, item: int | None, attempt: int, arguments: object) -> int:
         """A worker starts an attempt; returns the execution's mark."""
         self.executions += 1
@@ -367,8 +324,7 @@ class Observer(Journal):
         name = attempt_key(run_id, node, item, attempt)
         self.note(f"execute {name}")
         self.tell(f"a worker executes {name}")
-        foreign = [x for x in marks(arguments) if x not in self.winners]
-        self.require(not foreign, "I9", f"{name} reads results of executions {foreign}, which did not win")
+        self.results.read(name, arguments)
         if not self.is_foreign(running()):
             self.deliveries.executed(name)
         known = self.highest.get((run_id, node, item), 0)

@@ -132,7 +132,7 @@ class SimulatedTask:
             raise ValueError("broken")
         value = result_of(flow, here.node, here.item, arguments, mark)
         if habit.big:
-            site.observer.wrote(encode(value), mark)
+            site.observer.results.wrote(encode(value), mark)
         return value
 
 

@@ -288,10 +288,8 @@ class _Simulation:
             for name in observer.promised.keys() - observer.arrived
         ]
         tasks = self.site.server.streams.get(self.site.topology.stream("TASKS"))
-        left = () if tasks is None else tasks.messages.values()
-        found += [
-            f"the task message of {name} is not settled" for name in observer.deliveries.unsettled(left)
-        ]
+        if tasks is not None:
+            found += observer.deliveries.unsettled(tasks.messages.values())
         return found
 
     def _judge(self) -> None:
