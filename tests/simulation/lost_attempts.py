@@ -41,11 +41,9 @@ class _Heard:
         most = UNHEARD * min(self.every_s.values())
         silent, later = 0.0, now_s
         for at_s, who in reversed(self.beats):
-            if at_s > now_s - JUST_HEARD_S:
-                continue
             silent += min(later - at_s, most)
             later = at_s
-            if who == worker:
+            if who == worker and at_s < now_s - JUST_HEARD_S:
                 break
         return silent
 

@@ -18,7 +18,51 @@ from tests.simulation.simulate import Report, simulate
 
 WITHIN = 300
 
-NOTICED_LAST: dict[str, int] = {}
+NOTICED_LAST: dict[str, int] = {
+    "ack_before_commit": 21,
+    "answer_ignores_the_dispatch": 24,
+    "bound_ignored": 1,
+    "cancel_ignored": 1,
+    "cancelled_run_stays_in_line": 55,
+    "capacity_not_applied": 1,
+    "charge_not_withdrawn": 38,
+    "commit_sealed_late": 139,
+    "copy_not_settled": 2,
+    "crash_keeps_what_was_built_on_it": 201,
+    "crashed_turn_stays_booked": 85,
+    "deadline_ignored": 9,
+    "delivery_count_charged": 2,
+    "failed_commit_counts": 16,
+    "foreign_delivery_count_charged": 2,
+    "late_outcome_overwrites": 8,
+    "line_not_popped": 1,
+    "living_holder_not_believed": 39,
+    "lost_not_fenced": 38,
+    "no_attempt_fence": 9,
+    "no_republish_after_loss": 16,
+    "no_shard_fence": 33,
+    "no_sweeper": 2,
+    "outcome_applied_twice": 8,
+    "outcomes_not_waited_for": 1,
+    "rebuilt_line_doubles": 9,
+    "redelivered_started_at_once": 3,
+    "redispatch_misses_live_attempts": 14,
+    "refired_schedule_starts_again": 115,
+    "settled_across_incarnations": 87,
+    "silence_counted_while_nobody_is_heard": 3,
+    "silent_workers_not_waited_for": 3,
+    "stale_cache_after_lease_loss": 33,
+    "start_without_looking": 7,
+    "stored_bounds_ignored": 45,
+    "suspect_not_alone": 8,
+    "suspect_not_marked": 3,
+    "sweep_without_fence": 135,
+    "task_settled_before_its_outcome": 66,
+    "unbound": 204,
+    "unconfirmed_not_published_again": 4,
+    "unlock_on_failure": 5,
+    "unread_events_trimmed": 33,
+}
 
 
 def likely_plans(mutant: Mutant) -> Iterator[Plan]:
