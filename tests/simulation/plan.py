@@ -97,7 +97,7 @@ def is_foreign(plan: Plan, process: str) -> bool:
     return process.partition(".")[0] in {f"worker-{number}" for number in range(first, len(plan.slots))}
 
 
-def make_plan(seed: int) -> Plan:
+def make_plan(seed: int, *, fleet_faults: bool = True) -> Plan:
     """The scenario of a seed."""
     rng = random.Random(seed)
     flows = tuple(make_flow(rng, f"flow{number}") for number in range(rng.choice((1, 1, 2, 2, 3))))
@@ -124,7 +124,7 @@ def make_plan(seed: int) -> Plan:
         room=rng.choice(((2, 64, 1_000), (1, 0, 2), (1, 0, 1), (1, 1, 3))),
     )
     # Drawn apart, so that the rest of a plan is the same with and without it.
-    return _with_fleet_faults(random.Random(f"{seed}/fleet"), plan)
+    return _with_fleet_faults(random.Random(f"{seed}/fleet"), plan) if fleet_faults else plan
 
 
 CRASH_S = 0.25

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.simulation.flows import Habit
-from tests.simulation.plan import Action, Plan
+from tests.simulation.plan import Action, Plan, make_plan
 from tests.simulation.small_flows import flow, wide
 
 PLANS = {
@@ -58,4 +58,29 @@ PLANS = {
         slots=(1, 1),
         ack_wait_s=2.0,
     ),
+    # A coordinator stands still until another has taken over, while some of what it published gets lost.
+    "unbound": Plan(
+        seed=0,
+        flows=(wide("wide", 10),),
+        actions=(
+            Action(1.014, "storm", for_s=7.58, by_s=0.1),
+            *(Action(2.074 + 0.3 * number, "start", name=f"run{number}") for number in range(4)),
+            Action(5.887, "rival"),
+            Action(6.279, "pause", "coordinator-0", for_s=13.67),
+        ),
+        slots=(1,),
+        ack_wait_s=2.0,
+    ),
+    # Many runs are decided on while commits fail.
+    "crash_keeps_what_was_built_on_it": Plan(
+        seed=0,
+        flows=(wide("wide", 6, Habit(lasts_s=0.01)),),
+        actions=(
+            *(Action(1.0 + 0.05 * number, "start", name=f"run{number}") for number in range(6)),
+            *(Action(1.02 + 0.1 * number, "full", for_s=0.04) for number in range(5)),
+        ),
+        slots=(4, 4),
+        ack_wait_s=4.0,
+    ),
+    "settled_across_incarnations": make_plan(87, fleet_faults=False),
 }
