@@ -59,9 +59,9 @@ class Deliveries:
             f"{name} is executed {executions} times, and was sent {messages} times",
         )
 
-    def settled(self, message: Stored, delivery: int, verdict: bytes) -> None:
+    def settled(self, message: Stored | None, delivery: int, verdict: bytes) -> None:
         """The bus is told what has become of its `delivery`-th delivery of a message."""
-        task = task_in(message.subject, message.body)
+        task = None if message is None else task_in(message.subject, message.body)
         if task is None:
             return
         name = _name(task)
