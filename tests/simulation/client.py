@@ -82,6 +82,7 @@ class Subscription:
     def _arrived(self, subject: str, reply: str, headers: Headers, body: bytes, epoch: int) -> None:
         if epoch != self._client.epoch or self._ended:
             return
+        self._client.on_arrival(subject, body)
         try:
             self._listener(subject, reply, headers, body)
         except Exception as error:
@@ -115,6 +116,8 @@ class Client:
         self.is_closed = False
         self.reachable = True
         self.on_publish: Callable[[str, Headers, bytes], None] = lambda *_: None
+        self.on_arrival: Callable[[str, bytes], None] = lambda *_: None
+        """Called with what subscriptions get, before they do."""
         self.on_listener_error: Callable[[Exception], None] = lambda _: None
         self._server = server
         self._weather = weather
@@ -389,7 +392,7 @@ def _consumer_info(consumer: Consumer) -> object:
         num_ack_pending=len(consumer.in_flight),
         num_redelivered=consumer.redelivered,
         num_waiting=0,
-        delivered=None,
+        delivered=SimpleNamespace(stream_seq=consumer.delivered, last_active=None),
         ack_floor=SimpleNamespace(stream_seq=consumer.acked_below, last_active=None),
     )
 

@@ -44,6 +44,12 @@ class Process:
 PROCESS: ContextVar[Process | None] = ContextVar("simulated_process", default=None)
 
 
+def running() -> str:
+    """The process whose callback runs now."""
+    process = PROCESS.get()
+    return "" if process is None else process.name
+
+
 class _Handle:
     __slots__ = ("_args", "_callback", "_context", "_when", "dropped", "process")
 

@@ -49,6 +49,7 @@ STORIES = {
     "cut": "{who} loses its connection, for {for_s:.2f} s",
     "wipe": "the bus loses everything it holds, and is away for {for_s:.2f} s",
     "delete": "somebody deletes the stream {name}",
+    "outage": "the bus is away for {for_s:.2f} s",
     "roll_back": "the bus crashes and forgets its newest {number} message(s), and is away for {for_s:.2f} s",
     "storm": "messages get lost ({by_s:.0%}) and come late, for {for_s:.2f} s",
     "hurry": "the bus delivers once more whatever is in flight",
@@ -80,6 +81,8 @@ class Plan(msgspec.Struct, frozen=True):
     """`WHO:CALLBACKS`: instead of its faults, one crash of a process after so many callbacks."""
     room: tuple[int, int, int] = (2, 64, 1_000)
     """What the bus may hold of a queue: for each slot, besides, and while no worker has spoken for it."""
+    foreign: int = 0
+    """So many workers, the last ones, are not ours: they start at once what was delivered before."""
     embedded: bool = False
     """The store lets nobody else in, so that opening it ends the leases of whoever had it before."""
 
@@ -88,7 +91,13 @@ class Plan(msgspec.Struct, frozen=True):
         return tuple(action for action in self.actions if action.kind not in COMMANDS)
 
 
-def make_plan(seed: int) -> Plan:
+def is_foreign(plan: Plan, process: str) -> bool:
+    """Whether a process (`worker-1.2`) is a worker that is not ours."""
+    first = len(plan.slots) - plan.foreign
+    return process.partition(".")[0] in {f"worker-{number}" for number in range(first, len(plan.slots))}
+
+
+def make_plan(seed: int, *, fleet_faults: bool = True) -> Plan:
     """The scenario of a seed."""
     rng = random.Random(seed)
     flows = tuple(make_flow(rng, f"flow{number}") for number in range(rng.choice((1, 1, 2, 2, 3))))
@@ -101,7 +110,7 @@ def make_plan(seed: int) -> Plan:
     actions += _faults(rng, workers, KINDS if swept else UNSWEPT_KINDS)
     # Coordinators stand by for each other as wholes; sharing single shards out is not their business yet.
     alone = not any(action.kind == "rival" for action in actions)
-    return Plan(
+    plan = Plan(
         seed=seed,
         flows=flows,
         actions=tuple(sorted(actions, key=lambda action: action.at_s)),
@@ -114,6 +123,8 @@ def make_plan(seed: int) -> Plan:
         trim_s=TRIM_S,
         room=rng.choice(((2, 64, 1_000), (1, 0, 2), (1, 0, 1), (1, 1, 3))),
     )
+    # Drawn apart, so that the rest of a plan is the same with and without it.
+    return _with_fleet_faults(random.Random(f"{seed}/fleet"), plan) if fleet_faults else plan
 
 
 CRASH_S = 0.25
@@ -210,6 +221,73 @@ def _fault(rng: random.Random, workers: int, kinds: tuple[str, ...], *, rival: b
             return Action(at_s, kind)
 
 
+def _with_fleet_faults(rng: random.Random, plan: Plan) -> Plan:
+    """At times: what the failure detector is made for, while attempts run."""
+    workers = len(plan.slots)
+    foreign = 1 if workers > 1 and rng.random() < 0.1 else 0
+    starts = [action.at_s for action in plan.actions if action.kind in ("start", "event")]
+    at_s = rng.choice(starts or [1.0]) + rng.uniform(0.05, 1.0)
+    found: list[Action] = []
+    for scene in rng.sample(FLEET_FAULTS, rng.choice((0, 0, 1, 1, 2))):
+        found += scene(rng, plan, at_s)
+        at_s = rng.uniform(at_s, FAULTS_END_S)
+    if not found and not foreign:
+        return plan
+    rival = any(action.kind == "rival" for action in found)
+    return msgspec.structs.replace(
+        plan,
+        foreign=foreign,
+        embedded=plan.embedded and not rival,
+        shards=1 if rival else plan.shards,
+        actions=tuple(sorted((*plan.actions, *found), key=lambda action: action.at_s)),
+    )
+
+
+def _freeze(rng: random.Random, plan: Plan, at_s: float) -> list[Action]:
+    """A worker stands still for longer than the ack wait, and lives on."""
+    worker = f"worker-{rng.randrange(len(plan.slots))}"
+    return [Action(at_s, "pause", worker, for_s=plan.ack_wait_s * rng.uniform(1.1, 2.5))]
+
+
+def _outage(rng: random.Random, plan: Plan, at_s: float) -> list[Action]:
+    """The bus is away under running attempts."""
+    return [Action(at_s, "outage", for_s=plan.ack_wait_s * rng.uniform(1.0, 2.2))]
+
+
+def _drain(rng: random.Random, plan: Plan, at_s: float) -> list[Action]:
+    """Half of the fleet is told to stop."""
+    workers = rng.sample(range(len(plan.slots)), (len(plan.slots) + 1) // 2)
+    return [
+        Action(at_s + rng.uniform(0.0, 0.2), "stop", f"worker-{number}", for_s=rng.uniform(0.1, 6.0))
+        for number in workers
+    ]
+
+
+def _takeover(rng: random.Random, plan: Plan, at_s: float) -> list[Action]:
+    """A worker dies, and while it is being found out what died with it another coordinator takes over."""
+    worker = f"worker-{rng.randrange(len(plan.slots))}"
+    suspected_s = at_s + min(plan.ack_wait_s, 4.0)
+    return [
+        Action(at_s, "rival"),
+        Action(at_s, "kill", worker, for_s=rng.uniform(1.0, 12.0), number=rng.randrange(20)),
+        Action(suspected_s + rng.uniform(0.0, 3.0), "pause", "coordinator-0", for_s=rng.uniform(9.0, 13.0)),
+    ]
+
+
+def _copies(rng: random.Random, plan: Plan, at_s: float) -> list[Action]:
+    """Messages come again and again, and what is said of them gets lost."""
+    if plan.sweep_s == NEVER_S:
+        return []
+    worker = f"worker-{rng.randrange(len(plan.slots))}"
+    times = sorted(at_s + rng.uniform(0.0, 6.0) for _ in range(4))
+    return [
+        Action(at_s, "storm", for_s=7.0, by_s=rng.choice((0.1, 0.3))),
+        Action(at_s + 0.2, "kill", worker, for_s=rng.uniform(0.1, 3.0), number=rng.randrange(20)),
+        *(Action(time_s, "hurry") for time_s in times),
+    ]
+
+
+FLEET_FAULTS = (_freeze, _outage, _drain, _takeover, _copies)
 KINDS = (
     "kill coordinator",
     "kill coordinator",

@@ -7,16 +7,20 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from contextvars import copy_context
 from datetime import UTC, datetime
+from functools import partial
+
+import msgspec
 
 import headrace.runtime.worker as worker_module
 from headrace.authoring.retries import Fail, Retry
-from headrace.bus import BusOptions
+from headrace.bus import BusOptions, Delivery
 from headrace.bus.nats_bus import NatsBus as WorkerBus
 from headrace.client import Client as UserClient
 from headrace.context import context
 from headrace.runtime.attempt import Attempt
 from headrace.runtime.failures import Failure
 from headrace.runtime.lanes import InlineLane
+from headrace.runtime.runner import Runner
 from headrace.runtime.settings import WorkerSettings
 from headrace.runtime.surroundings import Surroundings
 from headrace_coordinator.bus.nats_bus import NatsBus as CoordinatorBus
@@ -31,10 +35,11 @@ from headrace_protocol.cloudevent import CloudEvent, encode_binary
 from headrace_protocol.codec import encode, raw
 from headrace_protocol.definition import Isolation, Priority, WorkflowDefinition
 from headrace_protocol.errors import Conflict, HeadraceError, NotFound, Unavailable
-from headrace_protocol.messages import CancelRun, StartRun
+from headrace_protocol.ids import attempt_key
+from headrace_protocol.messages import CancelRun, StartRun, TaskMessage
 from tests.simulation.flows import EVENT, TASK, Flow, result_of
-from tests.simulation.loop import PROCESS
-from tests.simulation.plan import HTTP, QUIET, Action
+from tests.simulation.loop import PROCESS, running
+from tests.simulation.plan import HTTP, QUIET, Action, is_foreign
 from tests.simulation.site import Program, SimulatedClock, Site
 from tests.simulation.store import SimulatedStore
 
@@ -64,6 +69,7 @@ class CoordinatorProgram(Program):
         await store.open()
         client = self.connection()
         client.on_publish = site.observer.sent
+        client.on_arrival = partial(site.observer.lost_attempts.heard, self.process.name)
         bus = CoordinatorBus(client, NatsSettings(), self.name)  # type: ignore[arg-type]
         await bus.open()
         results = NatsResults(bus, site.topology.bucket)
@@ -104,7 +110,7 @@ class SimulatedTask:
         mark = site.observer.executed(here.run_id, here.node, here.item, here.attempt, arguments)
         process = PROCESS.get()
         name = "" if process is None else process.name
-        with site.observer.executing(name, here.run_id, here.node, here.item, here.attempt):
+        with site.observer.lost_attempts.executing(name, here.run_id, here.node, here.item, here.attempt):
             return await self._work(name, flow, mark, arguments)
 
     async def _work(self, process: str, flow: Flow, mark: int, arguments: dict[str, object]) -> object:
@@ -126,7 +132,7 @@ class SimulatedTask:
             raise ValueError("broken")
         value = result_of(flow, here.node, here.item, arguments, mark)
         if habit.big:
-            site.observer.wrote(encode(value), mark)
+            site.observer.results.wrote(encode(value), mark)
         return value
 
 
@@ -141,6 +147,22 @@ class NoCapture:
 
     def close(self) -> None:
         return
+
+
+class ForeignRunner(Runner):
+    """Of a worker that is not ours: it starts at once what was delivered before, and tells how often it was."""
+
+    def receive(self, message: TaskMessage, delivery: Delivery, *, room: bool = True) -> None:
+        super().receive(message, msgspec.structs.replace(delivery, count=1), room=room)
+        held = self._held.get(attempt_key(message.run_id, message.node, message.item, message.attempt))
+        if held is not None:
+            held.delivery = delivery.count
+
+
+def runner(site: Site, *arguments: object) -> Runner:
+    """The runner of the worker that is being started."""
+    kind = ForeignRunner if is_foreign(site.plan, running()) else Runner
+    return kind(*arguments)  # type: ignore[arg-type]
 
 
 class WorkerProgram(Program):

@@ -101,6 +101,8 @@ def _less_of_the_rest(plan: Plan) -> Iterator[Plan]:
             slots=plan.slots[:-1],
             actions=tuple(action for action in plan.actions if action.who != gone),
         )
+    if plan.foreign:
+        yield replace(plan, foreign=0)
     if plan.shards > 1:
         yield replace(plan, shards=1)
     if plan.prefetch:

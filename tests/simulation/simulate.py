@@ -10,6 +10,7 @@ import random
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 import msgspec
 
@@ -27,7 +28,7 @@ from headrace_protocol.errors import ErrorCode
 from headrace_protocol.ids import derived_run_id
 from headrace_protocol.messages import Result
 from tests.simulation.flows import Expected, Flow, expect, pure
-from tests.simulation.observer import Breach
+from tests.simulation.journal import Breach
 from tests.simulation.plan import FAULTS_END_S, Action, Plan
 from tests.simulation.programs import (
     SOURCE,
@@ -36,6 +37,7 @@ from tests.simulation.programs import (
     SimulatedTask,
     User,
     WorkerProgram,
+    runner,
     worker_connect,
 )
 from tests.simulation.site import Program, Site
@@ -159,14 +161,15 @@ class _Simulation:
                 program.cut(action.for_s)
             case "clock" if program is not None:
                 program.jump(action.by_s)
-            case "wipe" | "roll_back":
+            case "wipe" | "roll_back" | "outage":
                 site.weather.down = True
                 for known in self.programs.values():
                     if known.client is not None:
                         known.client.cut()
                 if action.kind == "wipe":
                     site.server.wipe()
-                else:
+                elif action.kind == "roll_back":
+                    site.observer.deliveries.renumbered = True
                     site.server.roll_back(action.number)
                 loop.call_later(action.for_s, setattr, site.weather, "down", False)
             case "storm":
@@ -215,6 +218,7 @@ class _Simulation:
 
     def _erased(self, message: Stored) -> None:
         """An event that the bus lost before anybody had read it starts nothing."""
+        self.site.observer.erased(message)
         name = (message.headers or {}).get("ce-id", "")
         if name:
             self.excused |= {
@@ -283,6 +287,9 @@ class _Simulation:
             f"{name} was committed and never published"
             for name in observer.promised.keys() - observer.arrived
         ]
+        tasks = self.site.server.streams.get(self.site.topology.stream("TASKS"))
+        if tasks is not None:
+            found += observer.deliveries.unsettled(tasks.messages.values())
         return found
 
     def _judge(self) -> None:
@@ -377,6 +384,7 @@ def _replaced(site: Site) -> Iterator[None]:
         (worker_module, "_tasks", lambda _: {task.name: task}),
         (worker_module, "Capture", NoCapture),
         (worker_module, "connect", None),
+        (worker_module, "Runner", partial(runner, site)),
         (worker_bus, "connect", None),
         (topology_module, "CLAIM_CHECK_BYTES", CLAIM_CHECK),
         (capacity_module, "PER_SLOT", site.plan.room[0]),

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from contextvars import Context
+from functools import partial
 
 import nats.errors
 
@@ -17,7 +18,7 @@ from tests.simulation.client import Client, Weather
 from tests.simulation.flows import Flow
 from tests.simulation.loop import PROCESS, Process, SimulatedLoop
 from tests.simulation.observer import Observer
-from tests.simulation.plan import Plan
+from tests.simulation.plan import Plan, is_foreign
 from tests.simulation.store import Disk
 
 OUTSIDE = Context()
@@ -40,6 +41,9 @@ class Site:
         self.observer = Observer(self.disk.tables, self.loop.time, self.loop.halt)
         self.disk.committed = self.observer.committed
         self.server.on_stored = self.observer.stored
+        self.server.on_settled = self.observer.deliveries.settled
+        self.observer.is_foreign = partial(is_foreign, plan)
+        self.disk.leased = self.observer.lost_attempts.leased
         self.server.on_stray = lambda what: self.observer.breach("stray", what)
         self.topology = Topology("default", ack_wait_s=plan.ack_wait_s)
         self.flows: dict[str, Flow] = {flow.definition.name: flow for flow in plan.flows}

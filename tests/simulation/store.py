@@ -15,8 +15,9 @@ from headrace_coordinator.engine.effects import AttemptRecord
 from headrace_coordinator.store.memory import MemoryStore
 from headrace_coordinator.store.memory_tables import Tables
 from headrace_coordinator.store.port import Capabilities, StoredRun
-from headrace_coordinator.store.records import OutboxBatch, Timer, Transaction
+from headrace_coordinator.store.records import OutboxBatch, ShardFence, Timer, Transaction
 from headrace_protocol.errors import Unavailable
+from tests.simulation.loop import PROCESS
 
 T = TypeVar("T")
 
@@ -32,6 +33,8 @@ class Disk:
         """Nothing can be read."""
         self.before_commit: Callable[[Transaction], None] = lambda _: None
         self.committed: Callable[[Transaction], None] = lambda _: None
+        self.leased: Callable[[int, str], None] = lambda *_: None
+        """Called with a shard and the process that holds its lease now."""
 
 
 class SimulatedStore(MemoryStore):
@@ -60,6 +63,13 @@ class SimulatedStore(MemoryStore):
         await super()._commit(transaction)
         self._disk.committed(transaction)
         await asyncio.sleep(self._rng.random() * 0.002)
+
+    async def acquire_shard(self, shard: int, owner: str, lease_s: float, now_us: int) -> ShardFence | None:
+        fence = await super().acquire_shard(shard, owner, lease_s, now_us)
+        process = PROCESS.get()
+        if fence is not None and process is not None:
+            self._disk.leased(shard, process.name)
+        return fence
 
     async def _look(self) -> None:
         if self._rng.random() < 0.3:

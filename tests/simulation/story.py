@@ -19,6 +19,8 @@ def tell(report: Report, *, shrunk: bool) -> str:
     workers = f"{len(plan.slots)} worker(s) with {', '.join(map(str, plan.slots))} slot(s)"
     sweep = "" if plan.sweep_s < NEVER else ", no sweeper"
     store = ", an embedded store" if plan.embedded else ""
+    if plan.foreign:
+        workers += f", the last {plan.foreign} of them not ours"
     lines.append(
         f"There are {workers}, {plan.shards} shard(s), ack wait {plan.ack_wait_s:g} s{sweep}{store}."
     )

@@ -5,44 +5,11 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from headrace_protocol.definition import (
-    EventTrigger,
-    EveryTrigger,
-    Isolation,
-    NodeDefinition,
-    RetryPolicy,
-    TaskOptions,
-    Trigger,
-    WorkflowDefinition,
-)
-from tests.simulation.flows import EVENT, PARAMS, TASK, Flow, Habit
+from headrace_protocol.definition import EventTrigger, EveryTrigger
+from tests.simulation.flows import EVENT, Habit
 from tests.simulation.plan import HTTP, NEVER_S, QUIET, WHOLE, Action, Plan
 from tests.simulation.simulate import simulate
-
-
-def flow(name: str, habit: Habit, trigger: Trigger, attempts: int = 1) -> Flow:
-    """A workflow of one node."""
-    options = TaskOptions(retry=RetryPolicy(max_attempts=attempts, backoff_s=0.2), isolation=Isolation.ASYNC)
-    node = NodeDefinition(id="n0", task=TASK.name, options=options)
-    definition = WorkflowDefinition(
-        name=name,
-        nodes=(node,),
-        tasks={TASK.name: TASK},
-        params={param: {} for param in PARAMS},
-        defaults=PARAMS,
-        triggers=(trigger,),
-    )
-    return Flow(definition, {"n0": habit})
-
-
-def wide(name: str, nodes: int) -> Flow:
-    """A workflow of nodes that start together."""
-    one = flow(name, Habit(), EventTrigger(id="on", type=EVENT))
-    (node,) = one.definition.nodes
-    names = [f"n{number}" for number in range(nodes)]
-    many = tuple(msgspec.structs.replace(node, id=name) for name in names)
-    return Flow(msgspec.structs.replace(one.definition, nodes=many), dict.fromkeys(names, Habit()))
-
+from tests.simulation.small_flows import flow, wide
 
 CLOCKED = flow("clocked", Habit(), EveryTrigger(id="tick", every_s=3.0))
 QUICK = flow("quick", Habit(lasts_s=1.0), EventTrigger(id="on", type=EVENT))

@@ -5,20 +5,23 @@ from __future__ import annotations
 import pytest
 
 from tests.simulation.mutants import MUTANTS, Mutant
-from tests.simulation.plan import make_plan
+from tests.simulation.mutants.plans import PLANS
+from tests.simulation.mutants.seeds import NOTICED_LAST, WITHIN, caught_by, likely_plans
 from tests.simulation.simulate import simulate
-
-WITHIN = 300
 
 
 @pytest.mark.mutants
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("mutant", MUTANTS.values(), ids=lambda mutant: mutant.name)
 def test_a_mutant_is_caught(mutant: Mutant) -> None:
-    with mutant.applied():
-        caught = next((r for seed in range(WITHIN) if (r := simulate(make_plan(seed))).failed), None)
+    caught = caught_by(mutant, likely_plans(mutant))
     assert caught is not None, f"nobody noticed that {mutant.what}"
     assert not simulate(caught.plan).failed, "the seed fails without the mutant too"
+
+
+def test_hints_name_mutants_and_seeds_of_the_range() -> None:
+    assert NOTICED_LAST.keys() | PLANS.keys() <= MUTANTS.keys()
+    assert all(0 <= seed < WITHIN for seed in NOTICED_LAST.values())
 
 
 def test_nothing_stays_broken() -> None:

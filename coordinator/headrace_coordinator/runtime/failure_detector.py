@@ -100,8 +100,9 @@ class FailureDetector:
             self._bus.send(self._topology.subjects.rollcall, headers.make(), b"")
 
     async def _decide(self, suspicion: _Suspicion) -> bool:
-        """True when it is answered."""
+        """True when it is answered. Raises Unavailable when its shard is not ours any more."""
         key, told, since = suspicion.key, suspicion.told, suspicion.since
+        actors = self._shards.actors(suspicion.shard)
         if not self._bus.connected:
             return False
         if self._fleet.named_since(key, since):
@@ -113,7 +114,7 @@ class FailureDetector:
             return False
         if not await self._told_before_is_committed(suspicion):
             return False
-        found = await self._shards.actors(suspicion.shard).look([told.run_id])
+        found = await actors.look([told.run_id])
         if told.run_id in found and self._is_live(found[told.run_id][0], told):
             await self._shards.ask(suspicion.shard, Envelope(inputs=(self._loss(key, told),)))
         else:  # a commit tells that what was looked at is committed too

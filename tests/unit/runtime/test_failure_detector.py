@@ -248,3 +248,24 @@ async def test_a_shard_that_others_run_now_is_theirs_to_decide_on(
     assert not setting.answers
     assert setting.detector._task is not None
     assert setting.detector._task.done(), "it would call the roll for ever"
+
+
+async def test_a_shard_that_was_lost_is_not_waited_for(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever runs it now has to wait for its inputs, which may take long. Nobody calls the roll beside them."""
+    setting.bus.consumers["shard_0"] = msgspec.structs.replace(DONE, in_flight=1, acked_below=5)
+    setting.later(12, "x")
+    await suspected(setting)
+    setting.later(2, "x")
+    await setting.decided()
+    assert setting.detector._task is not None
+    assert not setting.detector._task.done(), "what was told before is not committed yet"
+
+    def refuse(_: int) -> None:
+        raise Unavailable("shard 0 is not run by this coordinator now")
+
+    monkeypatch.setattr(setting.shards, "actors", refuse)
+    await setting.decided()
+    assert setting.detector._task.done(), "it would call the roll until its worker is answered"
+    assert not setting.answers

@@ -131,6 +131,7 @@ class Server:
         self.inboxes: dict[str, Inbox] = {}
         """By the part of the subject before the last token."""
         self.on_stored: Callable[[str, Headers, bytes], None] = lambda *_: None
+        self.on_settled: Callable[[Stored | None, int, bytes], None] = lambda *_: None
         self.on_erased: Callable[[Stored], None] = lambda _: None
         self.on_stray: Callable[[str], None] = lambda _: None
         """An acknowledgement takes effect that was meant for a message of another incarnation of the stream."""
@@ -155,8 +156,7 @@ class Server:
         return found if found is not None and found.interested else None
 
     def _tell(self, subject: str, body: bytes, headers: Headers = None, reply: str = "") -> None:
-        inbox = self._inbox(subject)
-        if inbox is not None:
+        if (inbox := self._inbox(subject)) is not None:
             inbox.deliver(subject, body, reply, headers)
 
     def receive(self, subject: str, body: bytes, reply: str, headers: Headers) -> None:
@@ -301,8 +301,7 @@ class Server:
         # A real server has the message's time where this one has the stream's incarnation: both are only told.
         place = f"{sequence}.{sequence}.{stream.number}"
         reply = f"{ACK_PREFIX}{stream.name}.{consumer.durable}.{deliveries}.{place}.{pending}"
-        inbox = self._inbox(request.reply)
-        if inbox is not None:
+        if (inbox := self._inbox(request.reply)) is not None:
             inbox.deliver(message.subject, message.body, reply, message.headers)
         self._watch(consumer)
 
@@ -329,7 +328,7 @@ class Server:
         self._watch(consumer)
 
     def _acknowledged(self, subject: str, body: bytes) -> None:
-        _, _, name, durable, _, token, _, number, _ = subject.split(".")
+        _, _, name, durable, delivery, token, _, number, _ = subject.split(".")
         stream = self.streams.get(name)
         consumer = None if stream is None else stream.consumers.get(durable)
         sequence = int(token)
@@ -339,7 +338,9 @@ class Server:
             held = consumer.in_flight.pop(sequence)
             held.deadline = self._now() + consumer.ack_wait_s
             consumer.in_flight[sequence] = held
-        elif body == b"-NAK":
+            return
+        self.on_settled(stream.messages.get(sequence), int(delivery), body)
+        if body == b"-NAK":
             if sequence not in consumer.again:
                 consumer.again.append(sequence)
             self._serve(consumer)
@@ -388,8 +389,7 @@ class Server:
                 consumer.in_flight = {seq: held for seq, held in consumer.in_flight.items() if seq <= first}
 
     def _erase(self, stream: Stream, sequence: int) -> None:
-        message = stream.messages.pop(sequence)
-        self.on_erased(message)
+        self.on_erased(stream.messages.pop(sequence))
 
     def hurry(self) -> None:
         """Deliver everything that is in flight once more, as after a change of leaders."""
