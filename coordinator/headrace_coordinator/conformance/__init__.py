@@ -1,8 +1,8 @@
 """A kit that tells whether a worker, in any language, keeps the contract of docs/protocol.md.
 
 It plays the coordinator from a script against a real nats-server. Each *part* starts the worker under test on a server
-of its own and publishes *probes* (task messages). What the worker sends, outcomes and settlements alike, is *recorded* as
-it passes the server, so that the order of the two is known. A part then *judges* the recording: it has one finding for
+of its own and publishes *probes* (task messages). What the worker sends, outcomes and settlements alike, is *recorded*
+as it passes the server, so that the order of the two is known. A part then *judges* the recording: it has one finding for
 each of its *rules*. Parts run at the same time; nothing they do touches another part.
 
 - `rules` is the contract as a table: what is checked, how strictly, and where to read about it;

@@ -11,7 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from headrace_protocol import codec
-from headrace_protocol.deliveries import Redelivered
+from headrace_protocol.deliveries import Redelivered, Rejected
 from headrace_protocol.errors import ProtocolError
 from headrace_protocol.ids import attempt_key
 from headrace_protocol.messages import Heartbeat, Outcome, OutcomeBatch
@@ -71,6 +71,8 @@ class Recording:
         """When each consumer was last asked for messages, by its name."""
         self.redelivered: list[Redelivered] = []
         self.heartbeats: list[tuple[int, Heartbeat]] = []
+        self.rejected: list[Rejected] = []
+        """Messages that became dead letters."""
         self.malformed: list[str] = []
         self.on_redelivered: Callable[[Redelivered], None] = lambda _: None
         """Called with those that say where they want to be answered."""
@@ -126,6 +128,9 @@ class Recording:
                 self.redelivered.append(told)
                 if told.reply_to:
                     self.on_redelivered(told)
+        elif kind == ["rejected"]:
+            rejected = self._decoded(subject, headers, body, Rejected)
+            self.rejected += () if rejected is None else (rejected,)
         elif kind == ["outcome"]:
             batch = self._decoded(subject, headers, body, OutcomeBatch)
             for outcome in () if batch is None else batch.outcomes:

@@ -137,7 +137,8 @@ async def _play(stage: Stage, script: Script, long_s: float) -> int:
     await stage.withdraw(script.newer)
     await stage.withdraw(script.unconfirmed)
     await stage.answered_or_refused((script.long, script.cancelled), long_s + patience_s)
-    await stage.until(lambda: all(settlements.is_settled(stage, one) for one in script.required), HEARD_S)
+    probes = (*script.required, script.long, script.cancelled)
+    await stage.until(lambda: all(settlements.is_settled(stage, one) for one in probes), HEARD_S)
     if stage.recording.signs(stage.sequences[script.long.key], Sign.PROGRESS):
         return rollcall_us
     # Without a sign of life the message was delivered again: its other copy ends now.

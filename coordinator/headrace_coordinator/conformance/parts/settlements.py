@@ -61,6 +61,8 @@ def _newer_version(stage: Stage, probe: Probe) -> Finding:
     if not signs:
         return missed("newer-version", "nothing was said of the message", expected)
     first = signs[0]
+    if first.sign is Sign.TERM and stage.recording.rejected:
+        return judged("newer-version", "", "it became a dead letter (Rejected, +TERM)", expected)
     good = first.sign is Sign.NAK and b"delay" in first.body
     body = first.body.decode("utf-8", "replace") or "+ACK"
     return judged("newer-version", "" if good else body, body, expected)
