@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from headrace_protocol.errors import HeadraceError
 
 HELP = """Check a program against the contract of docs/protocol.md.
 
@@ -95,12 +98,10 @@ def worker(
     sys.exit(0 if report.keeps_contract else 1)
 
 
-def _not_run(error: Exception) -> Exception:
-    """The same error with the code of settings: whatever keeps the command from being run, exit code 2 says it."""
-    from headrace_protocol.errors import ConfigError, HeadraceError
+def _not_run(error: HeadraceError) -> HeadraceError:
+    """The same error with the code of wrong settings: whatever kept the command from being run, exit code 2 says it."""
+    from headrace_protocol.errors import ConfigError
 
-    if not isinstance(error, HeadraceError):
-        return error
     return ConfigError(
         error.message, where=error.where, found=error.found, expected=error.expected, fix=error.fix
     )

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import msgspec
 
+from headrace_coordinator.bus import BusError
 from headrace_coordinator.conformance.parts import answers, drain, restart
 from headrace_coordinator.conformance.rules import Finding, Verdict
 from headrace_coordinator.conformance.stage import Stage, Trial, on_stage
 from headrace_coordinator.local.nats_server import EmbeddedNats
+from headrace_protocol.errors import Unavailable
 
 Play = Callable[[Stage], Awaitable[list[Finding]]]
 
@@ -62,6 +64,13 @@ async def examine(settings: KitSettings) -> Report:
         plays = [asyncio.create_task(_play(trial, name, Path(folder, name))) for name in settings.parts]
         try:
             played = await asyncio.gather(*plays)
+        except (BusError, TimeoutError) as error:
+            raise Unavailable(
+                f"a NATS server of the kit does not answer: {error or 'timeout'}",
+                where="headrace conformance",
+                expected="a nats-server that starts and answers within seconds",
+                fix="Try again when the machine has less to do.",
+            ) from error
         finally:
             for play in plays:
                 play.cancel()

@@ -43,7 +43,7 @@ async def test_the_publisher_starts_a_run_that_the_worker_runs(node: str, tmp_pa
                 assert await _publish(node, environment) == "order-7 had been published before\n"
                 run = await cluster.finished(await _only_run(cluster))
                 assert run["state"] == "succeeded", run
-                assert run["output"] == pytest.approx(10.5)
+                assert run["output"]["value"] == pytest.approx(10.5)
             finally:
                 worker.send_signal(signal.SIGTERM)
         assert worker.returncode == 0

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from headrace_coordinator.conformance.parts.outcomes import said
 from headrace_coordinator.conformance.probes import Probe
-from headrace_coordinator.conformance.recording import Settlement, Sign
+from headrace_coordinator.conformance.recording import Answer, Settlement, Sign
 from headrace_coordinator.conformance.rules import Finding, judged, missed
 from headrace_coordinator.conformance.stage import Stage
 
@@ -101,16 +102,20 @@ def _confirmed(stage: Stage, script: Script) -> Finding:
 
 
 def _before_ack(stage: Stage, script: Script) -> Finding:
-    for one in (*script.required, script.long, script.cancelled):
-        answer = stage.answer(one)
+    expected = "the outcome, JetStream's answer to it, then +ACK"
+    for one in (*script.required, script.long):
+        # By the run, which is no other probe's: whether an outcome has the right names is another rule's business.
+        answer = next(_all_of_run(stage, one), None)
         for ack in _signs(stage, one, Sign.ACK):
             if answer is None or ack.order < answer.order:
                 when = "with no outcome" if answer is None else "before the outcome"
-                if one is script.cancelled and answer is None:
-                    continue
-                expected = "the outcome, JetStream's answer to it, then +ACK"
                 return missed("outcome-before-ack", f"+ACK for {one.key} {when}", expected)
     return judged("outcome-before-ack", "", "outcomes come first", "")
+
+
+def _all_of_run(stage: Stage, probe: Probe) -> Iterator[Answer]:
+    for answers in stage.recording.answers.values():
+        yield from (answer for answer in answers if answer.outcome.run_id == probe.message.run_id)
 
 
 def _settled(stage: Stage, script: Script) -> Finding:
