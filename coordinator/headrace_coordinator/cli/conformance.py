@@ -79,14 +79,18 @@ def worker(
             expected=", ".join(PARTS),
             fix="Correct the name, or leave out --only to try everything.",
         )
-    logging.getLogger("headrace").setLevel(logging.ERROR)  # the restarts are ours
     settings = KitSettings(
         command=tuple(command), ack_wait_s=ack_wait, patience_s=patience, grace_s=grace, parts=parts
     )
+    logger = logging.getLogger("headrace")
+    level = logger.level
+    logger.setLevel(logging.ERROR)  # that connections are lost is part of the script
     try:
         report = asyncio.run(examine(settings))
     except HeadraceError as error:
         raise _not_run(error) from error
+    finally:
+        logger.setLevel(level)
     if as_json:
         body = msgspec.json.encode(
             {"keeps_contract": report.keeps_contract, **msgspec.structs.asdict(report)}

@@ -66,7 +66,7 @@ async def examine(settings: KitSettings) -> Report:
             played = await asyncio.gather(*plays)
         except (BusError, TimeoutError) as error:
             raise Unavailable(
-                f"a NATS server of the kit does not answer: {error or 'timeout'}",
+                f"a NATS server of the kit does not answer: {str(error) or 'timeout'}",
                 where="headrace conformance",
                 expected="a nats-server that starts and answers within seconds",
                 fix="Try again when the machine has less to do.",
