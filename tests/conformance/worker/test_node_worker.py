@@ -13,8 +13,6 @@ from headrace_coordinator.conformance import KitSettings, Verdict, examine
 from tests.support.cluster import ROOT, Cluster, eventually
 from tests.support.node import node_with_packages
 
-pytestmark = pytest.mark.xdist_group("node worker")
-
 EXAMPLE = ROOT / "examples" / "node-worker"
 LEFT_OUT = {"code"}
 

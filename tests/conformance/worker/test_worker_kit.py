@@ -1,8 +1,11 @@
-"""What the kit says of workers: those that keep the contract, and those that were broken on purpose."""
+"""What the kit says of workers: those that keep the contract, and those that were broken on purpose.
+
+All are tried in one test, at the same time: most of what the kit does is waiting.
+"""
 
 import asyncio
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,12 +13,9 @@ import pytest
 from headrace_coordinator.conformance import KitSettings, Report, Verdict, examine
 from tests.conformance.worker.page_worker import BREAKS, write
 
-pytestmark = pytest.mark.xdist_group("worker kit")
-
 HERE = Path(__file__).parent
 OURS = (sys.executable, "-m", "headrace.cli", "worker", str(HERE / "conformance_tasks.py"))
 AT_ONCE = 5
-ACK_WAIT_S = 2.0
 BROKEN = {
     "no signs of life": ("answers", "signs-of-life"),
     "acknowledges before the outcome": ("answers", "outcome-before-ack"),
@@ -30,49 +30,54 @@ BROKEN = {
 }
 """The part that shows it, and the rule that is broken."""
 
+GOOD = KitSettings(command=(), ack_wait_s=2.0, patience_s=10.0, grace_s=6.0)
+BAD = KitSettings(command=(), ack_wait_s=2.0, patience_s=4.0, grace_s=3.0)
 
-@pytest.fixture(scope="session")
-async def reports(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Report]:
-    """Of all workers, tried at the same time: most of it is waiting."""
-    room = asyncio.Semaphore(AT_ONCE)
+Page = Callable[[str], tuple[str, ...]]
 
-    async def tried(name: str, command: tuple[str, ...], *parts: str) -> tuple[str, Report]:
-        settings = KitSettings(command=command, ack_wait_s=ACK_WAIT_S, patience_s=8.0, grace_s=5.0)
-        if parts:
-            settings = KitSettings(
-                command=command, ack_wait_s=ACK_WAIT_S, patience_s=4.0, grace_s=3.0, parts=parts
-            )
-        async with room:
-            return name, await examine(settings)
 
-    def page(breaks: str = "") -> tuple[str, ...]:
+@pytest.fixture
+def page(tmp_path_factory: pytest.TempPathFactory) -> Page:
+    """The command of the worker in a page, broken in some way."""
+
+    def command(breaks: str) -> tuple[str, ...]:
         return (sys.executable, str(write(tmp_path_factory.mktemp("worker"), breaks)))
 
-    found = await asyncio.gather(
-        tried("ours", OURS),
-        tried("page", page()),
-        *(tried(name, page(name), part) for name, (part, _) in BROKEN.items()),
+    return command
+
+
+async def reports(workers: dict[str, KitSettings]) -> dict[str, Report]:
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def tried(settings: KitSettings) -> Report:
+        async with room:
+            return await examine(settings)
+
+    found = await asyncio.gather(*(tried(settings) for settings in workers.values()))
+    return dict(zip(workers, found, strict=True))
+
+
+def of(settings: KitSettings, command: tuple[str, ...], *parts: str) -> KitSettings:
+    return KitSettings(
+        command=command,
+        ack_wait_s=settings.ack_wait_s,
+        patience_s=settings.patience_s,
+        grace_s=settings.grace_s,
+        parts=parts or settings.parts,
     )
-    return dict(found)
 
 
 def test_every_broken_worker_is_tried() -> None:
     assert set(BREAKS) == set(BROKEN)
 
 
-async def test_our_worker_does_everything(reports: Mapping[str, Report]) -> None:
-    report = reports["ours"]
-    assert [one for one in report.findings if one.verdict is not Verdict.KEPT] == [], report.printed
-
-
-async def test_the_worker_in_a_page_keeps_the_contract(reports: Mapping[str, Report]) -> None:
-    report = reports["page"]
-    assert report.having(Verdict.BROKEN) == [], report.printed
-
-
-@pytest.mark.parametrize("name", BROKEN)
-async def test_a_broken_worker_is_caught(reports: Mapping[str, Report], name: str) -> None:
-    report = reports[name]
-    _, rule = BROKEN[name]
-    assert not report.keeps_contract
-    assert rule in [one.rule for one in report.having(Verdict.BROKEN)], report.findings
+async def test_good_workers_pass_and_broken_ones_are_caught(page: Page, subtests: pytest.Subtests) -> None:
+    broken = {name: of(BAD, page(name), part) for name, (part, _) in BROKEN.items()}
+    found = await reports({"ours": of(GOOD, OURS), "page": of(GOOD, page("")), **broken})
+    with subtests.test("our worker does everything"):
+        assert [one for one in found["ours"].findings if one.verdict is not Verdict.KEPT] == [], found["ours"]
+    with subtests.test("the worker in a page keeps the contract"):
+        assert found["page"].having(Verdict.BROKEN) == [], found["page"]
+    for name, (_, rule) in BROKEN.items():
+        with subtests.test(name):
+            assert rule in [one.rule for one in found[name].having(Verdict.BROKEN)], found[name]
