@@ -25,7 +25,9 @@ def conformance() -> None:
 
 @app.command("worker", epilog=EPILOG)
 def worker(
-    command: Annotated[list[str], typer.Argument(metavar="-- COMMAND...", help="What starts the worker.")],
+    command: Annotated[
+        list[str], typer.Argument(metavar="COMMAND", help="What starts the worker; behind -- as a whole.")
+    ],
     *,
     ack_wait: Annotated[
         float,
