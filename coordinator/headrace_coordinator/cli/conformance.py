@@ -25,9 +25,7 @@ def conformance() -> None:
 
 @app.command("worker", epilog=EPILOG)
 def worker(
-    command: Annotated[
-        list[str], typer.Argument(metavar="COMMAND", help="What starts the worker; behind -- as a whole.")
-    ],
+    command: Annotated[list[str], typer.Argument(metavar="COMMAND", help="What starts the worker.")],
     *,
     ack_wait: Annotated[
         float,

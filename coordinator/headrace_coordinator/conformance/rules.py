@@ -62,6 +62,7 @@ RULES = {
         _should(
             "priorities", "It also pulls from the consumers of the high and low priority.", f"{WORKER}, 1"
         ),
+        _must("runs-on", "It runs until it is told to stop.", f"{WORKER}, 7"),
         _must(
             "newer-version", "It answers a message of a newer version with -NAK and a delay.", f"{WORKER}, 2"
         ),

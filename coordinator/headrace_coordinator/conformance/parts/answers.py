@@ -108,9 +108,9 @@ async def answers(stage: Stage) -> list[Finding]:
     await stage.publish(script.again)
     await stage.deliver_elsewhere(script.again)
     await stage.start_worker()
-    rollcall_us = await _play(stage, script, long_s)
-    if not stage.recording.answers and not stage.recording.asked:
+    if not stage.recording.asked:
         return [missed("pull", "it asks for no messages", "requests to the consumers of its queue")]
+    rollcall_us = await _play(stage, script, long_s)
     return [
         *outcomes.judge(stage, script),
         *settlements.judge(stage, script, long_s),

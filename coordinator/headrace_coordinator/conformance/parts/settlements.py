@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 RULES = (
     "pull",
+    "runs-on",
     "newer-version",
     "signs-of-life",
     "outcome-confirmed",
@@ -29,6 +30,7 @@ RULES = (
 def judge(stage: Stage, script: Script, long_s: float) -> list[Finding]:
     return [
         _pull(stage),
+        _runs_on(stage),
         _newer_version(stage, script.newer),
         _signs_of_life(stage, script.long, long_s),
         _confirmed(stage, script),
@@ -51,6 +53,12 @@ def _pull(stage: Stage) -> Finding:
     asked = sorted(stage.recording.asked)
     wrong = "" if durable in stage.recording.asked else f"it asked {', '.join(asked) or 'no consumer'}"
     return judged("pull", wrong, f"it asked {', '.join(asked)}", f"requests to the consumer {durable}")
+
+
+def _runs_on(stage: Stage) -> Finding:
+    worker = stage.worker
+    wrong = worker.how_it_ended() if worker.ended else ""
+    return judged("runs-on", wrong, "it runs", "a worker that ends on SIGTERM only")
 
 
 def _newer_version(stage: Stage, probe: Probe) -> Finding:
