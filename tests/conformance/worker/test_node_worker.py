@@ -22,6 +22,10 @@ def node() -> str:
     return node_with_packages(EXAMPLE)
 
 
+def test_the_lock_file_names_no_registry() -> None:
+    assert '"resolved"' not in (EXAMPLE / "package-lock.json").read_text()
+
+
 async def test_the_worker_keeps_the_contract(node: str) -> None:
     command = (node, str(EXAMPLE / "main.js"))
     report = await examine(KitSettings(command=command, ack_wait_s=2.0, patience_s=8.0, grace_s=5.0))
