@@ -1,0 +1,1 @@
+"""The parts of the kit: each plays one scene with a worker of its own, and judges what was recorded."""
