@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.proof.figures import Record
 from tests.simulation.mutants import MUTANTS, Mutant
 from tests.simulation.plan import make_plan
 from tests.simulation.simulate import simulate
@@ -14,11 +15,13 @@ WITHIN = 300
 @pytest.mark.mutants
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("mutant", MUTANTS.values(), ids=lambda mutant: mutant.name)
-def test_a_mutant_is_caught(mutant: Mutant) -> None:
+def test_a_mutant_is_caught(mutant: Mutant, figures: Record) -> None:
+    figures("mutants", 1)
     with mutant.applied():
         caught = next((r for seed in range(WITHIN) if (r := simulate(make_plan(seed))).failed), None)
     assert caught is not None, f"nobody noticed that {mutant.what}"
     assert not simulate(caught.plan).failed, "the seed fails without the mutant too"
+    figures("mutants caught", 1)
 
 
 def test_nothing_stays_broken() -> None:
