@@ -33,5 +33,7 @@ def figures_of_pairs(output: str) -> tuple[Figure, ...]:
             found.append(Figure(f"of the speed ({interval}): {figure.name}", figure.ratio))
         if one.cpu_us_per_task is not None:
             ours, theirs = one.cpu_us_per_task
-            found.append(Figure(f"µs of processor time per task of {one.benchmark}, before {theirs:.3g}", ours))
+            found.append(
+                Figure(f"µs of processor time per task of {one.benchmark}, before {theirs:.3g}", ours)
+            )
     return tuple(found)

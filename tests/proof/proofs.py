@@ -1,4 +1,4 @@
-"""The sentences, and how each is shown. To add one, name its tests: `tests(...)` takes pytest node ids."""
+"""The sentences, and how each is shown. To add one, name its tests: `pytest_run(...)` takes pytest node ids."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     """Tests run with `HEADRACE_PROOF=long`, which makes the sizes they ask for larger."""
 
 
-def tests(*nodes: str, marker: str = "") -> Command:
+def pytest_run(*nodes: str, marker: str = "") -> Command:
     selected = ("-m", marker) if marker else ()
     return Command((PYTHON, "-m", "pytest", *selected, *nodes))
 
 
 def _shown_by(*nodes: str) -> dict[str, Command]:
     """The same tests in both forms."""
-    return {"short": tests(*nodes), "long": tests(*nodes)}
+    return {"short": pytest_run(*nodes), "long": pytest_run(*nodes)}
 
 
 EDGE = "tests/faults/test_edge.py"
@@ -74,14 +74,14 @@ PROOFS = (
         name="seeds",
         sentence="In simulated clusters whose processes and bus fail at random, every invariant holds: among them "
         "that only attempts that died with their worker are charged as lost.",
-        short=tests("tests/simulation/test_simulation.py"),
+        short=pytest_run("tests/simulation/test_simulation.py"),
         long=Command((PYTHON, "-m", "tests.simulation", str(SEEDS))),
     ),
     Proof(
         name="mutants",
         sentence="The simulator's invariants can fail: each deliberate breakage of the code is caught.",
-        short=tests("tests/simulation/test_mutants.py::test_nothing_stays_broken"),
-        long=tests("tests/simulation/test_mutants.py", marker="mutants"),
+        short=pytest_run("tests/simulation/test_mutants.py::test_nothing_stays_broken"),
+        long=pytest_run("tests/simulation/test_mutants.py", marker="mutants"),
     ),
     Proof(
         name="rolling-update",
@@ -116,7 +116,7 @@ PROOFS = (
         name="performance",
         sentence="Measured in turns with commit 5893cfe, no benchmark is slower: the 95 % interval of the median "
         "speed ratio contains 0.97 or lies above it.",
-        short=tests("tests/unit/test_pairs.py"),
+        short=pytest_run("tests/unit/test_pairs.py"),
         long=Command(
             (PYTHON, "benchmarks/pairs.py", "--against", "5893cfe", "--pairs", "20", "--json"), figures_of_pairs
         ),

@@ -62,7 +62,10 @@ def run(proof: Proof, wanted: Form) -> Result:
             found += command.read(told)
         if command.runs_tests:
             passed, skipped = counted(report)
-            found += (Figure("tests passed", passed), *([Figure("tests skipped", skipped)] if skipped else []))
+            found += (
+                Figure("tests passed", passed),
+                *([Figure("tests skipped", skipped)] if skipped else []),
+            )
             if verdict is Verdict.HOLDS and (skipped or not passed):
                 verdict = Verdict.NOT_RUN
     return Result(
