@@ -103,17 +103,20 @@ def turn(tree: Tree, benchmark: Benchmark) -> Turn:
 
 def in_turns(ours: Tree, theirs: Tree, benchmark: Benchmark, pairs: int) -> Compare:
     """Run the pairs of one benchmark, told on stderr as they end."""
-    head = {"benchmark": benchmark.script, "against": theirs.name}
-    if not theirs.script(benchmark.script).exists():
-        return Compare(**head, pairs=0, missing=f"{theirs.name} has no such benchmark")
+    name = benchmark.script
+    if not theirs.script(name).exists():
+        return Compare(
+            benchmark=name, against=theirs.name, pairs=0, missing=f"{theirs.name} has no such benchmark"
+        )
     turns: list[tuple[Turn, Turn]] = []
     for place in range(pairs):
         order = (ours, theirs) if place % 2 == 0 else (theirs, ours)
         done = {tree.name: turn(tree, benchmark) for tree in order}
         turns.append((done[ours.name], done[theirs.name]))
-        print(f"{benchmark.script}: pair {place + 1} of {pairs}", file=sys.stderr, flush=True)
+        print(f"{name}: pair {place + 1} of {pairs}", file=sys.stderr, flush=True)
     return Compare(
-        **head,
+        benchmark=name,
+        against=theirs.name,
         pairs=pairs,
         compared=tuple(_compared(turns)),
         cpu_us_per_task=_cpu_us_per_task(turns, benchmark.tasks),
