@@ -22,6 +22,8 @@ from _ratios import Interval, interval, speed
 from _trees import Tree, other_tree, this_tree
 
 LEAST = 0.97
+ENOUGH = 20
+"""Pairs; the interval of fewer is too narrow."""
 
 
 class Benchmark(msgspec.Struct, frozen=True):
@@ -189,6 +191,8 @@ def main() -> int:
         parser.error(f"no benchmark is called {', '.join(sorted(unknown))}")
     if options.pairs < 1:
         parser.error("a comparison takes at least one pair")
+    if options.pairs < ENOUGH:
+        print(f"fewer than {ENOUGH} pairs: the intervals are too narrow to judge by", file=sys.stderr)
     found = []
     with other_tree(Path(__file__).resolve().parent.parent, options.against) as theirs:
         for name in options.benchmarks or BENCHMARKS:

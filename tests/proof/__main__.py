@@ -18,21 +18,19 @@ from tests.proof.runner import Result, Verdict, command_of, run
 Run = Callable[[Proof, Form], Result]
 
 
-def prove(wanted: Sequence[Proof], form: Form, run: Run = run) -> list[Result]:
-    """A result for every proof, in the order of the list; those that are not wanted are not run."""
-    results = []
-    names = {proof.name for proof in wanted}
+def prove(wanted: Sequence[Proof], form: Form, run: Run = run) -> Iterator[dict[str, Result]]:
+    """The results of every proof by name, anew after each that was wanted. What has not been run says so."""
+    results = {proof.name: Result(proof=proof) for proof in PROOFS}
     for number, proof in enumerate(wanted, 1):
         _say(f"[{number}/{len(wanted)}] {proof.name}: {command_of(proof, form)}")
         with _clock():
             result = run(proof, form)
-        results.append(result)
+        results[proof.name] = result
         told = "; ".join(str(figure) for figure in result.figures)
         _say(f"  {result.verdict} after {result.took_s:.0f} s: {told}")
         if result.output:
             _say("  | " + result.output.replace("\n", "\n  | "))
-    done = iter(results)
-    return [next(done) if proof.name in names else Result(proof=proof) for proof in PROOFS]
+        yield results
 
 
 @contextmanager
@@ -70,18 +68,16 @@ def main(arguments: Sequence[str] | None = None, run: Run = run) -> int:
     options = parser.parse_args(arguments)
     if unknown := set(options.names) - set(names):
         parser.error(f"no proof is called {', '.join(sorted(unknown))}; there are {', '.join(names)}")
-    wanted = [
-        proof
-        for proof in PROOFS
-        if proof.name not in options.skip and (not options.names or proof.name in options.names)
-    ]
+    by_name = {proof.name: proof for proof in PROOFS}
+    wanted = [by_name[name] for name in options.names or names if name not in options.skip]
     where = surroundings()
-    results = prove(wanted, Form.SHORT if options.short else Form.LONG, run)
+    results: dict[str, Result] = {}
+    for results in prove(wanted, Form.SHORT if options.short else Form.LONG, run):
+        if not options.short:  # also what is interrupted leaves a page
+            PAGE.write_text(page(list(results.values()), where), encoding="utf-8")
     if not options.short:
-        PAGE.write_text(page(results, where), encoding="utf-8")
         _say(f"written to {PAGE.relative_to(ROOT)}")
-    called = {proof.name for proof in wanted}
-    open_ = [r for r in results if r.proof.name in called and r.verdict is not Verdict.HOLDS]
+    open_ = [results[proof.name] for proof in wanted if results[proof.name].verdict is not Verdict.HOLDS]
     for result in open_:
         _say(f"{result.verdict}: {result.proof.sentence}")
     return 1 if open_ else 0

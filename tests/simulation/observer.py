@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import blake2b
 
 import msgspec
@@ -34,14 +34,17 @@ from headrace_coordinator.store.memory_tables import Tables
 from headrace_coordinator.store.records import NodeRow, OutboxMessage, Transaction
 from headrace_protocol.codec import decode, encode
 from headrace_protocol.definition import EventTrigger
-from headrace_protocol.errors import ErrorCode, InvariantBroken
+from headrace_protocol.errors import ErrorCode, InvariantBroken, ProtocolError
 from headrace_protocol.headers import MESSAGE_ID
 from headrace_protocol.ids import attempt_key
-from headrace_protocol.messages import CancelAttempts, Result, TaskMessage
+from headrace_protocol.messages import CancelAttempts, OutcomeBatch, OutcomeState, Result, TaskMessage
 from tests.simulation.flows import marks
 
 Key = tuple[str, str, int | None]
 """Run, node, item."""
+IN_HAND_S = 1.0
+"""What a coordinator has decided is committed within this, unless its store hangs: an outcome that came meanwhile was
+not known."""
 
 
 class Breach(msgspec.Struct, frozen=True):
@@ -80,6 +83,8 @@ class Observer:
         self.failures: dict[Key, int] = defaultdict(int)
         self.losses: dict[Key, set[int]] = defaultdict(set)
         """Attempts that were charged as lost, and not heard of since."""
+        self.told_s: dict[tuple[Key, int], float] = {}
+        """Attempts whose end is on the bus, and since when."""
         self.alone: set[tuple[Key, int]] = set()
         """Attempts that were dispatched to run alone."""
         self.at_work: dict[str, set[tuple[Key, int]]] = defaultdict(set)
@@ -288,6 +293,10 @@ class Observer:
         )
         if record.state == "lost":
             self.losses[key].add(record.attempt)
+            told_s = self._now_s() - self.told_s.get((key, record.attempt), self._now_s())
+            self.require(
+                told_s <= IN_HAND_S, "lost", f"{name} is lost, and its end was told {told_s:.1f} s before"
+            )
         elif record.state == "failed":
             lost = record.error is not None and record.error.code == ErrorCode.TASK_INPUT_LOST
             self.failures[key] += not lost
@@ -414,6 +423,16 @@ class Observer:
         name = (headers or {}).get(MESSAGE_ID)
         if name is not None:
             self.arrived.add(name)
+        if ".outcome." in subject:
+            with suppress(ProtocolError):  # somebody publishes garbage
+                for outcome in decode(body, OutcomeBatch, headers).outcomes:
+                    if outcome.state in (OutcomeState.SUCCEEDED, OutcomeState.FAILED):
+                        key = (outcome.run_id, outcome.node, outcome.item)
+                        self.told_s.setdefault((key, outcome.attempt), self._now_s())
+
+    def bus_forgets(self) -> None:
+        """Outcomes that nobody has read may be gone: their attempts may be lost after all."""
+        self.told_s.clear()
 
     # -- executions --------------------------------------------------------------------------------
 

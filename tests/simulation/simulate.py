@@ -164,6 +164,7 @@ class _Simulation:
                 for known in self.programs.values():
                     if known.client is not None:
                         known.client.cut()
+                site.observer.bus_forgets()
                 if action.kind == "wipe":
                     site.server.wipe()
                 else:
@@ -173,6 +174,7 @@ class _Simulation:
                 site.weather.loss, site.weather.slow_s = action.by_s, action.by_s
                 loop.call_later(action.for_s, self._calm)
             case "delete":
+                site.observer.bus_forgets()
                 site.server.delete(site.topology.stream(action.name))
             case "hurry":
                 site.server.hurry()

@@ -29,7 +29,7 @@ from tests.proof.figures import Record
 from tests.proof.form import size
 from tests.unit.serializers.kinds import KINDS, Kind, Order, Parcel, Tree, same_array
 
-EXAMPLES = size(25, long=400)
+EXAMPLES = size(25, long=250)
 CALM = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 TRIPS = count()
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=8)
