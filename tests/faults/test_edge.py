@@ -236,10 +236,12 @@ async def test_a_rolling_update_fails_no_run(
         assert at
         astray += sum(one["node"] not in names for one in at)
     figures("runs", len(runs))
-    figures("runs/s", round(len(runs) / loaded_s, 1))
+    rate = len(runs) / loaded_s
+    figures("runs/s", round(rate, 1))
     figures("runs failed", sum(run["state"] != "succeeded" for run in ended))
     figures("attempts", len(executed))
     figures("attempts by code that lacks the task", astray)
+    assert rate >= size(0.0, long=0.9 * RUNS_PER_S), "the machine was too slow to show it under this load"
     assert not astray
     assert {one["state"] for one in executed} == {"succeeded"}
     assert Counter(run["state"] for run in ended) == {"succeeded": len(runs)}
