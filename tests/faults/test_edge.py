@@ -208,9 +208,11 @@ async def test_a_rolling_update_fails_no_run(
     between_s = size(1.0, long=12.0)
 
     async def load() -> None:
+        starting: list[asyncio.Task[str]] = []
         while not over.is_set():
-            runs.append(await cluster.start_run("calc", n=len(runs)))
-            await asyncio.sleep(began + len(runs) / RUNS_PER_S - time.monotonic())
+            starting.append(asyncio.create_task(cluster.start_run("calc", n=len(starting))))
+            await asyncio.sleep(began + len(starting) / RUNS_PER_S - time.monotonic())
+        runs.extend(await asyncio.gather(*starting))
 
     loading = asyncio.create_task(load())
     await asyncio.sleep(between_s)

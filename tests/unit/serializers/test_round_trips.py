@@ -104,7 +104,7 @@ def test_json_and_msgpack_say_the_same(value: object) -> None:
     body = encode(value)
     back = msgspec.msgpack.decode(from_json(to_json(body)))
     assert same(_signless(resolve(back)), _signless(value))
-    assert same(resolve(plain_data(value)), value)
+    assert same(_signless(resolve(plain_data(value))), _signless(value))
 
 
 def _signless(value: object) -> object:
