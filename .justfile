@@ -38,6 +38,14 @@ sim *args="1000":
 chaos seconds="300" *args:
     uv run python -m tests.faults --seconds {{ seconds }} {{ args }}
 
+# the long forms of what CI shows in short, written to docs/proof.md; `just proof poison-item types` for some of them
+proof *args:
+    uv run python -m tests.proof {{ args }}
+
+# the benchmarks in turns with another commit: `just pairs --against 5893cfe --pairs 20 chain`
+pairs *args:
+    uv run python benchmarks/pairs.py {{ args }}
+
 # the main job on real data, end to end
 demo *args:
     uv run headrace demo {{ args }}

@@ -5,6 +5,10 @@ import os
 import pytest
 from hypothesis import settings
 
+from tests.proof.fixtures import figures, size
+
+__all__ = ["anyio_backend", "figures", "size"]
+
 # A deadline per example measures the machine, not the code; CI draws the same examples every time.
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)

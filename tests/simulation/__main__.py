@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
+from tests.proof.figures import record
 from tests.simulation.campaign import Result, T, check_crash, check_seed, crash_points, explain, run_all
 from tests.simulation.plan import Plan, crash_plan, make_plan
 
@@ -33,6 +34,10 @@ def _run_many(check: Callable[[T], Result], cases: Sequence[T], jobs: int) -> in
         f"{len(cases)} seeds in {took_s:.1f} s ({len(cases) / took_s:.1f} seeds/s): {len(failures)} failed; "
         f"{executions} attempts executed, {virtual_s / 3600:.1f} simulated hours"
     )
+    record("seeds", len(cases))
+    record("seeds failed", len(failures))
+    record("attempts executed", executions)
+    record("simulated hours", round(virtual_s / 3600, 1))
     if not failures:
         return 0
     print(f"\nfailed: {', '.join(_named(result) for result in failures[:SHOWN])}\n")

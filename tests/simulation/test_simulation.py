@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.proof.figures import Record
 from tests.simulation.campaign import check_crash, check_seed, crash_points
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.plan import make_plan
@@ -26,8 +27,9 @@ PART = 20
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("first", range(0, SEEDS, PART))
-def test_seeds_hold(first: int) -> None:
+def test_seeds_hold(first: int, figures: Record) -> None:
     results = [check_seed(seed) for seed in range(first, min(first + PART, SEEDS))]
+    figures("seeds", len(results))
     failed = [f"just sim --seed {result.seed}: {result.failure}" for result in results if result.failure]
     assert not failed, "\n".join(failed)
     assert sum(result.executions for result in results), "nothing was executed"

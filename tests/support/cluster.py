@@ -46,8 +46,15 @@ def free_port() -> int:
 class Cluster:
     """One namespace on one machine."""
 
-    def __init__(self, directory: Path, *, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        environment: dict[str, str] | None = None,
+        ack_wait_s: float = ACK_WAIT_S,
+    ) -> None:
         self.directory = directory
+        self.ack_wait_s = ack_wait_s
         self.nats = EmbeddedNats(directory / "nats", port=free_port())
         self.workers: list[subprocess.Popen[bytes]] = []
         self.coordinator: subprocess.Popen[bytes] | None = None
@@ -116,7 +123,7 @@ class Cluster:
             "port": self.port,
             "shards": self.shards,
             "results": self.results,
-            "ack_wait_s": ACK_WAIT_S,
+            "ack_wait_s": self.ack_wait_s,
             "sweep_s": 2.0,
             **settings,
         }
@@ -142,8 +149,8 @@ class Cluster:
         settings = {
             "targets": [str(target)],
             "bus": {"urls": [self.nats.url]},
-            "ack_wait_s": ACK_WAIT_S,
-            "heartbeat_s": 0.5,
+            "ack_wait_s": self.ack_wait_s,
+            "heartbeat_s": self.ack_wait_s / 4,
             "results": self.results,
             **settings,
         }

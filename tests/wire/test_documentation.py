@@ -19,6 +19,8 @@ from headrace_protocol.channels import CHANNELS
 from headrace_protocol.definition import Item, ListOf, Literal, Output, Param, Priority
 from headrace_protocol.messages import ItemInput, Outcome, OutcomeBatch, OutcomeState, Result, TaskMessage
 from headrace_protocol.topology import Topology
+from tests.proof.figures import Record
+from tests.proof.form import Size
 from tests.wire.documentation import PAGE, renewed, section
 
 TOPOLOGY = Topology("default")
@@ -74,12 +76,14 @@ TASKS = [
 
 
 @asynccontextmanager
-async def page_worker(tmp_path: Path, ack_wait_s: float) -> AsyncIterator[tuple[JetStreamContext, Outcomes]]:
+async def page_worker(
+    tmp_path: Path, ack_wait_s: float, longest_s: float = 0.0
+) -> AsyncIterator[tuple[JetStreamContext, Outcomes]]:
     """The page's worker, which also has the task `slow`, on a NATS of its own; and how to read what it answers."""
     source = section(PAGE.read_text(), "example", "worker").removeprefix("```python\n").removesuffix("```\n")
     script = tmp_path / "worker.py"
     script.write_text(source.replace("LARGEST =", "TASKS['slow'] = lambda s: time.sleep(s)\nLARGEST ="))
-    async with EmbeddedNats(tmp_path / "nats") as server, asyncio.timeout(DEADLINE_S):
+    async with EmbeddedNats(tmp_path / "nats") as server, asyncio.timeout(DEADLINE_S + longest_s):
         client = await nats.connect(server.url)
         js = client.jetstream()
         for stream in TOPOLOGY.streams():
@@ -96,7 +100,7 @@ async def page_worker(tmp_path: Path, ack_wait_s: float) -> AsyncIterator[tuple[
             """By node, when the tasks are settled too."""
             found = {}
             for _ in range(count):
-                got = await inputs.next_msg(timeout=DEADLINE_S)
+                got = await inputs.next_msg(timeout=DEADLINE_S + longest_s)
                 (outcome,) = codec.decode(got.data, OutcomeBatch, got.headers).outcomes
                 assert outcome.node not in found
                 found[outcome.node] = outcome
@@ -134,11 +138,18 @@ async def test_the_worker_in_a_page_answers_tasks(tmp_path: Path) -> None:
     assert error.code == "task.input_invalid"
 
 
-async def test_the_worker_in_a_page_runs_what_is_longer_than_the_ack_wait_once(tmp_path: Path) -> None:
-    async with page_worker(tmp_path, 1.0) as (js, outcomes_of):
-        await publish(js, task("long", task="slow", bindings={"s": Literal(2.5)}))
+async def test_the_worker_in_a_page_runs_what_is_longer_than_the_ack_wait_once(
+    tmp_path: Path, size: Size, figures: Record
+) -> None:
+    ack_wait_s = size(1.0, long=10.0)
+    taken_s = 6 * ack_wait_s
+    async with page_worker(tmp_path, ack_wait_s, taken_s) as (js, outcomes_of):
+        await publish(js, task("long", task="slow", bindings={"s": Literal(taken_s)}))
         outcomes = await outcomes_of(1)
         info = await js.consumer_info(CONSUMER.stream, CONSUMER.durable)
     assert outcomes["long"].state is OutcomeState.SUCCEEDED
     assert info.delivered is not None
     assert info.delivered.consumer_seq == 1
+    figures("s of work", taken_s)
+    figures("s of ack wait", ack_wait_s)
+    figures("deliveries", info.delivered.consumer_seq)

@@ -10,6 +10,7 @@ import pytest
 
 from headrace import task
 from headrace.runtime.values import TaskCodec
+from tests.proof.figures import Record
 from tests.unit.serializers.kinds import KINDS, Kind
 
 PAGE = Path(__file__).parents[3] / "docs/data.md"
@@ -34,8 +35,9 @@ def test_a_value_comes_back_as_it_was(kind: Kind) -> None:
         assert kind.same(back, value), f"{value!r} came back as {back!r}"
 
 
-def test_the_docs_list_these_types() -> None:
+def test_the_docs_list_these_types(figures: Record) -> None:
     table = PAGE.read_text().split("<!-- table: types -->")[1].split("<!-- end: types -->")[0]
     listed = re.findall(r"^\| ([^|]+?) +\|", table.replace("`", ""), re.MULTILINE)[1:]
     assert listed == list(dict.fromkeys(kind.row for kind in KINDS))
     assert len(listed) >= 40
+    figures("rows of the table of types", len(listed))
