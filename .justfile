@@ -8,7 +8,7 @@ default:
 
 # run the tests, two at a time; arguments go to pytest
 test *args:
-    uv run --group browser pytest -n 2 --dist loadgroup {{ args }}
+    uv run --group browser pytest -n 4 --dist loadgroup {{ args }}
 
 # everything that reads the code without running it
 check:

@@ -64,6 +64,7 @@ EDGE = "tests/faults/test_edge.py"
 MUTANTS = "tests/simulation/test_mutants.py::test_a_mutant_is_caught"
 SERIALIZERS = "tests/unit/serializers"
 PAGE_WORKER = "tests/wire/test_documentation.py"
+NODE_WORKER = "tests/conformance/worker/test_node_worker.py"
 
 PROOFS = (
     Proof(
@@ -107,12 +108,18 @@ PROOFS = (
         sentence="At least 40 kinds of types pass through tasks; the table of docs/data.md is that of the test.",
         **_shown_by(f"{SERIALIZERS}/test_kinds.py", f"{SERIALIZERS}/test_edges.py"),
     ),
-    # A worker in another language proves the same: add the node ids of its tests and of the conformance kit here.
     Proof(
         name="foreign-worker",
         sentence="A worker written from docs/protocol.md alone runs a task of six times the ack wait once "
-        "(60 s under 10 s in the long form).",
-        **_shown_by(PAGE_WORKER),
+        "(60 s under 10 s in the long form); a worker and a publisher in Node keep the contract of the "
+        "conformance kit.",
+        **_shown_by(PAGE_WORKER, NODE_WORKER),
+    ),
+    Proof(
+        name="pages",
+        sentence="Every page of the web UI, in every view that an address can name (one of each in the short form), "
+        "passes axe in light and dark, is not wider than the window, and reloads as it was.",
+        **_shown_by("tests/web/test_access.py", "tests/web/test_addresses.py"),
     ),
     Proof(
         name="performance",

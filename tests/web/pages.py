@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+from tests.proof.form import size
 from tests.support.cluster import Cluster, eventually
 from tests.web.browsing import published
 
@@ -48,6 +49,8 @@ PAGES: dict[str, tuple[str, ...]] = {
     "settings/SettingsPage": ("/settings",),
 }
 """By the module of its component, as the router names it."""
+VIEWS = [path for paths in PAGES.values() for path in size(paths[-1:], long=paths)]
+"""What is looked at: of each page what has most in its address."""
 TICKING = ("/", "/workers", "/queues", "/settings")
 """Pages that say what time it is, or when a worker was last heard."""
 

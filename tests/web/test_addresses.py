@@ -9,7 +9,7 @@ from playwright.async_api import Browser
 
 from tests.support.cluster import ROOT, Cluster
 from tests.web.browsing import chosen, tab, url_of
-from tests.web.pages import PAGES, TICKING, Sample, full
+from tests.web.pages import PAGES, TICKING, VIEWS, Sample, full
 
 SETTINGS = chosen(times="absolute")
 
@@ -19,7 +19,7 @@ async def sample(cluster: Cluster) -> Sample:
     return await full(cluster)
 
 
-@pytest.mark.parametrize("path", [path for paths in PAGES.values() for path in paths])
+@pytest.mark.parametrize("path", VIEWS)
 async def test_a_reload_shows_the_same(browser: Browser, cluster: Cluster, sample: Sample, path: str) -> None:
     """The same as a person sees it and as a screen reader tells it, at the same address."""
     async with tab(browser, url_of(cluster), settings=SETTINGS) as opened:
