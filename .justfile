@@ -6,9 +6,9 @@ set shell := ["bash", "-euo", "pipefail", "-c"]
 default:
     @just --list --unsorted
 
-# run the tests, two at a time; arguments go to pytest
+# run the tests, three at a time; arguments go to pytest
 test *args:
-    uv run --group browser pytest -n 4 --dist loadgroup {{ args }}
+    uv run --group browser pytest -n 3 --dist loadgroup {{ args }}
 
 # everything that reads the code without running it
 check:

@@ -31,7 +31,8 @@ class Deliveries:
         self._answered: set[tuple[str, int]] = set()
         """Attempts and dispatches that a coordinator has called redundant."""
         self.renumbered = False
-        """The bus has forgotten messages, and uses their numbers again: what is settled may be another message."""
+        """The bus has forgotten messages and deliveries, and uses their numbers again: what is settled may be another
+        message, and what comes for the first time may have come before."""
 
     def stored(self, subject: str, body: bytes) -> None:
         """The bus has a message."""
@@ -54,7 +55,7 @@ class Deliveries:
         self._executions[name] += 1
         executions, messages = self._executions[name], self._messages[name]
         self._journal.require(
-            executions <= messages,
+            executions <= messages or self.renumbered,
             "redelivery",
             f"{name} is executed {executions} times, and was sent {messages} times",
         )
