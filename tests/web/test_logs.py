@@ -35,11 +35,15 @@ async def tell(cluster: Cluster, run_id: str, messages: list[str]) -> None:
 
 
 async def kept(cluster: Cluster, run_id: str, count: int) -> None:
-    async def there() -> bool:
-        answer = await cluster.api.get(f"/runs/{run_id}/logs/summary")
-        return bool(answer.json()["total"] == count)
+    total = 0
 
-    await eventually(there, 30)
+    async def there() -> bool:
+        nonlocal total
+        answer = await cluster.api.get(f"/runs/{run_id}/logs/summary")
+        total = answer.json()["total"]
+        return total == count
+
+    await eventually(there, 30, lambda: f"{total} lines of {count}")
 
 
 async def shown(page: Page) -> list[str]:

@@ -198,6 +198,11 @@ class ReadyLine:
         self._open.clear()
         return found
 
+    def room(self) -> int:
+        """How many tasks the bus takes of the lane that has most room and nobody waiting; 0 where there is none."""
+        free = [lane.limit - lane.on_bus for lane in self.lanes.values() if not lane.waiting]
+        return max(free, default=DEFAULT_LIMIT if not self.lanes else 0)
+
     def excess(self, place: Place) -> int:
         """Tasks on the bus beyond the bound, as after the fleet has shrunk."""
         lane = self.lanes.get(place)

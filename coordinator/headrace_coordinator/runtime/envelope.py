@@ -40,6 +40,15 @@ class Envelope(msgspec.Struct, kw_only=True):
     applied included. Called again when the turn has to be decided again."""
     dead: tuple[DeadLetter, ...] = ()
     """What could not even be understood."""
+    after_all: bool = False
+    """Decided after everything that arrived before it, events too: its reply tells that all of that is committed."""
+    arrival: int = 0
+    """Its number in the inbox."""
+
+    @property
+    def is_event(self) -> bool:
+        """Whether it is events that have arrived, with what they start."""
+        return self.conclude is not None
 
     @property
     def weight(self) -> int:

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from functools import partial
 from typing import Protocol
 
@@ -28,6 +27,7 @@ from headrace_coordinator.runtime import metrics
 from headrace_coordinator.runtime.actors import Actors
 from headrace_coordinator.runtime.apply import Applier, LineBroken
 from headrace_coordinator.runtime.envelope import Envelope
+from headrace_coordinator.runtime.inbox import Inbox
 from headrace_coordinator.runtime.offload import OffloadStopped
 from headrace_coordinator.runtime.parts import Parts
 from headrace_coordinator.runtime.turn import Turn
@@ -43,8 +43,6 @@ log = logging.getLogger("headrace.shard")
 
 MAX_INPUTS = 256
 """In one turn: bounds the transaction, adds no delay when there are fewer."""
-CHUNK = 64
-"""Inputs that are decided before the loop is let go on, which may have a flight to land."""
 IDLE_S = 0.2
 """After so long without inputs, confirmed outbox batches are deleted by a transaction of their own."""
 STORE_RETRY_S = (0.05, 0.2, 1.0, 5.0)
@@ -96,7 +94,7 @@ class Shard:
         self._arrivals = parts.arrivals
         self._clock = parts.clock
         self._hooks = hooks
-        self._inbox: deque[Envelope] = deque()
+        self._inbox = Inbox()
         self._open: _Trip | None = None
         self._flight: _Trip | None = None
         self._over: list[str] = []
@@ -117,7 +115,7 @@ class Shard:
 
     def put(self, envelope: Envelope) -> None:
         """Hand over inputs; the caller need not wait."""
-        self._inbox.append(envelope)
+        self._inbox.put(envelope)
         self._wake.set()
 
     async def ask(self, envelope: Envelope) -> list[CommandReply]:
@@ -214,7 +212,7 @@ class Shard:
 
     async def _decide(self, trip: _Trip) -> None:
         while True:
-            taken = self._take()
+            taken = self._inbox.take(self.line.room())
             trip.inputs += sum(envelope.weight for envelope in taken)
             trip.envelopes += taken
             trip.turn.now_us = self._clock.now_us()
@@ -228,14 +226,6 @@ class Shard:
             else:
                 await self._woken()
         trip.failed = await self._offloader.shrink(trip.turn, self._stopping.is_set)
-
-    def _take(self) -> list[Envelope]:
-        """The oldest in the inbox: a chunk's worth of inputs, and the rest of the envelope that completes it."""
-        taken, inputs = [], 0
-        while self._inbox and inputs < CHUNK:
-            taken.append(self._inbox.popleft())
-            inputs += taken[-1].weight
-        return taken
 
     def _launch(self, trip: _Trip) -> None:
         """What is committed is what has been decided up to now: the next turn changes the same runs."""
@@ -268,7 +258,7 @@ class Shard:
         self._applier.forget(flight.turn.touched)
         if self._open is not None:
             self._applier.forget(self._open.turn.touched)
-            self._inbox.extendleft(reversed(self._open.envelopes))
+            self._inbox.put_back(self._open.envelopes)
         await self._again(flight.envelopes, flight.error)
         return False
 
@@ -276,20 +266,20 @@ class Shard:
         """Something kept the envelopes from being committed: the store, or one of them, which is then singled out
         and does not take the others with it. Raises FenceLost."""
         if isinstance(error, FenceLost | OffloadStopped):
-            self._inbox.extendleft(reversed(envelopes))
+            self._inbox.put_back(envelopes)
             raise FenceLost from error
         if isinstance(error, LineBroken):
             log.critical(
                 "run %s cannot be continued, and is left out of the ready line", error, exc_info=error
             )
-            self._inbox.extendleft(reversed(envelopes))
+            self._inbox.put_back(envelopes)
             return
         if not isinstance(error, Unavailable):
             await self._single_out(envelopes, error)
             return
         log.error("the store cannot be used: %s", error)
         self.trouble = error
-        self._inbox.extendleft(reversed(envelopes))
+        self._inbox.put_back(envelopes)
         if self._stopping.is_set():
             raise FenceLost from error
         await self._clock.sleep(STORE_RETRY_S[min(self._refusals, len(STORE_RETRY_S) - 1)])
@@ -301,7 +291,7 @@ class Shard:
                 try:
                     await self._alone(envelope)
                 except FenceLost:
-                    self._inbox.extendleft(reversed(envelopes[place + 1 :]))
+                    self._inbox.put_back(envelopes[place + 1 :])
                     raise
             return
         log.error("an input broke the engine", exc_info=error)

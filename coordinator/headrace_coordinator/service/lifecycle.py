@@ -165,7 +165,7 @@ class Lifecycle:
             await self._catalog.commit(states=(retired,))
             state = retired
             for shard in range(self._shards.count):
-                raised(await self._shards.ask(shard, Envelope()))  # what was decided before it is committed
+                raised(await self._shards.ask(shard, Envelope(after_all=True)))
             if runs := await self._open_runs(order.workflow):
                 raise _still_open(order.workflow, runs, "it is retired now, and starts no others; ")
         effects = [

@@ -111,9 +111,8 @@ class Replayer:
         self._catalog.refresh()
         try:
             for shard in range(self._shards.count):
-                raised(
-                    await self._shards.ask(shard, Envelope())
-                )  # what was matched before is in the store then
+                # What was matched before is in the store then.
+                raised(await self._shards.ask(shard, Envelope(after_all=True)))
             while records := await self._catalog.store.events_after(position, PAGE):
                 await self._start_runs(definition, trigger, records)
                 position = records[-1].position
