@@ -27,7 +27,7 @@ from headrace_coordinator.store.port import RetentionPolicy, Store
 from headrace_coordinator.telemetry.exporter import TraceExporter
 from headrace_coordinator.telemetry.setup import root_sampler, span_exporter, start_metrics
 from headrace_protocol.subjects import check_token
-from headrace_protocol.topology import DEFAULT_ACK_WAIT_S, Topology
+from headrace_protocol.topology import DEFAULT_ACK_WAIT_S, INBOXES, Topology
 
 if TYPE_CHECKING:
     from headrace_coordinator.api.server import ApiServer
@@ -61,6 +61,8 @@ class CoordinatorSettings(msgspec.Struct, frozen=True, kw_only=True):
     jaeger_url_template: str = ""
     """Where the web UI links a trace to, such as `http://localhost:16686/trace/{trace_id}`."""
     retention: RetentionPolicy = RetentionPolicy()
+    inboxes: tuple[str, ...] = (INBOXES,)
+    """What subjects begin with on which commands are answered."""
     await_definitions: bool = False
     """Accept no events until definitions have been loaded."""
 
@@ -82,7 +84,12 @@ async def running(
         stack.push_async_callback(store.close)
         bus = await connect(settings.nats, f"headrace coordinator {settings.namespace}")
         stack.push_async_callback(bus.close)
-        topology = Topology(settings.namespace, ack_wait_s=settings.ack_wait_s, shards=settings.shards)
+        topology = Topology(
+            settings.namespace,
+            ack_wait_s=settings.ack_wait_s,
+            shards=settings.shards,
+            inboxes=settings.inboxes,
+        )
         results = open_results(bus, topology.bucket, settings.results)
         parts = Parts(topology, store, bus, results, SystemClock(), root_sampler())
         options = Options(

@@ -24,7 +24,7 @@ class Redelivered(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     dispatch: int = 0
     """`TaskMessage.dispatch`."""
     reply_to: str = ""
-    """Subject on which the worker listens for `Redundant`."""
+    """The inbox on which the worker listens for `Redundant`, a subject below `_INBOX.`."""
 
 
 class Redundant(msgspec.Struct, frozen=True, omit_defaults=True):

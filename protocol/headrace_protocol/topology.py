@@ -73,6 +73,8 @@ class ConsumerSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 CODE_CONSUMER_INACTIVE_S = 900.0
+INBOXES = "_INBOX."
+"""Where NATS clients listen for answers, unless they are told otherwise."""
 
 
 class Topology(msgspec.Struct, frozen=True):
@@ -83,6 +85,8 @@ class Topology(msgspec.Struct, frozen=True):
     max_ack_pending: int = 10_000
     shards: int = 0
     """With it, the bus refuses inputs of a shard that does not exist. 0: whoever makes the streams does not know."""
+    inboxes: tuple[str, ...] = (INBOXES,)
+    """What subjects begin with on which the coordinator answers: it has rights that who asks may not have."""
 
     @property
     def subjects(self) -> Subjects:

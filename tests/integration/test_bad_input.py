@@ -314,3 +314,14 @@ async def test_an_event_larger_than_the_bus_takes(cluster: Cluster) -> None:
     }
     answer = await cluster.api.post("/events", content=json.dumps(event), headers=STRUCTURED)
     assert (answer.status_code, answer.json()["code"]) == (413, "protocol.too_large")
+
+
+async def test_an_answer_wanted_elsewhere_purges_nothing(cluster: Cluster, client: Client) -> None:
+    """The coordinator may use the API of JetStream; whoever may only publish commands does not get to by it."""
+    kept = await client.jetstream().publish("hr.default.life.kept.kept", b"kept")
+    purge = "$JS.API.STREAM.PURGE.HR_LIFECYCLE_default"
+    command = encode(CancelRun(run_id="purging"))
+    await client.jetstream().publish(f"{INPUT}.command.purging", command, headers={"Headrace-Reply-To": purge})
+    letter = await letter_where(cluster, found=purge)
+    assert letter["error"]["where"] == "Headrace-Reply-To"
+    assert (await client.jetstream().get_msg("HR_LIFECYCLE_default", kept.seq)).data == b"kept"

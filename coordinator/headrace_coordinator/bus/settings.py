@@ -6,6 +6,7 @@ import ssl
 
 import msgspec
 
+from headrace_coordinator.bus.limits import is_subject
 from headrace_protocol.errors import ConfigError
 
 
@@ -48,3 +49,20 @@ class NatsSettings(msgspec.Struct, frozen=True, kw_only=True):
                 expected="readable PEM files",
             ) from error
         return context
+
+
+def inboxes_of(prefixes: str) -> tuple[str, ...]:
+    """What the subjects of inboxes begin with, from prefixes as NATS clients are given them: `_INBOX`, `_INBOX.shop`.
+
+    Raises ConfigError for what is no subject, which would have answers go anywhere.
+    """
+    named = [prefix.strip().removesuffix(".") for prefix in prefixes.split(",")]
+    for prefix in named:
+        if not is_subject(prefix) or prefix.startswith(("$", "hr.")) or prefix == "hr":
+            raise ConfigError(
+                "not the prefix of an inbox",
+                where="inbox_prefix",
+                found=repr(prefix),
+                expected="a subject of your own without wildcards, such as _INBOX or _INBOX.shop",
+            )
+    return tuple(f"{prefix}." for prefix in named)

@@ -91,6 +91,15 @@ def coordinator(
     tls_ca: Annotated[str, typer.Option("--tls-ca", envvar="HEADRACE_TLS_CA", metavar="FILE")] = "",
     tls_cert: Annotated[str, typer.Option("--tls-cert", envvar="HEADRACE_TLS_CERT", metavar="FILE")] = "",
     tls_key: Annotated[str, typer.Option("--tls-key", envvar="HEADRACE_TLS_KEY", metavar="FILE")] = "",
+    inbox_prefix: Annotated[
+        str,
+        typer.Option(
+            "--inbox-prefix",
+            envvar="HEADRACE_INBOX_PREFIX",
+            metavar="TEXT",
+            help="Commands are answered on subjects below it only; several are separated by commas.",
+        ),
+    ] = "_INBOX",
     jaeger_url_template: Annotated[
         str,
         typer.Option(
@@ -108,6 +117,7 @@ def coordinator(
     With its HTTP API, until SIGTERM or ctrl-C.
     """
     from headrace_coordinator.bus import NatsSettings
+    from headrace_coordinator.bus.settings import inboxes_of
     from headrace_coordinator.main import CoordinatorSettings, run
     from headrace_coordinator.store.port import RetentionPolicy
 
@@ -131,6 +141,7 @@ def coordinator(
         shards=shards,
         ack_wait_s=ack_wait,
         jaeger_url_template=jaeger_url_template,
+        inboxes=inboxes_of(inbox_prefix),
         await_definitions=await_definitions,
         retention=RetentionPolicy(
             runs_s=keep_runs_days * DAY_S,

@@ -29,6 +29,7 @@ from headrace_protocol.messages import (
     StartRun,
 )
 from headrace_protocol.subjects import Subjects
+from headrace_protocol.topology import INBOXES
 
 DeployHandler = Callable[[Deploy], Awaitable[CommandReply]]
 
@@ -39,9 +40,18 @@ TEXT_LENGTH = 4 * 1024
 class Ingress:
     """Reads the messages of one shard."""
 
-    def __init__(self, subjects: Subjects, bus: Bus, clock: Clock, shards: int = 1) -> None:
-        """`shards` is how many the namespace has: a message on the subject of a wrong one is refused."""
+    def __init__(
+        self,
+        subjects: Subjects,
+        bus: Bus,
+        clock: Clock,
+        shards: int = 1,
+        inboxes: tuple[str, ...] = (INBOXES,),
+    ) -> None:
+        """`shards` is how many the namespace has: a message on the subject of a wrong one is refused, and so is one
+        that wants its answer outside of `inboxes`."""
         self._shards = shards
+        self._inboxes = inboxes
         self._subjects = subjects
         self._bus = bus
         self._clock = clock
@@ -65,7 +75,9 @@ class Ingress:
             if kind == "command":
                 return self._command(message, subject.shard)
             if kind == "redelivered":
-                return decode(message.body, Redelivered, message.headers, where=message.subject)
+                told = decode(message.body, Redelivered, message.headers, where=message.subject)
+                self._check_reply(told.reply_to, "reply_to")
+                return told
             if kind == "rejected":
                 rejected = decode(message.body, Rejected, message.headers, where=message.subject)
                 letter = rejected_letter(message, rejected, self._clock.now_us())
@@ -112,6 +124,8 @@ class Ingress:
 
     def _command(self, message: Incoming, shard: int) -> Envelope | Deploy | DeploySet:
         command: Command = decode(message.body, Command, message.headers, where=message.subject)  # type: ignore[arg-type]
+        wanted = message.headers.get(REPLY_TO, "")
+        self._check_reply(wanted, REPLY_TO)
         if isinstance(command, Deploy | DeploySet):
             return command
         home = shard_of(command.run_id, self._shards)
@@ -123,16 +137,22 @@ class Ingress:
             headers = message.headers
             trace = parse_traceparent(headers.get(TRACEPARENT), headers.get(TRACESTATE))
             command = msgspec.structs.replace(command, trace=trace)
-        wanted = message.headers.get(REPLY_TO, "")
-        if wanted and not is_subject(wanted):
-            raise ProtocolError(
-                "a reply is wanted on what is no subject", where=REPLY_TO, found=repr(wanted[:80])
-            )
         envelope = self._wrap(message, (command,))
         envelope.reply_to = wanted
         if wanted:
             envelope.origin = None  # the sender hears of an error, so nothing is lost
         return envelope
+
+    def _check_reply(self, wanted: str, where: str) -> None:
+        """The coordinator may publish where a sender may not, as to the API of JetStream."""
+        if wanted and not (is_subject(wanted) and wanted.startswith(self._inboxes)):
+            raise ProtocolError(
+                "an answer is wanted on a subject that is no inbox",
+                where=where,
+                found=repr(wanted[:80]),
+                expected=f"a subject that begins with {' or '.join(self._inboxes)}",
+                fix="Let your NATS client make an inbox. The coordinator's --inbox-prefix names other prefixes.",
+            )
 
     def _check_cause(self, command: StartRun) -> None:
         """A run that is said to have a cause is named after it: that is how the cause starts no second one."""

@@ -288,7 +288,7 @@ class RunningCoordinator:
                 letter = dead_letter(message, known, self._clock.now_us())
                 await self._shards.ask(0, Envelope(dead=(letter,)))
         self._bus.acknowledge(message)
-        if is_subject(reply_to):
+        if reply_to:
             self._bus.send(reply_to, headers.make(), encode(reply))
 
     async def _deployed(self, command: Deploy | DeploySet, message: Incoming) -> CommandReply:

@@ -172,7 +172,9 @@ class ShardSet:
         """Start reading the bus, and finish what a predecessor was collecting."""
         parts = self._parts
         for number, owned in self._owned.items():
-            ingress = Ingress(parts.topology.subjects, parts.bus, parts.clock, self._count)
+            ingress = Ingress(
+                parts.topology.subjects, parts.bus, parts.clock, self._count, parts.topology.inboxes
+            )
             receive = partial(self._receive, owned.shard, ingress)
             owned.consumer = await parts.bus.consume(parts.topology.input_consumer(number), BATCH, receive)
             self._resume_collecting(number)

@@ -8,7 +8,7 @@ from headrace_coordinator.engine.inputs import OutcomeReceived
 from headrace_coordinator.runtime.envelope import Envelope
 from headrace_coordinator.runtime.ingress import Ingress
 from headrace_protocol.codec import encode, raw
-from headrace_protocol.deliveries import Rejected
+from headrace_protocol.deliveries import Redelivered, Rejected
 from headrace_protocol.errors import ErrorInfo
 from headrace_protocol.ids import shard_of
 from headrace_protocol.interval import Interval
@@ -28,6 +28,9 @@ OUTCOME = Outcome(
 )
 BATCH = OutcomeBatch((OUTCOME, msgspec.structs.replace(OUTCOME, attempt=2)))
 START = StartRun(run_id="r", workflow="w", params=raw({}))
+REDELIVERED = Redelivered(
+    worker="w", run_id="r", node="n", attempt=1, queue="q", queued_at_us=1, delivery=2, reply_to="_INBOX.w"
+)
 ERROR = ErrorInfo(code="protocol.malformed", message="no task")
 REJECTED = Rejected(subject="hr.n.task.q.normal", headers={}, body=b"x", error=ERROR)
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -86,6 +89,28 @@ def test_whoever_wants_a_reply_hears_of_errors_himself(ingress: Ingress) -> None
         ingress, message("command", encode(CancelRun(run_id="r")), Headrace_Reply_To="_INBOX.a")
     )
     assert (asking.origin, asking.reply_to) == (None, "_INBOX.a")
+
+
+ELSEWHERE = ["$JS.API.STREAM.PURGE.HR_TASKS_n", "hr.n.in.0.command.q", "_INBOX", "_INBOXES.a", "_INBOX.*", "a b"]
+
+
+@pytest.mark.parametrize("subject", ELSEWHERE)
+def test_answers_go_to_inboxes_and_nowhere_else(ingress: Ingress, subject: str) -> None:
+    """The coordinator may purge a stream; who asks it for an answer there may not."""
+    for command in (CancelRun(run_id="r"), START, Deploy(definition=WORKFLOW)):
+        refused = envelope(ingress, message("command", encode(command), Headrace_Reply_To=subject))
+        assert (refused.inputs, refused.reply_to) == ((), "")
+        (letter,) = refused.dead
+        assert (letter.error.where, letter.error.found) == ("Headrace-Reply-To", repr(subject))
+    told = msgspec.structs.replace(REDELIVERED, reply_to=subject)
+    (letter,) = envelope(ingress, message("redelivered", encode(told))).dead
+    assert letter.error.where == "reply_to"
+
+
+def test_other_inboxes_can_be_named(bus: FakeBus) -> None:
+    ingress = Ingress(Subjects("n"), bus, FakeClock(), inboxes=("_INBOX.", "_SHOP."))
+    asking = message("command", encode(CancelRun(run_id="r")), Headrace_Reply_To="_SHOP.a")
+    assert envelope(ingress, asking).reply_to == "_SHOP.a"
 
 
 def test_a_deploy_is_no_input_of_a_run(ingress: Ingress) -> None:
