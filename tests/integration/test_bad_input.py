@@ -321,7 +321,9 @@ async def test_an_answer_wanted_elsewhere_purges_nothing(cluster: Cluster, clien
     kept = await client.jetstream().publish("hr.default.life.kept.kept", b"kept")
     purge = "$JS.API.STREAM.PURGE.HR_LIFECYCLE_default"
     command = encode(CancelRun(run_id="purging"))
-    await client.jetstream().publish(f"{INPUT}.command.purging", command, headers={"Headrace-Reply-To": purge})
+    await client.jetstream().publish(
+        f"{INPUT}.command.purging", command, headers={"Headrace-Reply-To": purge}
+    )
     letter = await letter_where(cluster, found=purge)
     assert letter["error"]["where"] == "Headrace-Reply-To"
     assert (await client.jetstream().get_msg("HR_LIFECYCLE_default", kept.seq)).data == b"kept"

@@ -25,7 +25,7 @@ from headrace_coordinator.bus.pull import Pull
 from headrace_coordinator.bus.settings import NatsSettings
 from headrace_coordinator.bus.trimming import trim_stream
 from headrace_protocol.errors import Unavailable
-from headrace_protocol.nats import Confirmations, Connection, check_payload, why_not
+from headrace_protocol.nats import Complaints, Confirmations, Connection, check_payload, why_not
 from headrace_protocol.topology import ConsumerSpec, Topology
 
 log = logging.getLogger("headrace.bus")
@@ -70,6 +70,7 @@ class NatsBus:
         self.client = client
         self._settings = settings
         self._name = name
+        self._complaints = Complaints(log)
         self._confirmations = Confirmations(client, refused=BusError, disconnected=BusError)
         self._pulls: list[Pull] = []
         self._reconnected: list[Callable[[], Awaitable[None]]] = []
@@ -180,6 +181,7 @@ class NatsBus:
             self._confirmations.not_sent(subject, reply, error)
 
     async def _on_error(self, error: Exception) -> None:
+        self._complaints.heard(error)
         log.debug("nats: %s", str(error) or type(error).__name__)
 
     async def _on_disconnect(self) -> None:

@@ -13,8 +13,17 @@ object store, as streams of chunks.
 """
 
 from headrace_protocol.nats.confirmations import Confirmations
-from headrace_protocol.nats.connection import Connection, check_payload, why_not
+from headrace_protocol.nats.connection import Complaints, Connection, check_payload, why_not
 from headrace_protocol.nats.object_pull import ObjectGone, ObjectsError
 from headrace_protocol.nats.objects import Objects
 
-__all__ = ["Confirmations", "Connection", "ObjectGone", "Objects", "ObjectsError", "check_payload", "why_not"]
+__all__ = [
+    "Complaints",
+    "Confirmations",
+    "Connection",
+    "ObjectGone",
+    "Objects",
+    "ObjectsError",
+    "check_payload",
+    "why_not",
+]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
@@ -11,6 +13,7 @@ import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
+from nats.protocol.parser import STALE_CONNECTION
 
 from headrace_protocol.errors import ConfigError
 from headrace_protocol.nats.frames import (
@@ -34,6 +37,12 @@ FULL_BYTES = 64 * 1024
 SLOW_BYTES = 1024 * 1024
 """With so much in the socket's buffer, writing is left to nats-py's flusher, which waits until it drains."""
 
+REMIND_S = 60.0
+MOST_REASONS = 100
+"""That are remembered: subjects are named in some."""
+LEAST_WAIT_S = 0.1
+"""Between two attempts to connect again of which the first went wrong in an unexpected way."""
+
 Listener = Callable[[str, str, Mapping[str, str] | None, bytes], None]
 """Called with subject, reply, headers and body, on the loop, in order of arrival; it must not block."""
 
@@ -44,6 +53,28 @@ def why_not(error: Exception) -> str:
     if isinstance(error, ConnectionResetError):
         return "the server hung up, as it does on an authorization violation"
     return str(error) or type(error).__name__
+
+
+class Complaints:
+    """What a server says against a connection, told once a minute for each reason: who reads the log learns why there
+    is no connection, and is not flooded while it is asked again and again."""
+
+    def __init__(self, log: logging.Logger) -> None:
+        self._log = log
+        self._told_at: dict[str, float] = {}
+
+    def heard(self, error: Exception) -> None:
+        """Any error of nats-py; only the server's own words are told."""
+        text = str(error)
+        if not text.startswith("nats: '"):
+            return
+        now_s = time.monotonic()
+        if now_s - self._told_at.get(text, -REMIND_S) < REMIND_S:
+            return
+        if len(self._told_at) >= MOST_REASONS:
+            self._told_at.clear()
+        self._told_at[text] = now_s
+        self._log.warning("the NATS server says: %s", text.removeprefix("nats: ").strip("'"))
 
 
 async def check_payload(found_bytes: int, server: str, close: Callable[[], Awaitable[None]]) -> None:
@@ -69,7 +100,11 @@ class _ClientParser(Protocol):
 
 
 class Connection(Client):
-    """A client whose frequent messages take the direct line."""
+    """A client whose frequent messages take the direct line, and that connects again whatever has ended a connection.
+
+    nats-py closes for good on any error of the server (a password that was changed, credentials that have expired, one
+    connection too many), and stops without a word on what it did not expect.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -138,6 +173,43 @@ class Connection(Client):
             transport.write(pending[0] if len(pending) == 1 else b"".join(pending))
         except (OSError, RuntimeError) as error:  # the reader finds the connection gone, and connects again
             log.debug("nothing can be written: %s", error)
+
+    async def _process_err(self, err_msg: str) -> None:
+        """The server complains. Where that ends the connection it hangs up, and the reader finds that out."""
+        if self.is_connecting:
+            await super()._process_err(err_msg)
+            return
+        stale = STALE_CONNECTION in err_msg
+        error = nats.errors.StaleConnectionError() if stale else nats.errors.Error(f"nats: {err_msg}")
+        self._err = error
+        await self._error_cb(error)
+        if stale:
+            await self._process_op_err(error)
+
+    async def _read_loop(self) -> None:
+        await super()._read_loop()
+        if self.is_connected and self._reading_task is asyncio.current_task():
+            await self._process_op_err(nats.errors.ProtocolError())
+
+    async def _connect_to_server(self, server: Any) -> None:
+        """An attempt that the server refused has left its socket open."""
+        if self._transport is not None:
+            with contextlib.suppress(OSError, RuntimeError):
+                self._transport.close()  # type: ignore[no-untyped-call]
+        await super()._connect_to_server(server)
+
+    async def _attempt_reconnect(self) -> None:
+        while not self.is_closed:
+            try:
+                await super()._attempt_reconnect()
+            except Exception as error:
+                log.warning("connecting to NATS again went wrong", exc_info=error)
+                if self.is_connected:  # it is what was to be done then that did
+                    return
+                self._status = Client.RECONNECTING
+                await asyncio.sleep(max(self.options["reconnect_time_wait"], LEAST_WAIT_S))
+            else:
+                return
 
     def _socket_backlog_bytes(self) -> int:
         writer = getattr(self._transport, "_io_writer", None)

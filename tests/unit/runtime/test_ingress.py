@@ -91,7 +91,14 @@ def test_whoever_wants_a_reply_hears_of_errors_himself(ingress: Ingress) -> None
     assert (asking.origin, asking.reply_to) == (None, "_INBOX.a")
 
 
-ELSEWHERE = ["$JS.API.STREAM.PURGE.HR_TASKS_n", "hr.n.in.0.command.q", "_INBOX", "_INBOXES.a", "_INBOX.*", "a b"]
+ELSEWHERE = [
+    "$JS.API.STREAM.PURGE.HR_TASKS_n",
+    "hr.n.in.0.command.q",
+    "_INBOX",
+    "_INBOXES.a",
+    "_INBOX.*",
+    "a b",
+]
 
 
 @pytest.mark.parametrize("subject", ELSEWHERE)

@@ -25,7 +25,7 @@ from headrace.bus.port import (
     StreamMissing,
 )
 from headrace_protocol.errors import ConfigError, Unavailable
-from headrace_protocol.nats import Confirmations, Connection, check_payload, why_not
+from headrace_protocol.nats import Complaints, Confirmations, Connection, check_payload, why_not
 from headrace_protocol.topology import ConsumerSpec
 
 log = logging.getLogger("headrace.bus")
@@ -59,6 +59,7 @@ class NatsBus:
     def __init__(self, client: Connection, options: BusOptions) -> None:
         self._client = client
         self._options = options
+        self._complaints = Complaints(log)
         self._confirmations = Confirmations(client, refused=BusError, disconnected=Disconnected)
         self._disconnected: list[Callable[[], None]] = []
         self._reconnected: list[Callable[[], Awaitable[None]]] = []
@@ -184,6 +185,7 @@ class NatsBus:
 
     async def _on_error(self, error: Exception) -> None:
         self._last_error = error
+        self._complaints.heard(error)
         log.debug("nats: %s", str(error) or type(error).__name__)
 
     async def _on_disconnect(self) -> None:
