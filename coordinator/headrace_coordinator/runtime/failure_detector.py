@@ -116,7 +116,9 @@ class FailureDetector:
             return False
         found = await actors.look([told.run_id])
         if told.run_id in found and self._is_live(found[told.run_id][0], told):
-            await self._shards.ask(suspicion.shard, Envelope(inputs=(self._loss(key, told),)))
+            loss = self._loss(key, told)
+            await self._shards.ask(suspicion.shard, Envelope(inputs=(loss,)))
+            self._fleet.finished(loss.worker, loss.run_id, loss.node, loss.item, loss.attempt)
         else:  # a commit tells that what was looked at is committed too
             await self._shards.ask(suspicion.shard, Envelope())
         self._answer(suspicion)

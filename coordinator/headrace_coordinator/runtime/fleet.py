@@ -29,6 +29,9 @@ SILENT = 2
 UNHEARD = 1.2
 """Heartbeats without any worker after which the fleet's clock stands still."""
 FORGET_S = 3_600.0
+"""So long it is remembered what a silent worker held."""
+SHOWN_S, SHOWN_BEATS = 60.0, 10
+"""So long a silent worker is shown, and for so many of its heartbeats."""
 
 
 class Holder(msgspec.Struct, frozen=True):
@@ -87,7 +90,7 @@ class Fleet:
             await subscription.stop()
 
     def finished(self, worker: str, run_id: str, node: str, item: int | None, attempt: int) -> None:
-        """An outcome came in: the worker holds the attempt no more."""
+        """An outcome came in, or the attempt is recorded as lost: the worker holds it no more."""
         known = self._workers.get(worker)
         if known is not None:
             known.held.pop(attempt_key(run_id, node, item, attempt), None)
@@ -139,6 +142,11 @@ class Fleet:
         for name in [n for n, w in self._workers.items() if w.seen_at and now - w.seen_at > FORGET_S]:
             del self._workers[name]
 
+    def _is_shown(self, worker: _Worker) -> bool:
+        """The dead leave the list, unless a run waits for what they held."""
+        quiet_s = self._clock.monotonic() - worker.seen_at
+        return bool(worker.held) or quiet_s <= max(SHOWN_S, SHOWN_BEATS * worker.last.every_s)
+
     def _silent(self, worker: _Worker, missed: float) -> bool:
         return self._now() - worker.heard_at >= missed * worker.last.every_s
 
@@ -173,6 +181,7 @@ class Fleet:
                 state=self._state(worker),
             )
             for name, worker in self._workers.items()
+            if self._is_shown(worker)
         )
 
     def held(self, run_id: str | None = None) -> tuple[tuple[str, HeldAttempt], ...]:

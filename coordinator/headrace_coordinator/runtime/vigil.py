@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from functools import partial
 
 import msgspec
 
@@ -250,7 +251,8 @@ class Vigil:
                 silent_s=0.0 if holder is None else holder.silent_s,
                 started_at_us=0 if holder is None else holder.started_at_us,
             )
-            self._shards.put(shard, Envelope(inputs=(loss,)))
+            settled = partial(self._fleet.finished, loss.worker, run_id, name, item, attempt)
+            self._shards.put(shard, Envelope(inputs=(loss,), ack=settled))
         if undelivered:
             self._shards.put(shard, Envelope(inputs=(Redispatch(run_id, tuple(undelivered)),)))
 

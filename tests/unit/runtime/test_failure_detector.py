@@ -269,3 +269,21 @@ async def test_a_shard_that_was_lost_is_not_waited_for(
     await setting.decided()
     assert setting.detector._task.done(), "it would call the roll until its worker is answered"
     assert not setting.answers
+
+
+async def test_the_dead_leave_the_list_once_nothing_waits_for_what_they_held(setting: Setting) -> None:
+    def listed() -> list[str]:
+        return [view.worker for view in setting.fleet.views()]
+
+    setting.later(200, "x")
+    assert listed() == ["w", "x"], "a run waits for what it held"
+    await suspected(setting)
+    setting.later(1, "x")
+    assert len(await setting.decided()) == 1
+    assert listed() == ["x"]
+
+
+async def test_who_has_just_fallen_silent_is_shown(setting: Setting) -> None:
+    setting.beat("w")
+    setting.later(59, "x")
+    assert [view.state for view in setting.fleet.views()] == ["silent", "live"]

@@ -37,7 +37,6 @@ class FakeFleet:
     def __init__(self) -> None:
         self.attempts: list[tuple[str, HeldAttempt]] = []
         self.unstarted: list[str] = []
-
         self.last_holders: dict[str, Holder] = {}
 
     def held(self) -> tuple[tuple[str, HeldAttempt], ...]:
@@ -48,6 +47,9 @@ class FakeFleet:
 
     def last_holder(self, key: str) -> Holder | None:
         return self.last_holders.get(key)
+
+    def finished(self, worker: str, run_id: str, node: str, item: int | None, attempt: int) -> None:
+        raise AssertionError("nothing of it is committed yet")
 
 
 class FakeShards:

@@ -17,6 +17,7 @@ from headrace.runtime.attempt import CURRENT, Attempt, Produced, RunnableTask, S
 from headrace.runtime.bindings import Inputs
 from headrace.runtime.failures import AttemptFailed, Failure, failed, failure_of
 from headrace.runtime.lanes import Lane
+from headrace.runtime.memory_limit import MemoryLimit
 from headrace.runtime.middleware import CallNext, Middleware, chain
 from headrace.runtime.reports import Reports, why_stopped
 from headrace.runtime.settings import WorkerSettings
@@ -31,7 +32,10 @@ log = logging.getLogger("headrace.worker")
 ALWAYS_INLINE_BYTES = inline_bytes(MIN_PAYLOAD_BYTES)
 """A result so small travels in its message whatever the server takes."""
 SUSPECTS = 8
-"""Processes beyond the warm ones, for tasks that elsewhere run in threads or on the loop and that run alone."""
+"""Processes beyond the warm ones, for tasks that elsewhere run in threads or on the loop and that run alone. When many
+workers have died at once there may be as many as there are slots, where memory allows."""
+SUSPECT_BYTES = 200_000_000
+"""Memory that such a process is thought to need: a quarter of it for Python and the modules of its task."""
 ENDED_RUNS = 10_000
 """Cancelled runs that are remembered, for tasks of theirs that are still queued."""
 
@@ -56,7 +60,7 @@ class Runner:
         self._store = store
         self._reports = reports
         self._processes = asyncio.Semaphore(settings.processes)
-        self._suspects = asyncio.Semaphore(settings.processes + SUSPECTS)
+        self._suspects = asyncio.Semaphore(settings.processes + suspects(settings.slots))
         self._awaiting_process = 0
         self._loop = asyncio.get_running_loop()
         self._held: dict[str, Attempt] = {}
@@ -295,6 +299,12 @@ class Runner:
         if self._waiting:
             self._start_waiting()
         self.freed()
+
+
+def suspects(slots: int, memory_bytes: int | None = None) -> int:
+    """How many tasks may run alone at once; `memory_bytes` is all that there is, by default what the worker may use."""
+    limit = memory_bytes or MemoryLimit().limit_bytes() or 0
+    return max(SUSPECTS, min(slots, limit // SUSPECT_BYTES))
 
 
 def _before(message: TaskMessage, request: CancelAttempts) -> bool:
