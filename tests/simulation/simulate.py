@@ -179,6 +179,8 @@ class _Simulation:
                 site.server.delete(site.topology.stream(action.name))
             case "hurry":
                 site.server.hurry()
+            case "leaders":
+                site.server.change_leaders()
             case "full" | "unreadable":
                 setattr(site.disk, action.kind, True)
                 loop.call_later(action.for_s, setattr, site.disk, action.kind, False)

@@ -26,6 +26,11 @@ from headrace_protocol.topology import ConsumerSpec
 log = logging.getLogger("headrace.bus")
 
 EXPIRES_S = 30.0
+HEARTBEAT_S = 3.0
+"""So often the server says that a request still waits."""
+SILENCE_S = 2.5 * HEARTBEAT_S
+"""Without a word for so long, the request is lost: the consumer has another leader, which knows nothing of it."""
+LOOK_S = 1.0
 RETRY_S = 0.25
 
 
@@ -82,14 +87,19 @@ class Pull:
         self._ask()
 
     async def _keep(self) -> None:
-        """Start again when told to, or when the server has been silent for longer than a request lasts."""
+        """Start again when told to, or when the server has been silent for too long. It takes two looks: before the
+        first the loop may have been held up, and the heartbeat waits to be read."""
         loop = asyncio.get_running_loop()
+        doubted_at = 0.0
         while self._running:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._restart.wait(), EXPIRES_S)
-            silent = loop.time() - self._heard_at > 2 * EXPIRES_S
-            if not self._restart.is_set() and not silent:
+                await asyncio.wait_for(self._restart.wait(), LOOK_S)
+            silent = loop.time() - self._heard_at > SILENCE_S and self._client.is_connected
+            sure, doubted_at = silent and doubted_at == self._heard_at, self._heard_at if silent else 0.0
+            if not self._restart.is_set() and not sure:
                 continue
+            if sure:
+                log.warning("nothing is heard of consumer %s; it is asked again", self._spec.durable)
             self._restart.clear()
             try:
                 await self._begin()
@@ -101,7 +111,11 @@ class Pull:
         """Raises nats.errors.Error when nothing can be asked now. The reply subject tells since when it was asked, and
         how much."""
         count = self._batch - self._asked
-        body = b'{"batch":%d,"expires":%d}' % (count, int(EXPIRES_S * 1e9))
+        body = b'{"batch":%d,"expires":%d,"idle_heartbeat":%d}' % (
+            count,
+            int(EXPIRES_S * 1e9),
+            int(HEARTBEAT_S * 1e9),
+        )
         self._client.send(self._request, body, reply=f"{self._inbox}.{self._begun}-{count}")
         self._asked += count
         self._heard_at = asyncio.get_running_loop().time()

@@ -21,6 +21,8 @@ BATCH = 10
 class Recorded:
     """A connection whose server is the test: what it sends finds only who listens still."""
 
+    is_connected = True
+
     def __init__(self) -> None:
         self.asked: list[tuple[int, str]] = []
         self.asking = asyncio.Event()
@@ -119,6 +121,34 @@ async def test_a_message_is_of_the_connection_that_brought_it(setting: Setting) 
     setting.connection = 2
     setting.deliver(first, 1)
     assert [message.connection for message in setting.received] == [2]
+
+
+async def test_a_request_of_which_the_server_knows_nothing_is_repeated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The consumer has another leader: nobody says so, but its heartbeats are missing."""
+    monkeypatch.setattr("headrace_coordinator.bus.pull.LOOK_S", 0.01)
+    monkeypatch.setattr("headrace_coordinator.bus.pull.SILENCE_S", 0.05)
+    setting = Setting()
+    await setting.pull.start()
+    assert await setting.request(2)
+    assert [count for count, _ in setting.server.asked][:2] == [BATCH, BATCH]
+    await setting.pull.stop()
+
+
+async def test_a_server_that_says_that_the_request_waits_is_not_asked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("headrace_coordinator.bus.pull.LOOK_S", 0.01)
+    monkeypatch.setattr("headrace_coordinator.bus.pull.SILENCE_S", 0.5)
+    setting = Setting()
+    await setting.pull.start()
+    first = await setting.request(1)
+    for _ in range(20):
+        await asyncio.sleep(0.05)
+        setting.server.answer(first, first, "", {"Status": "100"})
+    assert len(setting.server.asked) == 1
+    await setting.pull.stop()
 
 
 async def test_nothing_is_heard_after_the_stop(setting: Setting) -> None:

@@ -18,6 +18,7 @@ class Recorded:
     """A bus whose server is the test."""
 
     connected = True
+    idle_heartbeat_s = 0.0
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, int, bool, str]] = []
@@ -61,8 +62,9 @@ class Recorded:
 class Fleet:
     """A pull over three priorities of one queue."""
 
-    def __init__(self, slots: int, queues: tuple[str, ...] = ("q",)) -> None:
+    def __init__(self, slots: int, queues: tuple[str, ...] = ("q",), heartbeat_s: float = 0.0) -> None:
         self.bus = Recorded()
+        self.bus.idle_heartbeat_s = heartbeat_s
         self.slots = slots
         self.held: list[Delivery] = []
         self.refused: list[Delivery] = []
@@ -224,6 +226,23 @@ async def test_an_answer_that_could_not_be_read_in_time_is_no_silence(
         for name in ("high", "normal", "low"):
             fleet.end(name, "408", "Request Timeout")
         assert await fleet.asked() == PARKED
+
+
+async def test_a_parked_request_of_which_the_server_knows_nothing_is_repeated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The consumer has another leader: nobody says so, but its heartbeats are missing."""
+    fleet = Fleet(4, heartbeat_s=3.0)
+    await fleet.asked()
+    loop = asyncio.get_running_loop()
+    asked_at = loop.time()
+    for late_s in (3, 6, 9):
+        monkeypatch.setattr(loop, "time", lambda late_s=late_s: asked_at + late_s)
+        for name in ("high", "low"):
+            fleet.end(name, "100", "Idle Heartbeat")
+        fleet.pull.check()
+        fleet.pull.check()
+    assert await fleet.asked() == [("normal", 1, False)]
 
 
 async def test_what_arrives_without_a_slot_is_refused() -> None:

@@ -30,6 +30,8 @@ from headrace_protocol.topology import ConsumerSpec
 
 log = logging.getLogger("headrace.bus")
 
+IDLE_HEARTBEAT_S = 3.0
+
 
 async def connect(options: BusOptions) -> NatsBus:
     """A connected bus that from now on reconnects for ever.
@@ -78,6 +80,10 @@ class NatsBus:
     @property
     def max_payload_bytes(self) -> int:
         return self._client.max_payload
+
+    @property
+    def idle_heartbeat_s(self) -> float:
+        return IDLE_HEARTBEAT_S
 
     def inbox(self) -> str:
         return self._client.new_inbox()

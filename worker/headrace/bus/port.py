@@ -111,6 +111,11 @@ class Bus(Protocol):
         """What the server complained about last; None when it has not."""
         ...
 
+    @property
+    def idle_heartbeat_s(self) -> float:
+        """How often the bus says that a request still waits; 0 where requests are never lost."""
+        ...
+
     def inbox(self) -> str:
         """A subject that nobody else uses."""
         ...

@@ -50,6 +50,10 @@ EXPIRES_S = 60.0
 """How long a parked request waits; it costs one message each way when it is repeated."""
 SILENCE_S = 10.0
 """How much longer than that, or than at once, an answer may take."""
+HEARTBEATS = 2.5
+"""So many of the server's heartbeats are missing when a parked request is lost."""
+LOOK_S = 1.0
+"""How often that is looked at."""
 REVIVE_WAIT_S = (0.05, 0.1, 0.2, 0.5, 1.0)
 """Between attempts to find the stream and make the consumer; the last one repeats."""
 _ACK_TOKENS_V1 = 9
@@ -123,9 +127,13 @@ class Pull:
         self._turn = 0
         self._running = False
         self._scheduled = False
+        self._watching: asyncio.TimerHandle | None = None
         self.found: Callable[[str, bool], None] = lambda *_: None
         """Called when a consumer has been found at the bus, with its name, and whether it is still the one that
         delivered before."""
+        self._parked = b'"expires":%d' % int(EXPIRES_S * 1e9)
+        if bus.idle_heartbeat_s:
+            self._parked += b',"idle_heartbeat":%d' % int(bus.idle_heartbeat_s * 1e9)
         bus.on_reconnect(self._reconnected)
 
     def start(self) -> None:
@@ -134,6 +142,8 @@ class Pull:
         self._running = True
         for consumer in self._consumers:
             self._revive(consumer)
+        if self._bus.idle_heartbeat_s:
+            self._watch()
 
     def add(self, rank: int, spec: ConsumerSpec) -> None:
         """Ask one more consumer, until nothing has come for a while."""
@@ -154,6 +164,8 @@ class Pull:
     def stop(self) -> None:
         """Accept nothing more. What still arrives is refused."""
         self._running = False
+        if self._watching is not None:
+            self._watching.cancel()
         for consumer in self._consumers:
             self._close(consumer)
         for leaving in self._leaving:
@@ -189,13 +201,20 @@ class Pull:
         """The shortest of the consumers'."""
         return min(consumer.ack_wait_s for consumer in self._consumers)
 
+    def _watch(self) -> None:
+        self.check()
+        self._watching = asyncio.get_running_loop().call_later(LOOK_S, self._watch)
+
     def check(self) -> None:
         """To be called again and again. Asks anew where the server has been silent for longer than it can be: a
         request was lost. It takes two calls: before the first the loop may have been held up, and the answer waits to
         be read."""
+        if not self._bus.connected:
+            return
         now = asyncio.get_running_loop().time()
+        parked_s = HEARTBEATS * self._bus.idle_heartbeat_s or EXPIRES_S + SILENCE_S
         for consumer in self._consumers:
-            patience_s = SILENCE_S if consumer.hot else EXPIRES_S + SILENCE_S
+            patience_s = SILENCE_S if consumer.hot else parked_s
             if not consumer.usable or not consumer.asked or now - consumer.heard_at <= patience_s:
                 continue
             if consumer.doubted_at == consumer.heard_at:
@@ -241,11 +260,13 @@ class Pull:
     def _request(self, consumer: _Consumer, count: int, *, hot: bool) -> None:
         consumer.asked, consumer.hot = count, hot
         consumer.heard_at = asyncio.get_running_loop().time()
-        how = b'"no_wait":true' if hot else b'"expires":%d' % int(EXPIRES_S * 1e9)
+        how = b'"no_wait":true' if hot else self._parked
         self._bus.send(consumer.ask_subject, b'{"batch":%d,%b}' % (count, how), reply=consumer.inbox)
 
     def _receive(self, consumer: _Consumer, inbox: str, message: Message) -> None:
         if message.subject == inbox:
+            if inbox == consumer.inbox:
+                consumer.heard_at = asyncio.get_running_loop().time()
             self._ended(consumer, message)
             return
         delivery = as_delivery(message)

@@ -77,6 +77,10 @@ class WorkerBus:
     def max_payload_bytes(self) -> int:
         return MAX_PAYLOAD_BYTES
 
+    @property
+    def idle_heartbeat_s(self) -> float:
+        return 0.0
+
     def inbox(self) -> str:
         return self._connection.inbox()
 

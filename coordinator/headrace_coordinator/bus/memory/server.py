@@ -262,7 +262,17 @@ class Server:
         request = _Request(reply, count, self._now() + wanted["expires"] / 1e9)
         consumer.requests.append(request)
         self._call_at(request.expires_at, self._expire, consumer, request)
+        if wanted.get("idle_heartbeat"):
+            self._beat_later(consumer, request, wanted["idle_heartbeat"] / 1e9)
         self._serve(consumer)
+
+    def _beat_later(self, consumer: Consumer, request: _Request, every_s: float) -> None:
+        self._call_at(self._now() + every_s, self._beat, consumer, request, every_s)
+
+    def _beat(self, consumer: Consumer, request: _Request, every_s: float) -> None:
+        if any(waiting is request for waiting in consumer.requests):
+            self._tell(request.reply, b"", {"Status": "100", "Description": "Idle Heartbeat"})
+            self._beat_later(consumer, request, every_s)
 
     def _expire(self, consumer: Consumer, request: _Request) -> None:
         if any(waiting is request for waiting in consumer.requests):
@@ -390,6 +400,12 @@ class Server:
 
     def _erase(self, stream: Stream, sequence: int) -> None:
         self.on_erased(stream.messages.pop(sequence))
+
+    def change_leaders(self) -> None:
+        """Consumers are led by other servers, which know nothing of the requests that wait. Nobody is told."""
+        for stream in self.streams.values():
+            for consumer in stream.consumers.values():
+                consumer.requests.clear()
 
     def hurry(self) -> None:
         """Deliver everything that is in flight once more, as after a change of leaders."""
