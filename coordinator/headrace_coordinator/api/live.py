@@ -21,7 +21,7 @@ def known_workers(coordinator: Coordinator) -> tuple[LiveWorker, ...]:
             seen_at_us=one.seen_at_us,
             held=one.held,
         )
-        for one in coordinator.workers()
+        for one in coordinator.workers(gone=True)
         if one.state != "stopped"
     )
 

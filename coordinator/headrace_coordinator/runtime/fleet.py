@@ -143,9 +143,9 @@ class Fleet:
             del self._workers[name]
 
     def _is_shown(self, worker: _Worker) -> bool:
-        """The dead leave the list, unless a run waits for what they held."""
+        """The dead leave the list."""
         quiet_s = self._clock.monotonic() - worker.seen_at
-        return bool(worker.held) or quiet_s <= max(SHOWN_S, SHOWN_BEATS * worker.last.every_s)
+        return quiet_s <= max(SHOWN_S, SHOWN_BEATS * worker.last.every_s)
 
     def _silent(self, worker: _Worker, missed: float) -> bool:
         return self._now() - worker.heard_at >= missed * worker.last.every_s
@@ -166,7 +166,8 @@ class Fleet:
                     found[queue] = found.get(queue, 0) + worker.last.slots
         return found
 
-    def views(self) -> tuple[WorkerView, ...]:
+    def views(self, *, gone: bool = False) -> tuple[WorkerView, ...]:
+        """Workers as people see them; with `gone`, also those that have been silent for long, and what they held."""
         return tuple(
             WorkerView(
                 worker=name,
@@ -181,7 +182,7 @@ class Fleet:
                 state=self._state(worker),
             )
             for name, worker in self._workers.items()
-            if self._is_shown(worker)
+            if gone or self._is_shown(worker)
         )
 
     def held(self, run_id: str | None = None) -> tuple[tuple[str, HeldAttempt], ...]:

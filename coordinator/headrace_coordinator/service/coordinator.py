@@ -325,8 +325,8 @@ class RunningCoordinator:
             reason=reason if trouble is None else str(trouble),
         )
 
-    def workers(self) -> tuple[WorkerView, ...]:
-        return self._fleet.views()
+    def workers(self, *, gone: bool = False) -> tuple[WorkerView, ...]:
+        return self._fleet.views(gone=gone)
 
     async def queues(self) -> tuple[QueueView, ...]:
         """Every queue that a current workflow uses or a worker serves."""

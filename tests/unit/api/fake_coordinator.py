@@ -208,7 +208,7 @@ class FakeCoordinator:
     def load_failures(self) -> tuple[LoadFailure, ...]:
         return self.failures
 
-    def workers(self) -> tuple[WorkerView, ...]:
+    def workers(self, *, gone: bool = False) -> tuple[WorkerView, ...]:
         return self.worker_views
 
     async def queues(self) -> tuple[QueueView, ...]:

@@ -271,19 +271,17 @@ async def test_a_shard_that_was_lost_is_not_waited_for(
     assert not setting.answers
 
 
-async def test_the_dead_leave_the_list_once_nothing_waits_for_what_they_held(setting: Setting) -> None:
-    def listed() -> list[str]:
-        return [view.worker for view in setting.fleet.views()]
-
-    setting.later(200, "x")
-    assert listed() == ["w", "x"], "a run waits for what it held"
-    await suspected(setting)
-    setting.later(1, "x")
-    assert len(await setting.decided()) == 1
-    assert listed() == ["x"]
-
-
-async def test_who_has_just_fallen_silent_is_shown(setting: Setting) -> None:
-    setting.beat("w")
+async def test_the_dead_leave_the_list_and_what_they_held_is_known_still(setting: Setting) -> None:
     setting.later(59, "x")
-    assert [view.state for view in setting.fleet.views()] == ["silent", "live"]
+    assert [(view.worker, view.state) for view in setting.fleet.views()] == [("w", "silent"), ("x", "live")]
+    setting.later(200, "x")
+    assert [view.worker for view in setting.fleet.views()] == ["x"]
+    assert next((view.worker, view.held) for view in setting.fleet.views(gone=True)) == ("w", (HELD,))
+
+
+async def test_what_is_recorded_as_lost_is_not_held_any_more(setting: Setting) -> None:
+    setting.later(8, "x")
+    await suspected(setting)
+    setting.later(3, "x")
+    assert len(await setting.decided()) == 1
+    assert [view.held for view in setting.fleet.views(gone=True)] == [(), ()]
