@@ -22,7 +22,8 @@ import {
 import { Slots } from "./slots.js";
 
 const PRIORITIES = ["high", "normal", "low"];
-const CONSUMER = { ack_wait: 30e9, max_deliver: -1, max_ack_pending: 10_000, max_waiting: 4_096 }; // a coordinator's
+const CONSUMER = { max_deliver: -1, max_ack_pending: 10_000, max_waiting: 4_096 };
+const ACK_WAIT_S = 30; // where the coordinator has not said another one
 const HEARTBEAT_S = 5;
 const REPEAT_MS = 2_000;
 const PULL_MS = 1_000; // short, so that a drain need not interrupt it
@@ -111,10 +112,12 @@ export class Worker {
       if (error.code !== JetStreamApiCodes.ConsumerNotFound) throw error;
     }
     const manager = await jetstreamManager(this.nc);
+    const told = (await manager.streams.info(stream)).config.metadata;
     await manager.consumers.add(stream, {
       durable_name: name,
       filter_subject: `${this.root}.task.${this.queue}.${priority}`,
       ack_policy: AckPolicy.Explicit,
+      ack_wait: Number(told?.["headrace-ack-wait-s"] ?? ACK_WAIT_S) * 1e9,
       ...CONSUMER,
     });
     return this.js.consumers.get(stream, name);

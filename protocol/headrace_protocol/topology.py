@@ -7,6 +7,7 @@ alone: the store is the truth, and what a stream loses is published again.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 import msgspec
@@ -55,6 +56,8 @@ class StreamSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Refuse new messages when full (the publisher hears of it) instead of dropping the oldest. Such a stream must
     lose nothing that has not been read."""
     duplicate_window_s: float = 120.0
+    metadata: tuple[tuple[str, str], ...] = ()
+    """What whoever finds the stream is told."""
 
 
 class ConsumerSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,8 +76,19 @@ class ConsumerSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 CODE_CONSUMER_INACTIVE_S = 900.0
+ACK_WAIT = "headrace-ack-wait-s"
+"""In the metadata of HR_TASKS: how long a worker may be silent, which the coordinator decides for all consumers."""
 INBOXES = "_INBOX."
 """Where NATS clients listen for answers, unless they are told otherwise."""
+
+
+def ack_wait_of(metadata: Mapping[str, str] | None, unless_told_s: float) -> float:
+    """The ack wait that a stream tells."""
+    try:
+        told_s = float((metadata or {}).get(ACK_WAIT, ""))
+    except ValueError:
+        return unless_told_s
+    return told_s if 0 < told_s < float("inf") else unless_told_s
 
 
 class Topology(msgspec.Struct, frozen=True):
@@ -111,6 +125,7 @@ class Topology(msgspec.Struct, frozen=True):
                 retention=Retention.WORK_QUEUE,
                 max_bytes=4_096 * MIB,
                 discard_new=True,
+                metadata=((ACK_WAIT, str(self.ack_wait_s)),),
             ),
             StreamSpec(
                 name=self.stream("INPUTS"),

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from headrace.bus import BusOptions
+from headrace.bus.nats_bus import connect as connect_worker
 from headrace_coordinator.bus import Incoming, NatsSettings, connect
 from headrace_coordinator.bus.port import BusError, Outgoing
 from headrace_coordinator.local.nats_server import EmbeddedNats
@@ -145,3 +147,19 @@ async def test_inputs_of_a_shard_that_does_not_exist_are_refused(tmp_path: Path)
         with pytest.raises(BusError):
             await bus.publish(TOPOLOGY.subjects.input(2, "outcome", "q"), headers.make(), b"x")
         await bus.close()
+
+
+async def test_consumers_follow_the_ack_wait_that_the_coordinator_was_told(tmp_path: Path) -> None:
+    """Whoever makes them, and however it was started."""
+    async with EmbeddedNats(tmp_path) as server:
+        coordinator = await connect(NatsSettings(url=server.url), "test")
+        await coordinator.ensure(Topology("n", ack_wait_s=2.0))
+        worker = await connect_worker(BusOptions(urls=(server.url,)))
+        spec = Topology("n", ack_wait_s=45.0).task_consumer("q", Priority.NORMAL)
+        assert (await worker.ensure_consumer(spec)).ack_wait_s == 2.0
+        await coordinator.ensure(Topology("n", ack_wait_s=7.0))
+        assert (await worker.ensure_consumer(spec)).ack_wait_s == 7.0
+        again = Topology("n", ack_wait_s=45.0).task_consumer("other", Priority.NORMAL)
+        assert (await worker.ensure_consumer(again)).ack_wait_s == 7.0
+        await worker.close()
+        await coordinator.close()

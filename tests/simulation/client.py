@@ -309,14 +309,14 @@ class JetStream:
 
     async def add_stream(self, config: StreamConfig) -> object:
         def add() -> object:
-            return _stream_info(
-                self._server.add_stream(
-                    str(config.name),
-                    tuple(config.subjects or ()),
-                    work_queue=config.retention == RetentionPolicy.WORK_QUEUE,
-                    window_s=config.duplicate_window or 120.0,
-                )
+            made = self._server.add_stream(
+                str(config.name),
+                tuple(config.subjects or ()),
+                work_queue=config.retention == RetentionPolicy.WORK_QUEUE,
+                window_s=config.duplicate_window or 120.0,
             )
+            made.metadata = config.metadata or {}
+            return _stream_info(made)
 
         return await self._client.request("stream", add)
 
@@ -362,6 +362,7 @@ def _stream_info(stream: Stream) -> object:
         discard=DiscardPolicy.NEW,
         max_bytes=-1,
         max_age=0.0,
+        metadata=dict(stream.metadata),
     )
     state = StreamState(
         messages=len(stream.messages),

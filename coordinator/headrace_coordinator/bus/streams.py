@@ -19,7 +19,7 @@ from nats.js.api import (
 )
 
 from headrace_coordinator.bus.port import BusError, ConsumerState, StreamState
-from headrace_protocol.topology import ConsumerSpec, Retention, StreamSpec, Topology
+from headrace_protocol.topology import ConsumerSpec, Retention, StreamSpec, Topology, ack_wait_of
 
 log = logging.getLogger("headrace.bus")
 
@@ -36,6 +36,8 @@ async def ensure_streams(context: JetStreamContext, topology: Topology) -> list[
         for spec, info in found:
             if info is not None and spec.discard_new:
                 await _keep_all(context, spec, info.config)
+            if info is not None and spec.metadata:
+                await _tell_ack_wait(context, spec, info.config, topology.ack_wait_s)
         made = await _make(context, [spec for spec, info in found if info is None])
     except (nats.errors.Error, TimeoutError) as error:
         raise BusError(f"streams of {topology.namespace}: {error}") from error
@@ -61,6 +63,26 @@ async def _keep_all(context: JetStreamContext, spec: StreamSpec, found: StreamCo
     )
     if not kept:
         log.warning("the stream %s dropped old messages, read or not; it keeps them from now on", spec.name)
+
+
+async def _tell_ack_wait(
+    context: JetStreamContext, spec: StreamSpec, found: StreamConfig, ack_wait_s: float
+) -> None:
+    """The coordinator was started with another ack wait: consumers that there are already follow it, too."""
+    if ack_wait_of(found.metadata, 0.0) == ack_wait_s:
+        return
+    now = await context.stream_info(spec.name)
+    metadata = {**(found.metadata or {}), **dict(spec.metadata)}
+    await context.update_stream(now.config.evolve(metadata=metadata))
+    for consumer in await context.consumers_info(spec.name):
+        if consumer.config.ack_wait != ack_wait_s and consumer.config.durable_name:
+            await context.add_consumer(spec.name, consumer.config.evolve(ack_wait=ack_wait_s))
+            log.warning(
+                "consumer %s had an ack wait of %s s; it is %s s now, as this coordinator was told",
+                consumer.name,
+                consumer.config.ack_wait,
+                ack_wait_s,
+            )
 
 
 async def _make(context: JetStreamContext, missing: list[StreamSpec]) -> dict[str, StreamInfo]:
@@ -96,6 +118,7 @@ def _config(spec: StreamSpec, max_bytes: int) -> StreamConfig:
         max_age=spec.max_age_s,
         discard=DiscardPolicy.NEW if spec.discard_new else DiscardPolicy.OLD,
         duplicate_window=spec.duplicate_window_s,
+        metadata=dict(spec.metadata) or None,
     )
 
 

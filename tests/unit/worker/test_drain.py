@@ -136,7 +136,7 @@ def test_what_a_worker_serves() -> None:
     )
     assert serving("vm-1", settings, ["d", "c", "b", "a"], ["cpu"]) == (
         f"worker vm-1 is connected to {settings.bus.shown}, namespace team, and serves queue cpu with 4 slots: "
-        "4 tasks (a, b, c and 1 more). It waits for tasks; SIGTERM or ctrl-C drains it."
+        "4 tasks (a, b, c and 1 more). It asks for tasks; SIGTERM or ctrl-C drains it."
     )
     assert "2 queues (cpu, gpu)" in serving("vm-1", settings, ["a"], ["cpu", "gpu"])
     assert "slots: task a." in serving("vm-1", settings, ["a"], ["cpu", "gpu"])

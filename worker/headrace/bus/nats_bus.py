@@ -26,7 +26,7 @@ from headrace.bus.port import (
 )
 from headrace_protocol.errors import ConfigError, Unavailable
 from headrace_protocol.nats import Complaints, Confirmations, Connection, check_payload, why_not
-from headrace_protocol.topology import ConsumerSpec
+from headrace_protocol.topology import ConsumerSpec, ack_wait_of
 
 log = logging.getLogger("headrace.bus")
 
@@ -155,7 +155,9 @@ class NatsBus:
             try:
                 found = await jetstream.consumer_info(spec.stream, spec.durable)
             except nats.js.errors.NotFoundError:
-                found = await jetstream.add_consumer(spec.stream, config)
+                stream = (await jetstream.stream_info(spec.stream)).config
+                wait_s = ack_wait_of(stream.metadata, spec.ack_wait_s)
+                found = await jetstream.add_consumer(spec.stream, config.evolve(ack_wait=wait_s))
         except nats.js.errors.NotFoundError as error:
             raise StreamMissing(spec.stream) from error
         except (nats.errors.Error, TimeoutError) as error:

@@ -28,7 +28,7 @@ def serving(worker: str, settings: WorkerSettings, tasks: Iterable[str], queues:
     return (
         f"worker {worker} is connected to {settings.bus.shown}, namespace {settings.namespace}, and serves "
         f"{_named(list(queues), 'queue')} with {settings.slots} slots: {_named(names, 'task')}. "
-        "It waits for tasks; SIGTERM or ctrl-C drains it."
+        "It asks for tasks; SIGTERM or ctrl-C drains it."
     )
 
 

@@ -17,6 +17,11 @@ def consumer_of(reply: str) -> str:
     return tokens[3 if len(tokens) == _TOKENS else 5]
 
 
+def heartbeat_s(wanted_s: float, ack_wait_s: float) -> float:
+    """Between two heartbeats: several of them in the time in which a worker may be silent."""
+    return min(wanted_s, ack_wait_s / 4)
+
+
 class Leases:
     """A delivery is *held* until it is settled. The bus gives it to another worker when it has not heard of
     it for the consumer's ack wait, so every third of that a sign of life is sent for each one held that

@@ -56,6 +56,8 @@ class Notices:
         self._started_at_us = now_us()
         self._started: list[Attempt] = []
         self._loop = asyncio.get_running_loop()
+        self.every_s = about.every_s
+        """Between two heartbeats."""
         self.draining = False
         self.beaten: Callable[[Heartbeat], None] = lambda _: None
         """Called with each heartbeat."""
@@ -103,7 +105,7 @@ class Notices:
             draining=self.draining,
             stopped=stopped,
             pending=tuple(pending[:HELD_AT_MOST]),
-            every_s=about.every_s,
+            every_s=self.every_s,
         )
         self._send(self._subjects.heartbeat, beat)
         self.beaten(beat)

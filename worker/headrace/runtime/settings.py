@@ -31,7 +31,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     results: str = ""
     """Where large results go: empty for the bus' object store, or a URL that obstore opens."""
     ack_wait_s: float = DEFAULT_ACK_WAIT_S
-    """For consumers that this worker has to create."""
+    """For consumers that this worker has to create, where the coordinator has not said another one."""
     heartbeat_s: float = 5.0
     grace_s: float = 30.0
     """How long running attempts may go on after the worker was told to stop."""

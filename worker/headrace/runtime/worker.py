@@ -26,7 +26,7 @@ from headrace.runtime.consumers import CodeConsumers
 from headrace.runtime.drain import Drain, serving
 from headrace.runtime.lanes import InlineLane, Lane, ProcessLane, Reporting, ThreadLane
 from headrace.runtime.launch import Launch
-from headrace.runtime.leases import Leases
+from headrace.runtime.leases import Leases, heartbeat_s
 from headrace.runtime.logs import LogShipper
 from headrace.runtime.middleware import Middleware
 from headrace.runtime.notices import About, Notices
@@ -304,7 +304,8 @@ class _Parts:
             self._pull.check()
             if self._threads.abandoned:
                 log.warning("%d abandoned threads still run", self._threads.abandoned)
-            await asyncio.sleep(self._settings.heartbeat_s)
+            self._notices.every_s = heartbeat_s(self._settings.heartbeat_s, self._pull.ack_wait_s)
+            await asyncio.sleep(self._notices.every_s)
 
 
 def run_worker(settings: WorkerSettings) -> None:

@@ -100,6 +100,7 @@ class Stream:
         self, name: str, subjects: tuple[str, ...], *, work_queue: bool, window_s: float, made: str
     ) -> None:
         self.name = name
+        self.metadata: Mapping[str, str] = {}
         self.prefixes = tuple(subject.removesuffix(">") for subject in subjects)
         self.work_queue = work_queue
         self.window_s = window_s

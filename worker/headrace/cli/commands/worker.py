@@ -54,7 +54,7 @@ def worker(
             "--ack-wait",
             envvar="HEADRACE_ACK_WAIT",
             min=1.0,
-            help="As the coordinator's: seconds of silence.",
+            help="Seconds of silence, where the coordinator has not said how many.",
         ),
     ] = 30.0,
     serve_old_code: Annotated[

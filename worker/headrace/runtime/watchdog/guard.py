@@ -14,6 +14,7 @@ from typing import NoReturn
 
 import msgspec
 
+from headrace.runtime.leases import heartbeat_s
 from headrace.runtime.process_tree import kill_group, kill_tree, send, stat_of
 from headrace.runtime.watchdog.board import Held, Reader
 from headrace.runtime.watchdog.idle import EAGER_S, interval_s, silence_s
@@ -113,7 +114,9 @@ class _Guard:
         if not refused and now_s - self._kept_s >= silence_s(self._board.ack_wait_s):
             self._kept_s = now_s
             self._voice.keep(held)
-        if not refused and now_s - self._beaten_s >= self._settings.heartbeat_s:
+        if not refused and now_s - self._beaten_s >= heartbeat_s(
+            self._settings.heartbeat_s, self._board.ack_wait_s
+        ):
             self._beaten_s = now_s
             self._voice.beat(self._board.heartbeat(), held)
         stack = self._stacks.newest()
