@@ -375,7 +375,7 @@ def _about(worker: str, settings: WorkerSettings, tasks: Iterable[str], queues: 
         queues=queues,
         tasks=tuple(sorted(tasks)),
         slots=settings.slots,
-        every_s=settings.heartbeat_s,
+        every_s=heartbeat_s(settings.heartbeat_s, settings.ack_wait_s),
     )
 
 
