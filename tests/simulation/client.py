@@ -103,6 +103,8 @@ class Subscription:
 class Client:
     """Stands in for `headrace_protocol.nats.Connection`."""
 
+    in_cluster = False
+
     def __init__(
         self, name: str, server: Server, weather: Weather, rng: random.Random, loop: SimulatedLoop
     ) -> None:

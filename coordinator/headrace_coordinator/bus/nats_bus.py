@@ -107,8 +107,12 @@ class NatsBus:
         self.client.options["reconnect_time_wait"] = RECONNECT_S
         await self._confirmations.open()
 
+    @property
+    def _replicas(self) -> int:
+        return self._settings.replicas if self.client.in_cluster else 1
+
     async def ensure(self, topology: Topology) -> list[StreamState]:
-        return await streams.ensure_streams(self.client.jetstream(), topology)
+        return await streams.ensure_streams(self.client.jetstream(), topology, self._replicas)
 
     async def ensure_consumer(self, spec: ConsumerSpec) -> None:
         await streams.ensure_consumer(self.client.jetstream(), spec)

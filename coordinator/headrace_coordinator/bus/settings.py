@@ -23,6 +23,8 @@ class NatsSettings(msgspec.Struct, frozen=True, kw_only=True):
     tls_cert: str = ""
     tls_key: str = ""
     connect_timeout_s: float = 5.0
+    replicas: int = 3
+    """How many servers of a cluster hold each stream, as far as there are so many."""
 
     @property
     def servers(self) -> list[str]:

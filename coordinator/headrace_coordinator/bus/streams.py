@@ -19,6 +19,7 @@ from nats.js.api import (
 )
 
 from headrace_coordinator.bus.port import BusError, ConsumerState, StreamState
+from headrace_protocol.nats.objects import NO_SERVERS
 from headrace_protocol.topology import ConsumerSpec, Retention, StreamSpec, Topology, ack_wait_of
 
 log = logging.getLogger("headrace.bus")
@@ -29,24 +30,31 @@ _SMALLEST_SHARE = 1_024
 _RETENTION = {Retention.LIMITS: RetentionPolicy.LIMITS, Retention.WORK_QUEUE: RetentionPolicy.WORK_QUEUE}
 
 
-async def ensure_streams(context: JetStreamContext, topology: Topology) -> list[StreamState]:
-    """Every stream of the topology, made where it was missing, and kept from losing anything where it was not."""
+async def ensure_streams(
+    context: JetStreamContext, topology: Topology, replicas: int = 1
+) -> list[StreamState]:
+    """Every stream of the topology, made where it was missing, and kept from losing anything where it was not.
+
+    `replicas` is how many servers are to hold each; fewer where there are not so many.
+    """
     try:
-        found = [(spec, await _stream(context, spec)) for spec in topology.streams()]
+        found = [(spec, await _stream(context, spec.name)) for spec in topology.streams()]
         for spec, info in found:
             if info is not None and spec.discard_new:
                 await _keep_all(context, spec, info.config)
             if info is not None and spec.metadata:
                 await _tell_ack_wait(context, spec, info.config, topology.ack_wait_s)
-        made = await _make(context, [spec for spec, info in found if info is None])
+        made = await _make(context, [spec for spec, info in found if info is None], replicas)
+        if replicas > 1:
+            await _raise_replicas(context, topology, replicas)
     except (nats.errors.Error, TimeoutError) as error:
         raise BusError(f"streams of {topology.namespace}: {error}") from error
     return [_state(spec, info or made[spec.name]) for spec, info in found]
 
 
-async def _stream(context: JetStreamContext, spec: StreamSpec) -> StreamInfo | None:
+async def _stream(context: JetStreamContext, name: str) -> StreamInfo | None:
     try:
-        return await context.stream_info(spec.name)
+        return await context.stream_info(name)
     except nats.js.errors.NotFoundError:
         return None
 
@@ -85,7 +93,28 @@ async def _tell_ack_wait(
             )
 
 
-async def _make(context: JetStreamContext, missing: list[StreamSpec]) -> dict[str, StreamInfo]:
+async def _raise_replicas(context: JetStreamContext, topology: Topology, wanted: int) -> None:
+    """Have more servers hold what was made when there were fewer. Nothing is ever taken from any."""
+    for name in (*(spec.name for spec in topology.streams()), f"OBJ_{topology.bucket}"):
+        info = await _stream(context, name)
+        has = wanted if info is None else info.config.num_replicas or 1
+        for replicas in range(wanted, has, -1):
+            if info is not None and await _is_held_by(context, info.config, replicas):
+                log.warning("the stream %s is held by %d servers now, and was by %d", name, replicas, has)
+                break
+
+
+async def _is_held_by(context: JetStreamContext, found: StreamConfig, replicas: int) -> bool:
+    try:
+        await context.update_stream(found.evolve(num_replicas=replicas))
+    except nats.js.errors.APIError as error:
+        if error.err_code not in NO_SERVERS:
+            raise
+        return False
+    return True
+
+
+async def _make(context: JetStreamContext, missing: list[StreamSpec], replicas: int) -> dict[str, StreamInfo]:
     """The streams; all of them half as large, again and again, where the server has not so much room."""
     share = 1
     made: dict[str, StreamInfo] = {}
@@ -93,8 +122,12 @@ async def _make(context: JetStreamContext, missing: list[StreamSpec]) -> dict[st
         try:
             for spec in missing:
                 put = context.update_stream if spec.name in made else context.add_stream
-                made[spec.name] = await put(_config(spec, spec.max_bytes // share))
+                made[spec.name] = await put(_config(spec, spec.max_bytes // share, replicas))
         except nats.js.errors.APIError as error:
+            if error.err_code in NO_SERVERS and replicas > 1:
+                replicas -= 1
+                log.warning("the cluster cannot hold %d replicas of a stream now", replicas + 1)
+                continue
             if error.err_code not in _NO_ROOM or share >= _SMALLEST_SHARE:
                 raise
             share *= 2
@@ -108,7 +141,7 @@ def _state(spec: StreamSpec, info: StreamInfo) -> StreamState:
     return StreamState(spec.name, str(info.created), info.state.last_seq)
 
 
-def _config(spec: StreamSpec, max_bytes: int) -> StreamConfig:
+def _config(spec: StreamSpec, max_bytes: int, replicas: int) -> StreamConfig:
     return StreamConfig(
         name=spec.name,
         subjects=list(spec.subjects),
@@ -119,6 +152,7 @@ def _config(spec: StreamSpec, max_bytes: int) -> StreamConfig:
         discard=DiscardPolicy.NEW if spec.discard_new else DiscardPolicy.OLD,
         duplicate_window=spec.duplicate_window_s,
         metadata=dict(spec.metadata) or None,
+        num_replicas=replicas,
     )
 
 

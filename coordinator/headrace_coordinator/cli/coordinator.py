@@ -91,6 +91,16 @@ def coordinator(
     tls_ca: Annotated[str, typer.Option("--tls-ca", envvar="HEADRACE_TLS_CA", metavar="FILE")] = "",
     tls_cert: Annotated[str, typer.Option("--tls-cert", envvar="HEADRACE_TLS_CERT", metavar="FILE")] = "",
     tls_key: Annotated[str, typer.Option("--tls-key", envvar="HEADRACE_TLS_KEY", metavar="FILE")] = "",
+    replicas: Annotated[
+        int,
+        typer.Option(
+            "--replicas",
+            envvar="HEADRACE_REPLICAS",
+            min=1,
+            max=5,
+            help="Servers of a NATS cluster that hold each stream.",
+        ),
+    ] = 3,
     inbox_prefix: Annotated[
         str,
         typer.Option(
@@ -132,6 +142,7 @@ def coordinator(
             tls_ca=tls_ca,
             tls_cert=tls_cert,
             tls_key=tls_key,
+            replicas=replicas,
         ),
         store=store,
         host=host,

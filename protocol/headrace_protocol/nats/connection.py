@@ -124,6 +124,11 @@ class Connection(Client):
         self._listeners[subscription._id] = listener
         return subscription
 
+    @property
+    def in_cluster(self) -> bool:
+        """Whether the server is one of several that hold streams together."""
+        return bool(self._server_info.get("cluster"))
+
     def objects(self, bucket: str, publish: Publish) -> Objects:
         """A bucket of the object store."""
         return Objects(self, bucket, publish)

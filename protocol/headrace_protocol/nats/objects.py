@@ -44,9 +44,15 @@ from headrace_protocol.nats.object_pull import (
 )
 
 if TYPE_CHECKING:
+    from nats.js import JetStreamContext
+
     from headrace_protocol.nats.connection import Connection
 
 CHUNK_BYTES = 128 * 1024
+REPLICAS = 3
+"""Of a bucket in a cluster; the coordinator adds those that were not to be had when it was made."""
+NO_SERVERS = (10005, 10074)
+"""JetStream's codes for more replicas than there are servers for, or than there are at all."""
 UNDO_S = 1.0
 PIECE_BYTES = 1024 * 1024
 """What is hashed at once; in a thread, which costs as much as hashing 50 KB."""
@@ -157,7 +163,17 @@ class Objects:
             try:
                 await context.stream_info(self._stream)
             except nats.js.errors.NotFoundError:
-                await context.create_object_store(self._bucket, ObjectStoreConfig(bucket=self._bucket))
+                await self._make(context, REPLICAS if self._connection.in_cluster else 1)
+
+    async def _make(self, context: JetStreamContext, replicas: int) -> None:
+        """With fewer replicas where the cluster has not so many servers now."""
+        config = ObjectStoreConfig(bucket=self._bucket, replicas=replicas)
+        try:
+            await context.create_object_store(self._bucket, config)
+        except nats.js.errors.APIError as error:
+            if error.err_code not in NO_SERVERS or replicas == 1:
+                raise
+            await self._make(context, replicas - 1)
 
     def chunk_subject(self, nuid: str) -> str:
         return f"$O.{self._bucket}.C.{nuid}"
