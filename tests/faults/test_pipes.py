@@ -25,6 +25,14 @@ def double(n: int) -> int:
 @workflow(triggers=[event("number", params={"n": "event.data.n"})])
 def calc(n: int) -> int:
     return double(n)
+
+@task
+def letters(count: int) -> str:
+    return "x" * count
+
+@workflow
+def large(count: int) -> str:
+    return letters(count)
 """
 AWAY_S = 1.5
 BACK_S = 20.0
