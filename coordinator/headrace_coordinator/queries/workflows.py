@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import StrEnum
 
 import msgspec
@@ -233,12 +234,15 @@ async def find_workflow(store: Reader, name: str, version: str | None) -> Defini
 
 def graph_of(definition: WorkflowDefinition) -> Graph:
     """Nodes and edges, in the order of the definition."""
-    edges = [
-        GraphEdge(source=source, target=node.id, kind="data" if source in reads(node) else "after")
-        for node in definition.nodes
-        for source in upstream(node)
-    ]
-    return Graph(nodes=tuple(_graph_node(node, definition) for node in definition.nodes), edges=tuple(edges))
+    nodes = tuple(_graph_node(node, definition) for node in definition.nodes)
+    edges = tuple(edge for node in definition.nodes for edge in _edges_to(node))
+    return Graph(nodes=nodes, edges=edges)
+
+
+def _edges_to(node: NodeDefinition) -> Iterator[GraphEdge]:
+    data = frozenset(reads(node))
+    for source in upstream(node):
+        yield GraphEdge(source=source, target=node.id, kind="data" if source in data else "after")
 
 
 def _form_schema(definition: WorkflowDefinition) -> dict[str, object]:
