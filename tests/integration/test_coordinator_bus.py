@@ -163,3 +163,19 @@ async def test_consumers_follow_the_ack_wait_that_the_coordinator_was_told(tmp_p
         assert (await worker.ensure_consumer(again)).ack_wait_s == 7.0
         await worker.close()
         await coordinator.close()
+
+
+async def test_what_an_operator_has_paused_stays_paused(tmp_path: Path) -> None:
+    """Also when somebody looks at the queue."""
+    async with EmbeddedNats(tmp_path) as server:
+        bus = await connect(NatsSettings(url=server.url), "test")
+        await bus.ensure(TOPOLOGY)
+        spec = TOPOLOGY.task_consumer("q", Priority.NORMAL)
+        await bus.ensure_consumer(spec)
+        pause = f"$JS.API.CONSUMER.PAUSE.{spec.stream}.{spec.durable}"
+        await bus.client.request(pause, b'{"pause_until": "2100-01-01T00:00:00Z"}')
+        await bus.ensure_consumer(spec)
+        state = await bus.consumer_state(spec)
+        assert state is not None
+        assert state.trouble.startswith("consumer q_normal of HR_TASKS_n is paused on NATS until 2100-01-01")
+        await bus.close()

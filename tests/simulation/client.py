@@ -390,6 +390,8 @@ def _message(stream: Stream, first: int) -> RawStreamMsg:
 def _consumer_info(consumer: Consumer) -> object:
     return SimpleNamespace(
         created=consumer.created,
+        paused=False,
+        cluster=None,
         config=SimpleNamespace(ack_wait=consumer.ack_wait_s),
         num_pending=len(consumer.fresh),
         num_ack_pending=len(consumer.in_flight),

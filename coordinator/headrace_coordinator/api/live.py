@@ -29,9 +29,12 @@ def known_workers(coordinator: Coordinator) -> tuple[LiveWorker, ...]:
 async def live_facts(coordinator: Coordinator, run_id: str) -> LiveFacts:
     """Workers, queues and the attempts of one run. Without a bus the queues' depths are missing."""
     pending: dict[str, int] = {}
+    troubles: dict[str, str] = {}
     try:
         for queue in await coordinator.queues():
             pending[queue.queue] = pending.get(queue.queue, 0) + queue.pending
+            if queue.trouble:
+                troubles[queue.queue] = queue.trouble
     except Unavailable:
         pending = {}
     workers = known_workers(coordinator)
@@ -46,5 +49,6 @@ async def live_facts(coordinator: Coordinator, run_id: str) -> LiveFacts:
             if held.run_id == run_id
         ),
         pending=pending,
+        troubles=troubles,
         ahead=coordinator.ahead(run_id),
     )

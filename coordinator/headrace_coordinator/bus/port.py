@@ -54,6 +54,8 @@ class ConsumerState(msgspec.Struct, frozen=True):
     acked_at_us: int | None = None
     delivered_to: int = 0
     """The newest message of the stream that was delivered once."""
+    trouble: str = ""
+    """Why it gives out nothing, though somebody asks."""
 
 
 Handler = Callable[[Incoming], None]

@@ -10,6 +10,7 @@ from nats.js import JetStreamContext
 from nats.js.api import (
     AckPolicy,
     ConsumerConfig,
+    ConsumerInfo,
     DiscardPolicy,
     RetentionPolicy,
     SequenceInfo,
@@ -157,7 +158,19 @@ def _config(spec: StreamSpec, max_bytes: int, replicas: int) -> StreamConfig:
 
 
 async def ensure_consumer(context: JetStreamContext, spec: ConsumerSpec) -> None:
-    """The consumer, made if it is missing; an existing one keeps what it has delivered."""
+    """The consumer, made if it is missing; an existing one keeps what it has delivered, and what an operator has set,
+    but for the ack wait."""
+    try:
+        found = (await context.consumer_info(spec.stream, spec.durable)).config
+        if found.ack_wait != spec.ack_wait_s:
+            await context.add_consumer(spec.stream, found.evolve(ack_wait=spec.ack_wait_s))
+    except nats.js.errors.NotFoundError:
+        await _make_consumer(context, spec)
+    except (nats.errors.Error, TimeoutError) as error:
+        raise BusError(f"consumer {spec.durable}: {error}") from error
+
+
+async def _make_consumer(context: JetStreamContext, spec: ConsumerSpec) -> None:
     config = ConsumerConfig(
         durable_name=spec.durable,
         filter_subject=spec.filter_subject or None,
@@ -191,7 +204,18 @@ async def consumer_state(context: JetStreamContext, spec: ConsumerSpec) -> Consu
         delivered_at_us=_active_us(info.delivered),
         acked_at_us=_active_us(floor),
         delivered_to=0 if info.delivered is None else info.delivered.stream_seq,
+        trouble=_trouble(info),
     )
+
+
+def _trouble(info: ConsumerInfo) -> str:
+    if info.paused:
+        return f"consumer {info.name} of {info.stream_name} is paused on NATS until {info.config.pause_until}"
+    if info.cluster is not None and not info.cluster.leader:
+        return (
+            f"consumer {info.name} of {info.stream_name} has no leader: too few servers of the cluster answer"
+        )
+    return ""
 
 
 async def next_published_us(

@@ -42,6 +42,8 @@ class LiveFacts(msgspec.Struct, frozen=True, kw_only=True):
     silent: tuple[SilentHolder, ...] = ()
     pending: dict[str, int] = {}
     """Tasks by queue that no worker has, on the bus or in the line; empty when nobody has asked."""
+    troubles: dict[str, str] = {}
+    """Why NATS gives out nothing of a queue."""
     ahead: dict[Place, int] = {}
     """For each ready line in which the run waits: tasks of other runs before its next one."""
 

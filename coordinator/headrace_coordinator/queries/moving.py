@@ -191,6 +191,11 @@ def why_queued(
             "no_task",
             f"no live worker has task {planned.task} ({serve} the queue with older or other code)",
         )
+    if trouble := facts.troubles.get(queue):
+        advice.append(
+            "See what NATS says: nats consumer report, nats consumer resume, nats server report jetstream"
+        )
+        return "no_delivery", trouble
     slots, busy = sum(worker.slots for worker in able), sum(worker.busy for worker in able)
     ahead = facts.pending.get(queue)
     queued = "" if ahead is None else f", {ahead} tasks are queued"

@@ -65,6 +65,8 @@ class QueueView(msgspec.Struct, frozen=True, kw_only=True):
     last_acked_us: int | None = None
     oldest_us: int | None = None
     """When the task was queued that waits longest."""
+    trouble: str = ""
+    """Why NATS gives out nothing of it, as when its consumer is paused."""
 
 
 class EventTaken(msgspec.Struct, frozen=True, kw_only=True):

@@ -368,6 +368,7 @@ class RunningCoordinator:
             last_delivered_us=None if state is None else state.delivered_at_us,
             last_acked_us=None if state is None else state.acked_at_us,
             oldest_us=oldest_us,
+            trouble="" if state is None else state.trouble,
         )
 
     def held(self, run_id: str) -> tuple[tuple[str, HeldAttempt], ...]:

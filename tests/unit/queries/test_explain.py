@@ -64,6 +64,15 @@ def test_no_free_slot() -> None:
     assert "all 2 slots of 1 workers are busy, 7 tasks are queued" in explanation.reasons[0].text
 
 
+def test_nats_gives_out_nothing() -> None:
+    facts = LiveFacts(
+        workers=(worker(),), troubles={"data": "consumer data_normal of S is paused on NATS until X"}
+    )
+    explanation = told(Story(), facts)
+    assert explanation.reasons[0].kind == "no_delivery"
+    assert "consumer data_normal of S is paused on NATS until X" in explanation.reasons[0].text
+
+
 def test_about_to_be_taken() -> None:
     assert kinds(told(Story(), LiveFacts(workers=(worker(),))))[0] == "queued"
 
