@@ -1878,6 +1878,8 @@ export interface components {
             last_delivered_us?: number | null;
             last_acked_us?: number | null;
             oldest_us?: number | null;
+            /** @default  */
+            trouble?: string;
         };
         /** QueueWait */
         QueueWait: {
