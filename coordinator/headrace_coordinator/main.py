@@ -22,7 +22,7 @@ from headrace_coordinator.runtime.clock import SystemClock
 from headrace_coordinator.runtime.parts import Parts
 from headrace_coordinator.service.coordinator import RunningCoordinator
 from headrace_coordinator.service.options import Options
-from headrace_coordinator.store import open_store
+from headrace_coordinator.store import open_store, place_of
 from headrace_coordinator.store.port import RetentionPolicy, Store
 from headrace_coordinator.telemetry.exporter import TraceExporter
 from headrace_coordinator.telemetry.setup import root_sampler, span_exporter, start_metrics
@@ -63,6 +63,8 @@ class CoordinatorSettings(msgspec.Struct, frozen=True, kw_only=True):
     retention: RetentionPolicy = RetentionPolicy()
     inboxes: tuple[str, ...] = (INBOXES,)
     """What subjects begin with on which commands are answered."""
+    adopt: bool = False
+    """Take the namespace over from the store that it belongs to."""
     await_definitions: bool = False
     """Accept no events until definitions have been loaded."""
 
@@ -97,6 +99,7 @@ async def running(
             keep_spans=settings.keep_spans,
             retention=settings.retention,
             sweep_s=settings.sweep_s,
+            adopt=settings.adopt,
             await_definitions=settings.await_definitions,
         )
         coordinator = RunningCoordinator(parts, options)
@@ -143,12 +146,22 @@ async def serve(settings: CoordinatorSettings, on_ready: Callable[[int], None] |
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, ended.set)
-    async with running(settings, metrics) as (_, port):
-        log.info("ready: API on http://%s:%d, NATS at %s", settings.host, port, settings.nats.shown)
+    async with running(settings, metrics) as (coordinator, port):
+        log.info(
+            "ready: API on http://%s:%d, NATS at %s, store %s",
+            settings.host,
+            port,
+            settings.nats.shown,
+            place_of(settings.store),
+        )
         _quieten_collector()
         if on_ready is not None:
             on_ready(port)
-        await ended.wait()
+        told, failed = asyncio.ensure_future(ended.wait()), asyncio.ensure_future(coordinator.failed())
+        await asyncio.wait((told, failed), return_when=asyncio.FIRST_COMPLETED)
+        if failed.done():
+            raise failed.result()
+        failed.cancel()
         log.info("stopping")
 
 

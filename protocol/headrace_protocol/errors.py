@@ -44,6 +44,9 @@ class ErrorCode(StrEnum):
     PORT_IN_USE = "start.port_in_use"
     STORE_LOCKED = "start.store_locked"
     STORE_SCHEMA = "start.store_schema"
+    NAMESPACE_TAKEN = "start.namespace_taken"
+    STORE_WENT_BACK = "start.store_went_back"
+    SHARDS_LOST = "start.shards_lost"
     CONFIG_INVALID = "start.config_invalid"
     UNAVAILABLE = "start.unavailable"
     INVARIANT_BROKEN = "internal.invariant_broken"
@@ -189,6 +192,18 @@ ERROR_TABLE: dict[ErrorCode, ErrorEntry] = {
     ErrorCode.STORE_SCHEMA: ErrorEntry(
         "The store was made by a newer Headrace.",
         "Upgrade Headrace, or restore the store from the backup made before its upgrade.",
+    ),
+    ErrorCode.NAMESPACE_TAKEN: ErrorEntry(
+        "The namespace on this NATS belongs to another store.",
+        "Start the coordinator with that store, or in a namespace of its own; --adopt takes it over for good.",
+    ),
+    ErrorCode.STORE_WENT_BACK: ErrorEntry(
+        "The store is an older state of the one that the namespace belongs to.",
+        "Start the coordinator with the newest copy of the store; --adopt goes on from the older one.",
+    ),
+    ErrorCode.SHARDS_LOST: ErrorEntry(
+        "Another coordinator has taken over what this one ran.",
+        "Start the coordinator again: it stands by until the other one ends. Nothing is lost.",
     ),
     ErrorCode.CONFIG_INVALID: ErrorEntry(
         "A setting has a wrong value.",
@@ -352,6 +367,12 @@ class StoreSchemaError(HeadraceError):
     """The store's schema is not one this version can use."""
 
     default_code = ErrorCode.STORE_SCHEMA
+
+
+class NamespaceTaken(HeadraceError):
+    """The namespace on this NATS belongs to another store, or to a later state of this one."""
+
+    default_code = ErrorCode.NAMESPACE_TAKEN
 
 
 class ConfigError(HeadraceError):

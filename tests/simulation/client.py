@@ -26,7 +26,8 @@ from nats.js.api import (
     StreamState,
 )
 
-from headrace_coordinator.bus.memory.server import Consumer, Headers, Server, Stream
+from headrace_coordinator.bus.memory.server import Server
+from headrace_coordinator.bus.memory.streams import Consumer, Headers, Stream
 from headrace_protocol.nats import ObjectsError
 from headrace_protocol.nats.objects import Key, Listed, Publish, Strays
 from headrace_protocol.topology import MAX_PAYLOAD_BYTES

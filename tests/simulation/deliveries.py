@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from headrace_coordinator.bus.memory.server import Stored
+from headrace_coordinator.bus.memory.streams import Stored
 from headrace_protocol.codec import decode
 from headrace_protocol.deliveries import Redundant
 from headrace_protocol.errors import ProtocolError

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 
-from headrace_coordinator.bus.memory.server import Stored
+from headrace_coordinator.bus.memory.streams import Stored
 from headrace_coordinator.engine.effects import AttemptRecord
 from headrace_coordinator.engine.state import (
     NodeState,

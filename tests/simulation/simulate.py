@@ -21,7 +21,7 @@ import headrace_coordinator.engine.ready_line as ready_line_module
 import headrace_coordinator.runtime.capacity as capacity_module
 import headrace_protocol.ids as ids_module
 import headrace_protocol.topology as topology_module
-from headrace_coordinator.bus.memory.server import Stored
+from headrace_coordinator.bus.memory.streams import Stored
 from headrace_coordinator.engine.state import RunHead, RunState
 from headrace_protocol.definition import EventTrigger
 from headrace_protocol.errors import ErrorCode

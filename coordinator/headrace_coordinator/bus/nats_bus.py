@@ -12,12 +12,14 @@ from nats.aio.subscription import Subscription as NatsSubscription
 
 from headrace_coordinator.bus import streams
 from headrace_coordinator.bus.order import in_order
+from headrace_coordinator.bus.ownership import check_owner, generation_on_bus, marks, start_over
 from headrace_coordinator.bus.port import (
     BusError,
     ConsumerState,
     Handler,
     Incoming,
     Outgoing,
+    Owner,
     StreamState,
     Subscription,
 )
@@ -72,6 +74,7 @@ class NatsBus:
         self._name = name
         self._complaints = Complaints(log)
         self._confirmations = Confirmations(client, refused=BusError, disconnected=BusError)
+        self._owner: Owner | None = None
         self._pulls: list[Pull] = []
         self._reconnected: list[Callable[[], Awaitable[None]]] = []
         self._closing = False
@@ -111,8 +114,20 @@ class NatsBus:
     def _replicas(self) -> int:
         return self._settings.replicas if self.client.in_cluster else 1
 
+    def belongs_to(self, owner: Owner) -> None:
+        self._owner = owner
+
+    async def generation(self, topology: Topology) -> int:
+        return await generation_on_bus(self.client.jetstream(), topology)
+
+    async def start_over(self, topology: Topology) -> None:
+        await start_over(self.client.jetstream(), topology)
+
     async def ensure(self, topology: Topology) -> list[StreamState]:
-        return await streams.ensure_streams(self.client.jetstream(), topology, self._replicas)
+        context = self.client.jetstream()
+        if self._owner is not None:
+            await check_owner(context, topology, self._owner)
+        return await streams.ensure_streams(context, topology, self._replicas, marks(self._owner))
 
     async def ensure_consumer(self, spec: ConsumerSpec) -> None:
         await streams.ensure_consumer(self.client.jetstream(), spec)

@@ -31,6 +31,17 @@ Outgoing = tuple[str, Mapping[str, str], bytes]
 """Subject, headers, body."""
 
 
+class Owner(msgspec.Struct, frozen=True):
+    """The store that a namespace belongs to: it alone knows what is dispatched and awaited."""
+
+    store: str
+    """Random, made once."""
+    generation: int
+    """Grows when the store's history forks: when it takes over a namespace."""
+    adopts: bool = False
+    """It takes the namespace over from whoever has it."""
+
+
 class StreamState(msgspec.Struct, frozen=True):
     """A stream's identity and how far it has got."""
 
@@ -129,6 +140,20 @@ class Bus(Protocol):
     @property
     def max_payload_bytes(self) -> int:
         """What the server takes in one message, headers included."""
+        ...
+
+    def belongs_to(self, owner: Owner) -> None:
+        """From now on `ensure` raises NamespaceTaken for streams of another store, or of a later state of
+        this one."""
+        ...
+
+    async def generation(self, topology: Topology) -> int:
+        """The highest generation that is on the bus; 0 where there is none. Raises BusError."""
+        ...
+
+    async def start_over(self, topology: Topology) -> None:
+        """Drop what another store has dispatched and what was said of it, and have every event that is kept read once
+        more. Raises BusError."""
         ...
 
     async def ensure(self, topology: Topology) -> list[StreamState]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 import nats.errors
 import nats.js.errors
@@ -32,11 +33,12 @@ _RETENTION = {Retention.LIMITS: RetentionPolicy.LIMITS, Retention.WORK_QUEUE: Re
 
 
 async def ensure_streams(
-    context: JetStreamContext, topology: Topology, replicas: int = 1
+    context: JetStreamContext, topology: Topology, replicas: int = 1, marks: Mapping[str, str] | None = None
 ) -> list[StreamState]:
     """Every stream of the topology, made where it was missing, and kept from losing anything where it was not.
 
-    `replicas` is how many servers are to hold each; fewer where there are not so many.
+    `replicas` is how many servers are to hold each; fewer where there are not so many. `marks` are added to the
+    metadata of streams that are made.
     """
     try:
         found = [(spec, await _stream(context, spec.name)) for spec in topology.streams()]
@@ -45,7 +47,8 @@ async def ensure_streams(
                 await _keep_all(context, spec, info.config)
             if info is not None and spec.metadata:
                 await _tell_ack_wait(context, spec, info.config, topology.ack_wait_s)
-        made = await _make(context, [spec for spec, info in found if info is None], replicas)
+        missing = [spec for spec, info in found if info is None]
+        made = await _make(context, missing, replicas, dict(marks or {}))
         if replicas > 1:
             await _raise_replicas(context, topology, replicas)
     except (nats.errors.Error, TimeoutError) as error:
@@ -115,7 +118,9 @@ async def _is_held_by(context: JetStreamContext, found: StreamConfig, replicas: 
     return True
 
 
-async def _make(context: JetStreamContext, missing: list[StreamSpec], replicas: int) -> dict[str, StreamInfo]:
+async def _make(
+    context: JetStreamContext, missing: list[StreamSpec], replicas: int, marks: dict[str, str]
+) -> dict[str, StreamInfo]:
     """The streams; all of them half as large, again and again, where the server has not so much room."""
     share = 1
     made: dict[str, StreamInfo] = {}
@@ -123,7 +128,7 @@ async def _make(context: JetStreamContext, missing: list[StreamSpec], replicas: 
         try:
             for spec in missing:
                 put = context.update_stream if spec.name in made else context.add_stream
-                made[spec.name] = await put(_config(spec, spec.max_bytes // share, replicas))
+                made[spec.name] = await put(_config(spec, spec.max_bytes // share, replicas, marks))
         except nats.js.errors.APIError as error:
             if error.err_code in NO_SERVERS and replicas > 1:
                 replicas -= 1
@@ -142,7 +147,7 @@ def _state(spec: StreamSpec, info: StreamInfo) -> StreamState:
     return StreamState(spec.name, str(info.created), info.state.last_seq)
 
 
-def _config(spec: StreamSpec, max_bytes: int, replicas: int) -> StreamConfig:
+def _config(spec: StreamSpec, max_bytes: int, replicas: int, marks: dict[str, str]) -> StreamConfig:
     return StreamConfig(
         name=spec.name,
         subjects=list(spec.subjects),
@@ -152,7 +157,7 @@ def _config(spec: StreamSpec, max_bytes: int, replicas: int) -> StreamConfig:
         max_age=spec.max_age_s,
         discard=DiscardPolicy.NEW if spec.discard_new else DiscardPolicy.OLD,
         duplicate_window=spec.duplicate_window_s,
-        metadata=dict(spec.metadata) or None,
+        metadata={**dict(spec.metadata), **marks} or None,
         num_replicas=replicas,
     )
 

@@ -91,6 +91,10 @@ def coordinator(
     tls_ca: Annotated[str, typer.Option("--tls-ca", envvar="HEADRACE_TLS_CA", metavar="FILE")] = "",
     tls_cert: Annotated[str, typer.Option("--tls-cert", envvar="HEADRACE_TLS_CERT", metavar="FILE")] = "",
     tls_key: Annotated[str, typer.Option("--tls-key", envvar="HEADRACE_TLS_KEY", metavar="FILE")] = "",
+    adopt: Annotated[
+        bool,
+        typer.Option("--adopt", help="Take the namespace over from the store that it belongs to, for good."),
+    ] = False,
     replicas: Annotated[
         int,
         typer.Option(
@@ -152,6 +156,7 @@ def coordinator(
         shards=shards,
         ack_wait_s=ack_wait,
         jaeger_url_template=jaeger_url_template,
+        adopt=adopt,
         inboxes=inboxes_of(inbox_prefix),
         await_definitions=await_definitions,
         retention=RetentionPolicy(

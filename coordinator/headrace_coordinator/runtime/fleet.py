@@ -42,6 +42,8 @@ class Holder(msgspec.Struct, frozen=True):
     started_at_us: int = 0
     stopped: bool = False
     """It said that it ends."""
+    silent: bool = True
+    """It has missed heartbeats while others were heard: what it held may be taken for lost."""
 
 
 class _Worker:
@@ -235,7 +237,7 @@ class Fleet:
 
     def _holder(self, name: str, worker: _Worker, started_at_us: int = 0) -> Holder:
         silent_s = self._clock.monotonic() - worker.seen_at
-        return Holder(name, silent_s, started_at_us, worker.last.stopped)
+        return Holder(name, silent_s, started_at_us, worker.last.stopped, self._silent(worker, SILENT))
 
     def others(self, worker: str, queues: tuple[str, ...]) -> list[Heartbeat]:
         """The last heartbeats of other live workers that serve one of the queues and do not end."""

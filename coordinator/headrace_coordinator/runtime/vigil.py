@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Callable
 from functools import partial
 
 import msgspec
@@ -31,7 +32,7 @@ from headrace_protocol import headers
 from headrace_protocol.codec import encode
 from headrace_protocol.definition import Priority
 from headrace_protocol.deliveries import Wanted
-from headrace_protocol.errors import HeadraceError
+from headrace_protocol.errors import HeadraceError, NamespaceTaken
 from headrace_protocol.ids import attempt_key, shard_of
 from headrace_protocol.messages import CancelAttempts, HeldAttempt
 from headrace_protocol.tasks import end
@@ -93,6 +94,8 @@ class Vigil:
         self._kinds = {self._topology.stream("TASKS"): "task", self._topology.stream("INPUTS"): "in"}
         self._observing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
+        self.on_refused: Callable[[HeadraceError], None] = lambda _: None
+        """Called when the streams turn out to belong to another store."""
 
     async def start(self) -> None:
         """Make the streams, publish again what they lost, and go on watching."""
@@ -107,11 +110,14 @@ class Vigil:
 
     async def reconnected(self) -> None:
         """To be called after every reconnect, before consumers ask again: it waits for a store that cannot."""
-        self._outbox.publish_again()
         while True:
             try:
                 await self._observe()
+                self._outbox.publish_again()
                 return
+            except NamespaceTaken as error:
+                self.on_refused(error)
+                await asyncio.Event().wait()  # nothing is consumed or published any more
             except HeadraceError as error:
                 log.warning("the streams cannot be compared yet: %s", error)
                 await self._clock.sleep(RETRY_S)
@@ -172,6 +178,9 @@ class Vigil:
                 continue
             try:
                 await self.sweep()
+            except NamespaceTaken as error:
+                self.on_refused(error)
+                return
             except (BusError, HeadraceError) as error:
                 log.warning("a sweep was given up: %s", error)
 
@@ -238,6 +247,8 @@ class Vigil:
         for name, item, attempt in attempts:
             key = attempt_key(run_id, name, item, attempt)
             holder = self._fleet.last_holder(key)
+            if holder is not None and not (holder.stopped or holder.silent):
+                continue  # nobody else was heard either: it may be our own ears
             self._again[key] = self._again.get(key, 0) + 1
             if (holder is None or holder.stopped) and self._again[key] <= AGAIN:
                 undelivered.append((name, item, attempt))

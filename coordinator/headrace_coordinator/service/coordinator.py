@@ -14,7 +14,7 @@ import msgspec
 from headrace_coordinator.bus.limits import check_size, is_subject
 from headrace_coordinator.bus.port import BusError, FoundResult, Incoming
 from headrace_coordinator.engine.inputs import RetryRun
-from headrace_coordinator.engine.plan import Place, place_of, queue_of
+from headrace_coordinator.engine.plan import Place
 from headrace_coordinator.runtime.arrivals import Arrival
 from headrace_coordinator.runtime.capacity import CapacityFeed
 from headrace_coordinator.runtime.deadletters import check_open, dead_letter, understood
@@ -34,7 +34,9 @@ from headrace_coordinator.service.failures import as_exception, raised
 from headrace_coordinator.service.lifecycle import Lifecycle
 from headrace_coordinator.service.listeners import why_nobody_listens
 from headrace_coordinator.service.options import Options
+from headrace_coordinator.service.ownership import owner_of
 from headrace_coordinator.service.publication import Publication
+from headrace_coordinator.service.queues import Queues
 from headrace_coordinator.service.replay import Replayer
 from headrace_coordinator.service.result_sweep import ResultSweep
 from headrace_coordinator.service.retention import Retention
@@ -48,9 +50,9 @@ from headrace_coordinator.triggers.params import schedule_params
 from headrace_protocol import headers
 from headrace_protocol.cloudevent import CloudEvent
 from headrace_protocol.codec import encode
-from headrace_protocol.definition import NodeDefinition, Priority, WorkflowDefinition
+from headrace_protocol.definition import NodeDefinition, WorkflowDefinition
 from headrace_protocol.deliveries import Redelivered
-from headrace_protocol.errors import Conflict, NotFound, Unavailable
+from headrace_protocol.errors import Conflict, ErrorCode, HeadraceError, NotFound, Unavailable
 from headrace_protocol.ids import shard_of
 from headrace_protocol.messages import (
     CancelRun,
@@ -97,6 +99,7 @@ class RunningCoordinator:
         self._fleet.on_draining = self._old_code.draining
         self._capacity = CapacityFeed(self._fleet, self._shards)
         self._fleet.on_beat = self._capacity.beat
+        self._queues = Queues(parts, self._fleet, self._shards)
         self._matcher = Matcher(topology.namespace, clock.now_us)
         intake = Intake(self._matcher, self._shards, clock)
         self._events = EventConsumer(topology, bus, intake, self._shards, clock)
@@ -110,16 +113,26 @@ class RunningCoordinator:
         self._keeper = Keeper(topology, bus, store, clock, parts.arrivals, spans=options.keep_spans)
         self._background: set[asyncio.Task[None]] = set()
         self._ready = False
+        self._adopts = options.adopt
+        self._failed: asyncio.Future[HeadraceError] | None = None
+        self._shards.on_lost = self._on_lost
+        self._vigil.on_refused = self._fail
         self._awaits_definitions = options.await_definitions
         self._load_failures: tuple[LoadFailure, ...] = ()
 
     async def open(self) -> None:
         """Start every part. The store must be open and the bus connected.
 
-        Raises Unavailable when the bus cannot have the streams.
+        Raises Unavailable when the bus cannot have the streams, NamespaceTaken when they belong to another store
+        than ours.
         """
+        fence = await self._shards.acquire()
         try:
+            self._bus.belongs_to(await owner_of(self.parts, fence, adopt=self._adopts))
             await self._bus.ensure(self._topology)
+            if self._adopts:
+                log.warning("the namespace %s is taken over", self._topology.namespace)
+                await self._bus.start_over(self._topology)
         except BusError as error:
             raise Unavailable(
                 "the streams cannot be made",
@@ -128,7 +141,6 @@ class RunningCoordinator:
                 expected="JetStream with room for them",
                 fix="Enable JetStream, or give it more storage (max_file_store, the account's limits).",
             ) from error
-        await self._shards.acquire()
         await self._registry.load()  # what a predecessor deployed while we waited counts too
         definitions = [entry.definition for entry in self._registry.active()]
         self._catalog.refresh()
@@ -139,6 +151,8 @@ class RunningCoordinator:
         await self._shards.start()
         self._capacity.tell()
         await self._vigil.start()
+        if self._adopts:
+            await self._vigil.republish_all([self._topology.stream("TASKS")])
         await self._schedules.start(definitions)  # before a deploy can come that changes them
         await self._shards.consume()
         if not self._awaits_definitions:
@@ -150,6 +164,30 @@ class RunningCoordinator:
         if self._trim_s:
             self._spawn(self._retention.trim(self._trim_s))
         self._ready = True
+
+    async def failed(self) -> HeadraceError:
+        """Wait until this coordinator can do nothing any more, and say why."""
+        if self._failed is None:
+            self._failed = asyncio.get_running_loop().create_future()
+        return await asyncio.shield(self._failed)
+
+    def _fail(self, error: HeadraceError) -> None:
+        if self._failed is None:
+            self._failed = asyncio.get_running_loop().create_future()
+        if not self._failed.done():
+            self._failed.set_result(error)
+
+    def _on_lost(self, shard: int) -> None:
+        self._fail(
+            Unavailable(
+                "another coordinator has taken over what this one ran",
+                where=f"shard {shard}",
+                found="a lease that another coordinator holds",
+                expected="its own: it had been silent for longer than the lease lasts",
+                fix="Start it again: it stands by until the other one ends. Nothing is lost.",
+                code=ErrorCode.SHARDS_LOST,
+            )
+        )
 
     async def close(self) -> None:
         """Stop in the opposite order: first what makes inputs, then the loops."""
@@ -330,46 +368,7 @@ class RunningCoordinator:
 
     async def queues(self) -> tuple[QueueView, ...]:
         """Every queue that a current workflow uses or a worker serves."""
-        wanted = {
-            (node.options.queue, node.options.priority)
-            for entry in self._registry.current()
-            for node in entry.definition.nodes
-        }
-        live = [worker for worker in self._fleet.views() if worker.state == "live"]
-        wanted |= {(queue, Priority.NORMAL) for worker in live for queue in worker.queues}
-        for line in self._shards.lines():
-            lined = [place for place, lane in line.lanes.items() if lane.backlog]
-            wanted |= {(queue_of(place), Priority(place.rpartition(".")[2])) for place in lined}
-        return tuple([await self._queue(queue, priority, live) for queue, priority in sorted(wanted)])
-
-    async def _queue(self, queue: str, priority: Priority, live: list[WorkerView]) -> QueueView:
-        serving = [worker for worker in live if queue in worker.queues]
-        spec = self._topology.task_consumer(queue, priority)
-        place, lines = place_of(queue, priority), self._shards.lines()
-        in_line = sum(lane.backlog for line in lines if (lane := line.lanes.get(place)) is not None)
-        try:
-            await self._bus.ensure_consumer(spec)  # it counts what is pending even before a worker asks
-            state = await self._bus.consumer_state(spec)
-            oldest_us = await self._bus.next_published_us(spec, state) if state and state.pending else None
-        except BusError as error:
-            log.debug("the queue %s cannot be looked at: %s", queue, error)
-            state = oldest_us = None
-        return QueueView(
-            queue=queue,
-            priority=priority,
-            pending=in_line + (0 if state is None else state.pending),
-            line=in_line,
-            bound=sum(line.limit(queue) for line in lines),
-            in_flight=0 if state is None else state.in_flight,
-            redelivered=0 if state is None else state.redelivered,
-            workers=len(serving),
-            slots=sum(worker.slots for worker in serving),
-            waiting=0 if state is None else state.waiting,
-            last_delivered_us=None if state is None else state.delivered_at_us,
-            last_acked_us=None if state is None else state.acked_at_us,
-            oldest_us=oldest_us,
-            trouble="" if state is None else state.trouble,
-        )
+        return await self._queues.views()
 
     def held(self, run_id: str) -> tuple[tuple[str, HeldAttempt], ...]:
         return self._fleet.held(run_id)

@@ -27,5 +27,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     was heard."""
     lease_s: float = LEASE_S
     """How long a coordinator that fell silent keeps its shards."""
+    adopt: bool = False
+    """Take the namespace over from the store that it belongs to."""
     await_definitions: bool = False
     """Accept no events until somebody says that definitions have been loaded: without them an event starts nothing."""

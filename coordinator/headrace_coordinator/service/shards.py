@@ -77,6 +77,8 @@ class ShardSet:
         self._collecting: dict[int, list[str]] = {}
         self._background: set[asyncio.Task[None]] = set()
         self._keeper: asyncio.Task[None] | None = None
+        self.on_lost: Callable[[int], None] = lambda _: None
+        """Called when another coordinator has taken a shard."""
 
     @property
     def count(self) -> int:
@@ -116,10 +118,11 @@ class ShardSet:
             )
         return found
 
-    async def acquire(self) -> None:
-        """Take the leases. What is read from the store before that may be outdated: a predecessor writes for as
-        long as it holds one."""
+    async def acquire(self) -> ShardFence:
+        """Take the leases; returns the first shard's. What is read from the store before that may be outdated: a
+        predecessor writes for as long as it holds one."""
         self._fences = [await self._acquire(number) for number in range(self._count)]
+        return self._fences[0]
 
     async def start(self) -> None:
         """Start the loops; messages are consumed from `consume` on."""
@@ -242,6 +245,7 @@ class ShardSet:
     def lost(self, shard: int) -> None:
         """Called by the shard's own loop, which ends; its timers and its consumer end in the background."""
         owned = self._owned.pop(shard, None)
+        self.on_lost(shard)
         if owned is not None:
             task = asyncio.create_task(owned.abandon(), name=f"abandon shard {shard}")
             self._background.add(task)

@@ -35,6 +35,13 @@ __all__ = ["open_store"]
 _SQLITE = "sqlite:///"
 
 
+def place_of(url: str) -> str:
+    """The store for people: a relative path means another store in another working folder."""
+    return (
+        str(Path(url.removeprefix(_SQLITE)).absolute()) if url.startswith(_SQLITE) else url.partition(":")[0]
+    )
+
+
 def open_store(url: str) -> Store:
     """The store that a URL names: `sqlite:///<path>` (a fourth slash makes the path absolute) or `memory:`.
 

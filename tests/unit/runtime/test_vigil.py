@@ -202,6 +202,16 @@ async def test_what_a_silent_worker_held_is_lost_with_it(
         assert setting.shards.inputs == [Redispatch("r", (("a", None, 1),))]
 
 
+async def test_what_a_worker_held_that_is_only_unheard_is_not_lost(setting: Setting) -> None:
+    """Nobody else was heard meanwhile: it may be us."""
+    setting.bus.consumers["default_normal"] = DONE
+    setting.fleet.last_holders["r/a/1"] = Holder("w", 40.0, T0, silent=False)
+    for _ in range(3):
+        setting.later(61)
+        await setting.vigil.sweep()
+    assert setting.shards.inputs == []
+
+
 async def test_an_attempt_that_is_held_and_not_worked_on_is_not_lost(setting: Setting) -> None:
     setting.bus.consumers["default_normal"] = DONE
     setting.fleet.unstarted = ["r/a/1"]

@@ -260,6 +260,8 @@ class QueueView(msgspec.Struct, frozen=True, kw_only=True):
     slots: int = 0
     oldest_us: int | None = None
     """When the task was published that a worker gets next."""
+    trouble: str = ""
+    """Why NATS gives out nothing of it."""
 
 
 class QueueList(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,8 @@ from asyncio import Future
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
 from headrace_coordinator.bus.memory.network import Connection
-from headrace_coordinator.bus.memory.server import ACK_PREFIX, NEXT_PREFIX, Consumer, Headers, Server, Stream
+from headrace_coordinator.bus.memory.server import ACK_PREFIX, NEXT_PREFIX, Server
+from headrace_coordinator.bus.memory.streams import Consumer, Headers, Stream
 from headrace_coordinator.bus.order import in_order
 from headrace_coordinator.bus.port import (
     BusError,
@@ -15,6 +16,7 @@ from headrace_coordinator.bus.port import (
     Handler,
     Incoming,
     Outgoing,
+    Owner,
     StreamState,
     Subscription,
     WrittenResult,
@@ -95,6 +97,15 @@ class MemoryBus:
     @property
     def max_payload_bytes(self) -> int:
         return MAX_PAYLOAD_BYTES
+
+    def belongs_to(self, owner: Owner) -> None:
+        """Nobody else can reach this bus."""
+
+    async def generation(self, topology: Topology) -> int:
+        return 0
+
+    async def start_over(self, topology: Topology) -> None:
+        """There is nobody to take it over from."""
 
     async def ensure(self, topology: Topology) -> list[StreamState]:
         if not self._connection.up:

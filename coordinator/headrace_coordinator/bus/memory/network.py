@@ -13,7 +13,8 @@ from contextvars import Context, copy_context
 
 import msgspec
 
-from headrace_coordinator.bus.memory.server import Headers, Server
+from headrace_coordinator.bus.memory.server import Server
+from headrace_coordinator.bus.memory.streams import Headers
 from headrace_protocol.headers import MESSAGE_ID
 from headrace_protocol.topology import MAX_PAYLOAD_BYTES
 

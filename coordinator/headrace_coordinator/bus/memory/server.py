@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from itertools import takewhile
 from typing import Protocol
 
 import msgspec
 
 from headrace_coordinator.bus.memory.bucket import Buckets
+from headrace_coordinator.bus.memory.streams import Consumer, Headers, InFlight, Request, Stored, Stream
 from headrace_protocol.headers import EXPECTED_LAST_ID, MESSAGE_ID
 
-Headers = Mapping[str, str] | None
 ACK_PREFIX = "$JS.ACK."
 NEXT_PREFIX = "$JS.API.CONSUMER.MSG.NEXT."
 
@@ -33,84 +33,6 @@ class Inbox(Protocol):
         ...
 
     def deliver(self, subject: str, body: bytes, reply: str, headers: Headers) -> None: ...
-
-
-class Stored(msgspec.Struct):
-    """A message in a stream."""
-
-    subject: str
-    headers: Headers
-    body: bytes
-    published_us: int
-
-
-class _InFlight(msgspec.Struct):
-    deliveries: int
-    deadline: float
-
-
-class _Request(msgspec.Struct, eq=False):
-    reply: str
-    left: int
-    expires_at: float
-
-
-class Consumer:
-    """A durable pull consumer with explicit acknowledgement."""
-
-    def __init__(self, stream: Stream, durable: str, subject: str, ack_wait_s: float) -> None:
-        self.stream = stream
-        self.durable = durable
-        self.subject = subject
-        self.ack_wait_s = ack_wait_s
-        self.created = stream.created
-        self.delivered = 0
-        self.redelivered = 0
-        self.fresh: deque[int] = deque(seq for seq, m in stream.messages.items() if self.wants(m.subject))
-        self.again: deque[int] = deque()
-        self.in_flight: dict[int, _InFlight] = {}
-        self.requests: deque[_Request] = deque()
-        self.timer: asyncio.TimerHandle | None = None
-
-    def wants(self, subject: str) -> bool:
-        if not self.subject:
-            return True
-        if self.subject.endswith(">"):
-            return subject.startswith(self.subject[:-1])
-        return subject == self.subject
-
-    @property
-    def acked_below(self) -> int:
-        return min(self.in_flight) - 1 if self.in_flight else self.delivered
-
-    def next_sequence(self) -> int | None:
-        for queue in (self.again, self.fresh):
-            while queue:
-                sequence = queue.popleft()
-                if sequence in self.stream.messages:
-                    return sequence
-                self.in_flight.pop(sequence, None)
-        return None
-
-
-class Stream:
-    """A stream of one incarnation."""
-
-    def __init__(
-        self, name: str, subjects: tuple[str, ...], *, work_queue: bool, window_s: float, made: str
-    ) -> None:
-        self.name = name
-        self.metadata: Mapping[str, str] = {}
-        self.prefixes = tuple(subject.removesuffix(">") for subject in subjects)
-        self.work_queue = work_queue
-        self.window_s = window_s
-        self.created = made
-        self.number = made.partition("@")[0]
-        self.last_sequence = 0
-        self.last_id = ""
-        self.messages: dict[int, Stored] = {}
-        self.ids: dict[str, tuple[int, float]] = {}
-        self.consumers: dict[str, Consumer] = {}
 
 
 class Server:
@@ -252,7 +174,7 @@ class Server:
         wanted = msgspec.json.decode(body)
         count = int(wanted["batch"])
         if wanted.get("no_wait"):
-            request = _Request(reply, count, 0.0)
+            request = Request(reply, count, 0.0)
             consumer.requests.appendleft(request)
             self._serve(consumer)
             if request in consumer.requests:
@@ -260,27 +182,27 @@ class Server:
                 # A real server does not say either how much of it is left.
                 self._tell(reply, b"", {"Status": "404", "Description": "No Messages"})
             return
-        request = _Request(reply, count, self._now() + wanted["expires"] / 1e9)
+        request = Request(reply, count, self._now() + wanted["expires"] / 1e9)
         consumer.requests.append(request)
         self._call_at(request.expires_at, self._expire, consumer, request)
         if wanted.get("idle_heartbeat"):
             self._beat_later(consumer, request, wanted["idle_heartbeat"] / 1e9)
         self._serve(consumer)
 
-    def _beat_later(self, consumer: Consumer, request: _Request, every_s: float) -> None:
+    def _beat_later(self, consumer: Consumer, request: Request, every_s: float) -> None:
         self._call_at(self._now() + every_s, self._beat, consumer, request, every_s)
 
-    def _beat(self, consumer: Consumer, request: _Request, every_s: float) -> None:
+    def _beat(self, consumer: Consumer, request: Request, every_s: float) -> None:
         if any(waiting is request for waiting in consumer.requests):
             self._tell(request.reply, b"", {"Status": "100", "Description": "Idle Heartbeat"})
             self._beat_later(consumer, request, every_s)
 
-    def _expire(self, consumer: Consumer, request: _Request) -> None:
+    def _expire(self, consumer: Consumer, request: Request) -> None:
         if any(waiting is request for waiting in consumer.requests):
             consumer.requests = deque(waiting for waiting in consumer.requests if waiting is not request)
             self._end(request, "408", "Request Timeout")
 
-    def _end(self, request: _Request, status: str, description: str) -> None:
+    def _end(self, request: Request, status: str, description: str) -> None:
         headers = {"Status": status, "Description": description, "Nats-Pending-Messages": str(request.left)}
         self._tell(request.reply, b"", headers)
 
@@ -300,13 +222,13 @@ class Server:
             else:
                 consumer.requests.popleft()
 
-    def _deliver(self, consumer: Consumer, request: _Request, sequence: int) -> None:
+    def _deliver(self, consumer: Consumer, request: Request, sequence: int) -> None:
         stream = consumer.stream
         message = stream.messages[sequence]
         before = consumer.in_flight.pop(sequence, None)
         deliveries = 1 if before is None else before.deliveries + 1
         consumer.redelivered += deliveries > 1
-        consumer.in_flight[sequence] = _InFlight(deliveries, self._now() + consumer.ack_wait_s)
+        consumer.in_flight[sequence] = InFlight(deliveries, self._now() + consumer.ack_wait_s)
         consumer.delivered = max(consumer.delivered, sequence)
         pending = len(consumer.fresh) + len(consumer.again)
         # A real server has the message's time where this one has the stream's incarnation: both are only told.

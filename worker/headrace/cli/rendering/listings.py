@@ -115,7 +115,7 @@ def worker_table(workers: Sequence[WorkerView]) -> list[str]:
 
 
 def queue_table(queues: Sequence[QueueView]) -> list[str]:
-    """Every queue and priority on a line."""
+    """Every queue and priority on a line, then what is wrong with them."""
     rows = [
         (
             one.queue,
@@ -130,10 +130,11 @@ def queue_table(queues: Sequence[QueueView]) -> list[str]:
         )
         for one in queues
     ]
-    return output.table(
+    table = output.table(
         ("QUEUE", "PRIORITY", "PENDING", "IN LINE", "IN FLIGHT", "REDELIVERED", "WORKERS", "SLOTS", "OLDEST"),
         rows,
     )
+    return [*table, *(f"{one.queue}, {one.priority}: {one.trouble}" for one in queues if one.trouble)]
 
 
 def dead_letter_table(letters: Sequence[DeadLetterView]) -> list[str]:

@@ -14,7 +14,7 @@ import { Card, Nothing } from "~/ui/Card";
 import table from "~/ui/DataTable.module.css";
 
 import { Priorities } from "./Priorities";
-import { Unserved } from "./Unserved";
+import { Trouble, Unserved } from "./Unserved";
 import classes from "./Queues.module.css";
 import { sums } from "./queues";
 
@@ -59,6 +59,7 @@ function Detail({ name, found }: { name: string; found: Schemas["QueueDetail"] }
   return (
     <div className={classes.detail}>
       {all.pending > 0 && all.workers === 0 && <Unserved queue={name} pending={all.pending} />}
+      {priorities.map((one) => one.trouble && <Trouble key={one.priority} text={one.trouble} />)}
       <dl className={classes.figures}>
         <Figure name="Pending" value={all.pending.toLocaleString("en")} />
         <Figure name="Of these in line" value={(all.line ?? 0).toLocaleString("en")} />

@@ -17,3 +17,13 @@ export function Unserved({ queue, pending }: { queue: string; pending: number })
     </div>
   );
 }
+
+/** NATS gives out nothing, as when somebody has paused a consumer there. */
+export function Trouble({ text }: { text: string }) {
+  return (
+    <div className={classes.unserved} role="status">
+      <Icon name="warning" size={16} className={classes.unservedIcon} />
+      <p>{text}</p>
+    </div>
+  );
+}
