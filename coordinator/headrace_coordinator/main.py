@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import structlog
 
+from headrace_coordinator.api.hosts import allowed_hosts
 from headrace_coordinator.api.listening import bind
 from headrace_coordinator.bus import NatsSettings, connect
 from headrace_coordinator.bus.results import open_results
@@ -61,6 +62,8 @@ class CoordinatorSettings(msgspec.Struct, frozen=True, kw_only=True):
     jaeger_url_template: str = ""
     """Where the web UI links a trace to, such as `http://localhost:16686/trace/{trace_id}`."""
     retention: RetentionPolicy = RetentionPolicy()
+    allowed_hosts: tuple[str, ...] = ()
+    """Names of this machine under which the API may be asked for, besides those of loopback."""
     inboxes: tuple[str, ...] = (INBOXES,)
     """What subjects begin with on which commands are answered."""
     adopt: bool = False
@@ -115,6 +118,7 @@ async def running(
             listening,
             namespace=settings.namespace,
             store_kind=settings.store.partition(":")[0],
+            hosts=allowed_hosts(listening, settings.host, settings.allowed_hosts),
             jaeger_url_template=settings.jaeger_url_template,
             metrics=metrics,
         )

@@ -29,6 +29,7 @@ from headrace_coordinator.api import (
     ui,
     workflows,
 )
+from headrace_coordinator.api.hosts import is_allowed
 from headrace_coordinator.api.problems import CrossOrigin, Incoming, on_bug, on_headrace_error, on_http_error
 from headrace_coordinator.api.services import ApiSettings, Services, installed_version, wall_clock_us
 from headrace_coordinator.runtime.port import Coordinator
@@ -136,6 +137,10 @@ def create_app(
     def provide() -> Services:
         return app.services
 
+    def refuse_other_sites(request: Incoming) -> None:
+        _refuse_other_names(request, chosen.hosts)
+        _refuse_other_origins(request)
+
     app = Api(
         route_handlers=[Router(PREFIX, route_handlers=VERSIONED), *UNVERSIONED],
         dependencies={"services": Provide(provide, sync_to_thread=False)},
@@ -144,7 +149,7 @@ def create_app(
             HTTPException: on_http_error,
             Exception: on_bug,
         },
-        before_request=_refuse_other_sites,
+        before_request=refuse_other_sites,
         request_max_body_size=chosen.max_body_bytes,
         openapi_config=None,
         logging_config=None,
@@ -153,16 +158,29 @@ def create_app(
     return app
 
 
-def _refuse_other_sites(request: Incoming) -> None:
-    """A page of another site may not send commands through its visitor's browser, which tells its origin."""
-    origin = request.headers.get("origin")
+def _refuse_other_names(request: Incoming, hosts: tuple[str, ...]) -> None:
+    """A page of another site may not read through its visitor's browser, which asks for a name of that site."""
+    host = request.headers.get("host", "")
+    if hosts and not is_allowed(host, hosts) and not request.url.path.startswith("/health/"):
+        raise CrossOrigin(
+            "the API is not served under this name",
+            where="Host",
+            found=host[:200],
+            expected=", ".join(hosts),
+            fix="Ask for it under one of these names, or start the coordinator with --allowed-host.",
+        )
+
+
+def _refuse_other_origins(request: Incoming) -> None:
+    """Nor may it send commands, of which the browser tells the origin."""
+    host, origin = request.headers.get("host", ""), request.headers.get("origin")
     if request.method in _SAFE or not origin:
         return
-    if urlsplit(origin).netloc != request.headers.get("host", ""):
+    if urlsplit(origin).netloc != host:
         raise CrossOrigin(
             "a page of another site may not send commands",
             where="Origin",
             found=origin[:200],
-            expected=request.headers.get("host", ""),
+            expected=host,
             fix="Send the request from a program, or from the coordinator's own pages.",
         )

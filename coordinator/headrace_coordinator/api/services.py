@@ -39,6 +39,8 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How often workers and queues are looked at while somebody watches them, or runs."""
     queues_fresh_s: float = 2.0
     """How old what the bus said of the queues may be: it is asked for each of them."""
+    hosts: tuple[str, ...] = ()
+    """Names under which the API may be asked for, see `hosts`; empty: any."""
     max_body_bytes: int = 10_000_000
     jaeger_url_template: str = ""
     """Where the web UI links a trace to: `{trace_id}` stands for its id. Empty: no link."""

@@ -23,11 +23,12 @@ async def serve_api(
     *,
     namespace: str,
     store_kind: str,
+    hosts: tuple[str, ...],
     jaeger_url_template: str,
     metrics: Callable[[], object] | None,
 ) -> ApiServer:
     """Serve on a socket that `listening.bind` made; returns once it answers."""
-    settings = ApiSettings(store=store_kind, jaeger_url_template=jaeger_url_template)
+    settings = ApiSettings(store=store_kind, hosts=hosts, jaeger_url_template=jaeger_url_template)
     if not is_built(settings.ui):
         log.warning("the web UI is not built; in the checkout, run: %s", BUILD_COMMAND)
     server = ApiServer(

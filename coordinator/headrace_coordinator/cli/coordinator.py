@@ -91,6 +91,15 @@ def coordinator(
     tls_ca: Annotated[str, typer.Option("--tls-ca", envvar="HEADRACE_TLS_CA", metavar="FILE")] = "",
     tls_cert: Annotated[str, typer.Option("--tls-cert", envvar="HEADRACE_TLS_CERT", metavar="FILE")] = "",
     tls_key: Annotated[str, typer.Option("--tls-key", envvar="HEADRACE_TLS_KEY", metavar="FILE")] = "",
+    allowed_host: Annotated[
+        str,
+        typer.Option(
+            "--allowed-host",
+            envvar="HEADRACE_ALLOWED_HOST",
+            metavar="NAMES",
+            help="Further names for a loopback address, as of a proxy; separated by commas.",
+        ),
+    ] = "",
     adopt: Annotated[
         bool,
         typer.Option("--adopt", help="Take the namespace over from the store that it belongs to, for good."),
@@ -156,6 +165,7 @@ def coordinator(
         shards=shards,
         ack_wait_s=ack_wait,
         jaeger_url_template=jaeger_url_template,
+        allowed_hosts=tuple(filter(None, allowed_host.split(","))),
         adopt=adopt,
         inboxes=inboxes_of(inbox_prefix),
         await_definitions=await_definitions,
