@@ -26,6 +26,7 @@ from headrace_coordinator.service.options import Options
 from headrace_coordinator.store import open_store, place_of
 from headrace_coordinator.store.port import RetentionPolicy, Store
 from headrace_coordinator.telemetry.exporter import TraceExporter
+from headrace_coordinator.telemetry.loop_watch import LoopWatch
 from headrace_coordinator.telemetry.setup import root_sampler, span_exporter, start_metrics
 from headrace_protocol.subjects import check_token
 from headrace_protocol.topology import DEFAULT_ACK_WAIT_S, INBOXES, Topology
@@ -159,10 +160,13 @@ async def serve(settings: CoordinatorSettings, on_ready: Callable[[int], None] |
             place_of(settings.store),
         )
         _quieten_collector()
+        watch = LoopWatch()
+        watch.start()
         if on_ready is not None:
             on_ready(port)
         told, failed = asyncio.ensure_future(ended.wait()), asyncio.ensure_future(coordinator.failed())
         await asyncio.wait((told, failed), return_when=asyncio.FIRST_COMPLETED)
+        watch.stop()
         if failed.done():
             raise failed.result()
         failed.cancel()

@@ -9,12 +9,34 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from opentelemetry import metrics
 from opentelemetry.metrics import CallbackOptions, Observation
 
 RECORDED_PER_S = 200
+SECONDS = (
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1,
+    2.5,
+    5,
+    10,
+    30,
+    60,
+    300,
+    900,
+    3_600,
+    14_400,
+)
+"""Where the buckets of a duration end: from a hop on the bus to a night's work."""
 
 _meter = metrics.get_meter("headrace.coordinator")
 
@@ -43,8 +65,10 @@ class Count:
 class Timing:
     """A histogram that records a bounded number of values a second."""
 
-    def __init__(self, name: str, unit: str, description: str) -> None:
-        self._histogram = _meter.create_histogram(name, unit, description)
+    def __init__(self, name: str, unit: str, description: str, buckets: Sequence[float] = SECONDS) -> None:
+        self._histogram = _meter.create_histogram(
+            name, unit, description, explicit_bucket_boundaries_advisory=buckets
+        )
         self._second = 0
         self._left = 0
 
@@ -82,5 +106,12 @@ outbox_depth = Count(
 )
 queue_wait = Timing("headrace.task.queue_wait", "s", "From dispatch to the start of an attempt")
 run_duration = Timing("headrace.run.duration", "s", "From acceptance to the end of a run")
-batch_size = Timing("headrace.turn.inputs", "{input}", "Envelopes in one turn of a shard's loop")
+attempt_duration = Timing("headrace.task.duration", "s", "From the start of an attempt to its end")
+batch_size = Timing(
+    "headrace.turn.inputs",
+    "{input}",
+    "Envelopes in one turn of a shard's loop",
+    (1, 2, 4, 8, 16, 32, 64, 128, 256, 512),
+)
+loop_held = Count("headrace.loop.held", "{time}", "Times that something held the loop for more than 250 ms")
 commit_duration = Timing("headrace.turn.commit", "s", "Duration of a turn's transaction")

@@ -166,6 +166,7 @@ class Turn:
         if attempt.started_at_us and attempt.queued_at_us:
             wait_us = max(0, attempt.started_at_us - attempt.queued_at_us)
             metrics.queue_wait.record(wait_us / 1e6)
+            metrics.attempt_duration.record(max(0, attempt.finished_at_us - attempt.started_at_us) / 1e6)
             self.count(TallyKind.WAIT, plan.nodes[attempt.node].definition.options.queue, wait_step(wait_us))
 
     def _log_loss(self, attempt: AttemptRecord, error: ErrorInfo) -> None:
