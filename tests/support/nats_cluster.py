@@ -8,10 +8,11 @@ from types import TracebackType
 from typing import Self
 
 import nats
+import nats.errors
 from nats.js.api import StreamInfo
 
 from headrace_coordinator.local.nats_server import HOST, EmbeddedNats
-from tests.support.cluster import free_port
+from tests.support.cluster import eventually, free_port
 
 
 class _Member(EmbeddedNats):
@@ -44,7 +45,19 @@ class NatsCluster:
     async def __aenter__(self) -> Self:
         for member in self.members:
             await member.start()
+        await eventually(self._agree, 60)
         return self
+
+    async def _agree(self) -> bool:
+        """Whether they have a leader among them, and all know of each other: a stream of three can be made."""
+        connection = await nats.connect(self.urls)
+        try:
+            await connection.jetstream().add_stream(name="TRIAL", subjects=["trial"], num_replicas=3)
+            return await connection.jetstream().delete_stream("TRIAL")
+        except (nats.errors.Error, TimeoutError):
+            return False
+        finally:
+            await connection.close()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None

@@ -35,6 +35,8 @@ async def test_who_holds_the_loop_is_named_once(watch: LoopWatch, caplog: pytest
 async def test_a_loop_that_goes_round_is_not_mentioned(
     watch: LoopWatch, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("headrace_coordinator.telemetry.loop_watch.HELD_S", 5.0)  # a busy machine holds it, too
+    monkeypatch.setattr(
+        "headrace_coordinator.telemetry.loop_watch.HELD_S", 5.0
+    )  # a busy machine holds it, too
     await asyncio.sleep(1.0)
     assert not [record for record in caplog.records if record.name == "headrace.loop"]
