@@ -53,6 +53,8 @@ class CoordinatorSettings(msgspec.Struct, frozen=True, kw_only=True):
     """0 takes a free one."""
     results: str = ""
     """URL of the store of large results; empty: the NATS object store."""
+    results_from: tuple[str, ...] = ()
+    """URLs of other stores where workers keep large results, and that may be read and tidied up."""
     keep_spans: bool = True
     """Keep recent spans of workers in the store, so that traces can be read without a tracing backend."""
     shards: int = 1
@@ -96,7 +98,7 @@ async def running(
             shards=settings.shards,
             inboxes=settings.inboxes,
         )
-        results = open_results(bus, topology.bucket, settings.results)
+        results = open_results(bus, topology.bucket, settings.results, settings.results_from)
         parts = Parts(topology, store, bus, results, SystemClock(), root_sampler())
         options = Options(
             shards=settings.shards,

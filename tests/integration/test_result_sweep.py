@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from headrace_coordinator.bus import NatsBus, NatsSettings, connect
+from headrace_coordinator.bus.port import BusError
 from headrace_coordinator.bus.results import open_results
 from headrace_coordinator.local.nats_server import EmbeddedNats
 from headrace_coordinator.runtime.clock import SystemClock
@@ -62,3 +63,32 @@ async def test_uploads_that_never_ended(bus: NatsBus) -> None:
     await ResultSweep(parts, lambda: True, grace_s=0.0).sweep(strays=True)
     assert (await bus.client.jetstream().stream_info(stream)).state.messages == 4
     assert await results.get("nats://" + TOPOLOGY.bucket + "/r1/n/1/a") == bytes(300_000)
+
+
+async def test_only_places_that_were_named_are_opened(bus: NatsBus, tmp_path: Path) -> None:
+    """What a worker tells may lead anywhere, and would be shown and deleted."""
+    secret, shared = tmp_path / "secret", tmp_path / "shared"
+    for folder in (secret, shared):
+        folder.mkdir()
+        (folder / "key").write_bytes(b"x")
+    own = f"file://{tmp_path}/own"
+    results = open_results(bus, TOPOLOGY.bucket, own, [f"file://{shared}"])
+    assert await results.get(f"file://{shared}//key") == b"x"
+    assert await results.get(f"nats://{TOPOLOGY.bucket}/key") is None
+    elsewhere = [
+        f"file://{secret}//key",
+        f"file://{tmp_path}//secret/key",
+        f"file://{tmp_path}/missing//key",
+        f"file://{shared}x//key",
+        f"file://{shared}//../secret/key",
+        f"{own}//../secret/key",
+        "nats://HR_RESULTS_other/key",
+        "s3://bucket//key",
+    ]
+    for uri in elsewhere:
+        with pytest.raises(BusError):
+            await results.get(uri)
+        with pytest.raises(BusError):
+            await results.delete(uri)
+    assert (secret / "key").read_bytes() == b"x"
+    assert not (tmp_path / "missing").exists()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asyncio import Future
-from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from io import BytesIO
@@ -117,10 +117,11 @@ class ObjectStoreResults:
     """An object store by URL (`file:///…`, `s3://…`, `gs://…`, `az://…`). URIs are `<url>//<key>`, as workers
     write and read them."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, make: bool = False) -> None:
+        """With `make`, a directory is made where there is none."""
         self.prefix = url.rstrip("/") + "//"
         try:
-            self._store = from_url(url, mkdir=True) if url.startswith("file:") else from_url(url)
+            self._store = from_url(url, mkdir=True) if make and url.startswith("file:") else from_url(url)
         except (ValueError, obstore.exceptions.BaseError) as error:
             raise ConfigError(
                 f"the result store cannot be opened: {error}",
@@ -186,11 +187,18 @@ class _InStore:
 
 
 class PlacedResults:
-    """The coordinator's own place, and each other one that a URI leads to, opened once."""
+    """The coordinator's own place, and the others that it was told of, each opened once.
 
-    def __init__(self, bus: NatsBus, own: NatsResults | ObjectStoreResults) -> None:
+    A URI comes from a worker. What it leads to is read, shown and deleted with the coordinator's rights, so nothing
+    else is opened.
+    """
+
+    def __init__(
+        self, bus: NatsBus, bucket: str, own: NatsResults | ObjectStoreResults, others: Sequence[str] = ()
+    ) -> None:
         self._bus = bus
-        self._own = own
+        self._bucket = bucket
+        self._others = [url.rstrip("/") for url in others]
         self._opened: dict[str, NatsResults | ObjectStoreResults] = {own.prefix: own}
         self.put = own.put
         self.written = own.written
@@ -217,10 +225,18 @@ class PlacedResults:
         return place
 
     def _made(self, uri: str) -> NatsResults | ObjectStoreResults:
+        bucket = NatsResults(self._bus, self._bucket)
+        if uri.startswith(bucket.prefix):
+            return bucket
+        for url in self._others:
+            if uri.startswith(f"{url}//"):
+                return ObjectStoreResults(url)
         scheme, _, rest = uri.partition("://")
-        if uri.startswith(NATS_SCHEME):
-            return NatsResults(self._bus, rest.split("/", 1)[0])
-        return ObjectStoreResults(f"{scheme}://{rest.partition('//')[0]}")
+        place = f"{scheme}://{rest.partition('//')[0]}"
+        raise BusError(
+            f"results at {place} are not opened: start the coordinator with --results or --results-from {place}, "
+            "if its workers keep their results there"
+        )
 
 
 async def _whole(found: FoundResult | None) -> bytes | None:
@@ -240,10 +256,12 @@ def _told(what: str) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise
-    except (ObjectsError, OSError, obstore.exceptions.BaseError) as error:
+    except (ObjectsError, OSError, ValueError, obstore.exceptions.BaseError) as error:
         raise BusError(f"{what}: {error}") from error
 
 
-def open_results(bus: NatsBus, bucket: str, url: str) -> ResultBucket:
-    """The store at a URL, or the bucket on the bus when there is none."""
-    return PlacedResults(bus, ObjectStoreResults(url) if url else NatsResults(bus, bucket))
+def open_results(bus: NatsBus, bucket: str, url: str, others: Sequence[str] = ()) -> ResultBucket:
+    """The store at a URL, or the bucket on the bus when there is none. `others` are URLs where workers keep results,
+    too; nothing is written there."""
+    own = ObjectStoreResults(url, make=True) if url else NatsResults(bus, bucket)
+    return PlacedResults(bus, bucket, own, others)

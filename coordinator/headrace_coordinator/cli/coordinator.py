@@ -43,6 +43,15 @@ def coordinator(
             "--results", envvar="HEADRACE_RESULTS", metavar="URL", help="Large results. Default: NATS."
         ),
     ] = "",
+    results_from: Annotated[
+        str,
+        typer.Option(
+            "--results-from",
+            envvar="HEADRACE_RESULTS_FROM",
+            metavar="URLS",
+            help="Other places of large results that workers may name; separated by commas.",
+        ),
+    ] = "",
     keep_spans: Annotated[
         bool,
         typer.Option("--keep-spans/--no-keep-spans", envvar="HEADRACE_KEEP_SPANS", help="For `runs trace`."),
@@ -161,6 +170,7 @@ def coordinator(
         host=host,
         port=port,
         results=results,
+        results_from=tuple(filter(None, results_from.split(","))),
         keep_spans=keep_spans,
         shards=shards,
         ack_wait_s=ack_wait,
