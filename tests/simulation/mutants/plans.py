@@ -82,5 +82,7 @@ PLANS = {
         slots=(4, 4),
         ack_wait_s=4.0,
     ),
+    # A coordinator is killed while it puts a map's results together, and nothing else would wake the run.
+    "collecting_not_resumed": make_plan(312),
     "settled_across_incarnations": make_plan(87, fleet_faults=False),
 }
