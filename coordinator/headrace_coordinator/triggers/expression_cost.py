@@ -12,10 +12,12 @@ The bound is a polynomial over the sizes of the variables. One unit is what the 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
+from headrace_coordinator.triggers.expression_chunks import CHUNK
 from headrace_coordinator.triggers.expression_tree import (
     Call,
     Comprehension,
@@ -31,7 +33,7 @@ LIMIT = 400_000
 """Units of one evaluation: some 20 ms."""
 CHARACTERS = 64
 """Characters of a text that are scanned in one unit."""
-PER_RESULT = 8
+PER_RESULT = 24
 """Units that one unit of the result takes to become a Python value."""
 
 TOTAL, LONGEST, TEXT = "total", "longest", "text"
@@ -50,8 +52,25 @@ class Sizes(msgspec.Struct, frozen=True):
     """The longest text in units."""
 
 
+PATTERN_PARTS = re.compile(r"\\[pP]|\[\^|\[:|\(\?|\\.|.", re.DOTALL)
+WEIGHTS = {
+    r"\p": 200.0,
+    r"\P": 200.0,
+    "[^": 20.0,
+    "[:": 20.0,
+    "(?": 200.0,
+    r"\W": 20.0,
+    r"\D": 20.0,
+    r"\S": 20.0,
+    ".": 5.0,
+}
+"""Of parts of a pattern that stand for many characters. `(?i)` doubles the rest."""
+REPETITIONS = re.compile(r"(\d+)\}")
+
 SMALL = Sizes(total=64.0, longest=8.0, text=4.0)
 """An event that every trigger must be able to read."""
+LARGE = Sizes(total=2.0e6, longest=2.0e6, text=1.0e6)
+"""Larger than any event of 8 MB; a bus takes 1 MB as it comes. What is cheap on it needs no look at the event."""
 
 
 class TooCostly(Exception):
@@ -301,11 +320,12 @@ def _conditional(_: Call, values: list[Value]) -> tuple[Value, Bound]:
 
 
 def _comparison(_: Call, values: list[Value]) -> tuple[Value, Bound]:
-    return SCALAR, ONE + _least(values[0].size, values[1].size)
+    least = _least(values[0].size, values[1].size)
+    return SCALAR, ONE + (least * 6.0 if least.symbols() else least)
 
 
 def _membership(_: Call, values: list[Value]) -> tuple[Value, Bound]:
-    return SCALAR, ONE + values[1].size
+    return SCALAR, ONE + values[1].size * 4.0
 
 
 def _addition(call: Call, values: list[Value]) -> tuple[Value, Bound]:
@@ -315,10 +335,14 @@ def _addition(call: Call, values: list[Value]) -> tuple[Value, Bound]:
     added = Value(
         one.size + two.size, one.length + two.length, one.longest + two.longest, one.text + two.text
     )
-    if _made(values):  # the evaluator appends in place
-        longest = one.longest.most(two.longest)
-        return msgspec.structs.replace(added, longest=longest), ONE + two.length
+    if _made(values):
+        return msgspec.structs.replace(added, longest=one.longest.most(two.longest)), _append(one.length)
     return added, ONE + one.scan + two.scan + one.length + two.length
+
+
+def _append(made: Bound) -> Bound:
+    """An element to a chunk, and a part of a chunk to all of them: each copies what is there."""
+    return Bound({(): 4.0 * CHUNK}) + made * (4.0 / CHUNK**2)
 
 
 def _made(values: list[Value]) -> bool:
@@ -334,12 +358,15 @@ def _index(_: Call, values: list[Value]) -> tuple[Value, Bound]:
 
 
 def _size(_: Call, values: list[Value]) -> tuple[Value, Bound]:
-    return SCALAR, ONE + values[0].scan
+    return SCALAR, ONE + values[0].scan * 10.0
 
 
 def _search(call: Call, values: list[Value]) -> tuple[Value, Bound]:
     """A text in a text: in the worst case each begins like it at every place."""
-    return SCALAR, ONE + values[0].scan * (ONE + values[1].scan * 8.0)
+    sought = values[1].scan
+    if not sought.symbols():
+        return SCALAR, ONE + values[0].scan * (1.0 + 8.0 * max(0.0, sought.at(SMALL) - 1.0))
+    return SCALAR, ONE + values[0].scan * (ONE + sought * 8.0)
 
 
 def _affix(_: Call, values: list[Value]) -> tuple[Value, Bound]:
@@ -347,10 +374,14 @@ def _affix(_: Call, values: list[Value]) -> tuple[Value, Bound]:
 
 
 def _matches(call: Call, values: list[Value]) -> tuple[Value, Bound]:
-    """The pattern is compiled each time; a number of repetitions multiplies it by up to 1000."""
-    return SCALAR, Bound({(): 40.0}) + values[1].scan * 20_000.0 + values[0].scan * (
-        ONE + values[1].scan
-    ) * 20.0
+    """The pattern is compiled each time. Its cost shows in its text alone, so it must be written out."""
+    pattern = call.operands[-1]
+    if not isinstance(pattern, Constant) or pattern.text is None:
+        return SCALAR, UNBOUNDED
+    compiling = 200.0 + 80.0 * sum(
+        WEIGHTS.get(part, 1.0) for part in PATTERN_PARTS.findall(pattern.text)
+    ) * math.prod(max(1.0, float(number)) for number in REPETITIONS.findall(pattern.text))
+    return SCALAR, Bound({(): compiling}) + values[0].scan * (20.0 * (1.0 + values[1].scan.at(SMALL)))
 
 
 def _replaced(_: Call, values: list[Value]) -> tuple[Value, Bound]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
+Encoded = int | bytes
 VARINT, FIXED64, BYTES = 0, 1, 2
 NAMESPACES = frozenset({"base64", "lists", "math", "optional", "sets", "strings"})
 """Of functions. `math.sqrt(x)` is read as the call of `sqrt` on a variable `math`."""
@@ -19,6 +20,7 @@ class Constant(msgspec.Struct, frozen=True):
     number: int | None = None
     """Of an int or uint."""
     is_number: bool = False
+    text: str | None = None
     bytes: int = 0
     """Length of a text or of bytes."""
 
@@ -31,6 +33,7 @@ class Name(msgspec.Struct, frozen=True):
 class Select(msgspec.Struct, frozen=True):
     id: int
     operand: Node
+    field: str
     is_test: bool
     """What `has(...)` becomes."""
 
@@ -88,8 +91,8 @@ class _Message:
     """The fields of an encoded message by number."""
 
     def __init__(self, encoded: bytes) -> None:
-        self._fields: dict[int, list[int | bytes]] = {}
-        for number, value in _fields(encoded):
+        self._fields: dict[int, list[Encoded]] = {}
+        for number, value in fields(encoded):
             self._fields.setdefault(number, []).append(value)
 
     def __contains__(self, number: int) -> bool:
@@ -118,6 +121,15 @@ def read_tree(serialized: bytes) -> Tree:
     )
 
 
+def path_of(tree: Tree) -> tuple[str, ...]:
+    """The variable and the fields that an expression reads, where it does nothing else."""
+    node, path = tree.root, list[str]()
+    while isinstance(node, Select) and not node.is_test:
+        path.append(node.field)
+        node = node.operand
+    return (node.name, *reversed(path)) if isinstance(node, Name) else ()
+
+
 def _node(encoded: bytes) -> Node:
     message = _Message(encoded)
     place = message.number(2)
@@ -127,7 +139,7 @@ def _node(encoded: bytes) -> Node:
         return Name(place, _Message(message.bytes(4)).text(1))
     if 5 in message:
         select = _Message(message.bytes(5))
-        return Select(place, _node(select.bytes(1)), is_test=bool(select.number(3)))
+        return Select(place, _node(select.bytes(1)), select.text(2), is_test=bool(select.number(3)))
     if 6 in message:
         call = _Message(message.bytes(6))
         target = _node(call.bytes(1)) if 1 in call else None
@@ -156,29 +168,31 @@ def _constant(place: int, constant: _Message) -> Constant:
         place,
         number=constant.number(integer) if integer else None,
         is_number=bool(integer) or 5 in constant,
+        text=constant.text(6) if 6 in constant else None,
         bytes=max(len(constant.bytes(6)), len(constant.bytes(7))),
     )
 
 
-def _fields(encoded: bytes) -> Iterator[tuple[int, int | bytes]]:
+def fields(encoded: bytes) -> Iterator[tuple[int, Encoded]]:
+    """The fields of a message with their numbers."""
     at = 0
     while at < len(encoded):
-        tag, at = _varint(encoded, at)
+        tag, at = _read_varint(encoded, at)
         if tag & 7 == VARINT:
-            value, at = _varint(encoded, at)
+            value, at = _read_varint(encoded, at)
             yield tag >> 3, value
         elif tag & 7 == FIXED64:
             yield tag >> 3, encoded[at : at + 8]
             at += 8
         elif tag & 7 == BYTES:
-            length, at = _varint(encoded, at)
+            length, at = _read_varint(encoded, at)
             yield tag >> 3, encoded[at : at + length]
             at += length
         else:
             raise ValueError(f"a field of the unknown wire type {tag & 7}")
 
 
-def _varint(encoded: bytes, at: int) -> tuple[int, int]:
+def _read_varint(encoded: bytes, at: int) -> tuple[int, int]:
     value = shift = 0
     while True:
         byte = encoded[at]
@@ -186,3 +200,19 @@ def _varint(encoded: bytes, at: int) -> tuple[int, int]:
         shift, at = shift + 7, at + 1
         if byte < 0x80:
             return value, at
+
+
+def field(number: int, value: Encoded) -> bytes:
+    """One field, encoded: a number, or a text or message."""
+    if isinstance(value, int):
+        return _varint(number << 3 | VARINT) + _varint(value)
+    return _varint(number << 3 | BYTES) + _varint(len(value)) + value
+
+
+def _varint(value: int) -> bytes:
+    encoded = bytearray()
+    while value >= 0x80:
+        encoded.append(value & 0x7F | 0x80)
+        value >>= 7
+    encoded.append(value)
+    return bytes(encoded)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import difflib
+import math
 import re
 import sys
 from collections.abc import Iterable, Mapping
@@ -18,9 +19,11 @@ import msgspec
 from cel_expr_python import cel
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from headrace_coordinator.triggers.condition import fields_of, nothing_in, seen
+from headrace_coordinator.triggers.condition import ABSENT, fields_of, nothing_in, seen
+from headrace_coordinator.triggers.expression_chunks import in_chunks
 from headrace_coordinator.triggers.expression_cost import (
     CHARACTERS,
+    LARGE,
     LIMIT,
     SMALL,
     Bound,
@@ -28,7 +31,7 @@ from headrace_coordinator.triggers.expression_cost import (
     TooCostly,
     cost_of,
 )
-from headrace_coordinator.triggers.expression_tree import NAMESPACES, Tree, read_tree
+from headrace_coordinator.triggers.expression_tree import NAMESPACES, Tree, path_of, read_tree
 from headrace_protocol.errors import ErrorCode, ExpressionError
 
 LONGEST_SOURCE = 4096
@@ -71,6 +74,7 @@ WRONG_OPERATORS = {"and": "&&", "or": "||", "not": "!", "=": "=="}
 
 CONVERT = "Convert one of them: int(x), double(x) or string(x), and write 2.0 beside a float."
 GUARD = "Guard it with has(...), such as `has(event.data.size) && event.data.size > 0`."
+BOUNDED = "Write the pattern of `matches` and the end of `lists.range` into the expression."
 CHEAPER = "Nest fewer comprehensions, read less of the event in each, or decide in a task."
 
 
@@ -109,16 +113,27 @@ class Expression:
         Keys of maps become text; an empty optional becomes None. Raises `ExpressionError`.
         """
         bound = variables if isinstance(variables, Variables) else Variables(variables)
+        field = _at(bound.plain, self._program.path)
+        if field is not ABSENT:
+            return self._encoded(field)
         value = self._execute(self._program.compiled, bound)
         if value.type() == cel.Type.ERROR:
-            if not _is_optional(value):
-                raise self._broken(bound.plain, _problem(value.value()))
-            value = self._execute(self._program.unwrapped(), bound)
+            try:
+                problem = value.value()
+            except TypeError:  # an optional
+                value = self._execute(self._program.unwrapped(), bound)
+            else:
+                raise self._broken(bound.plain, _problem(problem))
         try:
-            plain: object = msgspec.to_builtins(value.plain_value(), str_keys=True, enc_hook=_unwrap)
+            plain = value.plain_value()
         except SystemError:
             fix = "Unwrap it, for example with `orValue(null)`."
             raise self._failed("gave a value that cannot be encoded", "an optional in it", fix=fix) from None
+        return self._encoded(plain)
+
+    def _encoded(self, value: object) -> object:
+        try:
+            plain: object = msgspec.to_builtins(value, str_keys=True, enc_hook=_unwrap)
         except (TypeError, ValueError, NotImplementedError) as error:
             raise self._failed("gave a value that cannot be encoded", _first_line(error)) from None
         return plain
@@ -127,10 +142,13 @@ class Expression:
         """The result of a condition. Raises `ExpressionError` when it is not true or false."""
         bound = variables if isinstance(variables, Variables) else Variables(variables)
         value = self._execute(self._program.compiled, bound)
-        is_optional = _is_optional(value)
-        result = None if is_optional else value.value()
+        try:
+            result: object = value.value()
+        except TypeError:  # an optional, which the library has no access to
+            result = value
         if isinstance(result, bool):
             return result
+        is_optional = result is value
         if value.type() == cel.Type.ERROR and not is_optional:
             raise self._broken(bound.plain, _problem(result))
         raise self._failed(
@@ -141,8 +159,8 @@ class Expression:
         )
 
     def _execute(self, compiled: cel.Expression, bound: Variables) -> cel.Value:
-        units = self._program.cost.at(bound.sizes)
-        if not units <= LIMIT:
+        program = self._program
+        if program.depends and not (units := program.cost.at(bound.sizes)) <= LIMIT:
             raise self._failed(
                 "would hold the coordinator for too long on this event",
                 f"up to {units:.0f} steps on an event of {bound.sizes.total:.0f} values, "
@@ -215,16 +233,19 @@ def compile_expression(source: str, *, where: str = "", variables: Iterable[str]
 class _Program:
     """What is compiled of a source, once for all places that have it."""
 
-    __slots__ = ("_source", "compiled", "cost")
+    __slots__ = ("_source", "compiled", "cost", "depends", "path")
 
-    def __init__(self, source: str, compiled: cel.Expression, cost: Bound) -> None:
+    def __init__(self, source: str, compiled: cel.Expression, tree: Tree, cost: Bound) -> None:
         self._source = source
         self.compiled = compiled
+        self.path = path_of(tree)
         self.cost = cost
+        self.depends = not cost.at(LARGE) <= LIMIT
+        """Whether its cost depends on the event."""
 
     def unwrapped(self) -> cel.Expression:
         """The library gives no access to an optional value. The line break ends a comment."""
-        return _RUNTIME.compile(f"({self._source}\n).orValue(null)", disable_check=True)
+        return _compiled(f"({self._source}\n).orValue(null)")[0]
 
 
 @lru_cache(maxsize=4096)
@@ -236,11 +257,19 @@ def _program(source: str, variables: frozenset[str]) -> _Program:
             expected=f"1 to {LONGEST_SOURCE} characters",
         )
     try:
-        compiled = _RUNTIME.compile(source, disable_check=True)
+        compiled, tree = _compiled(source)
     except (RuntimeError, ValueError) as error:
         raise _syntax_error(source, str(error)) from None
     _check_names(source, variables)
-    return _Program(source, compiled, _cost(source, read_tree(compiled.serialize())))
+    return _Program(source, compiled, tree, _cost(source, tree))
+
+
+def _compiled(source: str) -> tuple[cel.Expression, Tree]:
+    """The expression that is evaluated, and the tree of what is written."""
+    compiled = _RUNTIME.compile(source, disable_check=True)
+    serialized = compiled.serialize()
+    chunked = in_chunks(_RUNTIME, serialized)
+    return compiled if chunked is serialized else _RUNTIME.deserialize(chunked), read_tree(serialized)
 
 
 @lru_cache(maxsize=16)
@@ -292,9 +321,11 @@ def _cost(source: str, tree: Tree) -> Bound:
         line, column = source.count("\n", 0, place) + 1, place - source.rfind("\n", 0, place)
         raise ExpressionError(
             f"the expression `{source}` costs too much at line {line}, column {column}",
-            found=f"up to {error.cost:.2g} steps on an event with {SMALL.longest:.0f} items",
-            expected=f"at most {LIMIT}",
-            fix=CHEAPER,
+            found=f"up to {error.cost:.2g} steps on an event with {SMALL.longest:.0f} items"
+            if math.isfinite(error.cost)
+            else "a cost that nothing bounds",
+            expected=f"at most {LIMIT} steps",
+            fix=CHEAPER if math.isfinite(error.cost) else BOUNDED,
         ) from None
 
 
@@ -399,9 +430,12 @@ def _converted(value: object) -> object:
     return [_converted(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _is_optional(value: cel.Value) -> bool:
-    """The library takes an optional for an error, and has no access to it."""
-    return repr(value).startswith("optional.") and value.type() == cel.Type.ERROR
+def _at(variables: Mapping[str, object], path: tuple[str, ...]) -> object:
+    """What is there, read without the library: large values pass through as they are."""
+    value: object = variables if path else ABSENT
+    for name in path:
+        value = value.get(name, ABSENT) if isinstance(value, dict) else ABSENT
+    return value
 
 
 def _unwrap(value: object) -> object:
