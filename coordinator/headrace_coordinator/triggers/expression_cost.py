@@ -33,7 +33,7 @@ LIMIT = 400_000
 """Units of one evaluation: some 20 ms."""
 CHARACTERS = 64
 """Characters of a text that are scanned in one unit."""
-PER_RESULT = 24
+PER_RESULT = 12
 """Units that one unit of the result takes to become a Python value."""
 
 TOTAL, LONGEST, TEXT = "total", "longest", "text"
@@ -341,8 +341,8 @@ def _addition(call: Call, values: list[Value]) -> tuple[Value, Bound]:
 
 
 def _append(made: Bound) -> Bound:
-    """An element to a chunk, and a part of a chunk to all of them: each copies what is there."""
-    return Bound({(): 4.0 * CHUNK}) + made * (4.0 / CHUNK**2)
+    """Adding to a chunk, and once for each chunk to all of them: each copies what is there, at 4 units an element."""
+    return Bound({(): 2.0 * CHUNK}) + made * (4.0 / CHUNK**2)
 
 
 def _made(values: list[Value]) -> bool:
