@@ -6,63 +6,27 @@ before it is evaluated on it. What could hold the loop is refused, and never beg
 
 from __future__ import annotations
 
-import ctypes
 import difflib
 import math
 import re
-import sys
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from functools import lru_cache
 
 import msgspec
 from cel_expr_python import cel
-from google.protobuf.timestamp_pb2 import Timestamp
 
+from headrace_coordinator.triggers.cel.bound import LARGE, SMALL, Bound
+from headrace_coordinator.triggers.cel.cost import LIMIT, TooCostly, cost_of
+from headrace_coordinator.triggers.cel.library import FUNCTIONS, checker_of, compiled_of
+from headrace_coordinator.triggers.cel.tree import NAMESPACES, Tree, path_of
+from headrace_coordinator.triggers.cel.variables import Variables
 from headrace_coordinator.triggers.condition import ABSENT, fields_of, nothing_in, seen
-from headrace_coordinator.triggers.expression_chunks import in_chunks
-from headrace_coordinator.triggers.expression_cost import (
-    CHARACTERS,
-    LARGE,
-    LIMIT,
-    SMALL,
-    Bound,
-    Sizes,
-    TooCostly,
-    cost_of,
-)
-from headrace_coordinator.triggers.expression_tree import NAMESPACES, Tree, path_of, read_tree
 from headrace_protocol.errors import ErrorCode, ExpressionError
+
+__all__ = ["LONGEST_SOURCE", "Expression", "Variables", "compile_expression"]
 
 LONGEST_SOURCE = 4096
 """Characters: the parser takes some 20 ms for the worst of them."""
-DEEPEST = 200
-"""Levels of lists and maps in the variables: the evaluator reads them recursively."""
-
-_EXTENSIONS = ("bindings", "encoders", "lists", "math", "optional", "sets", "strings")
-_CONFIG = cel.NewEnvConfigFromYaml(
-    "name: headrace\nextensions:\n" + "".join(f"- name: {name}\n" for name in _EXTENSIONS)
-)
-_RUNTIME = cel.NewEnv(config=_CONFIG)
-
-FUNCTIONS = frozenset(
-    {
-        *("size", "contains", "startsWith", "endsWith", "matches", "has", "all", "exists", "exists_one"),
-        *("map", "filter", "int", "uint", "double", "bool", "string", "bytes", "timestamp", "duration"),
-        *("dyn", "type", "getFullYear", "getMonth", "getDayOfYear", "getDayOfMonth", "getDate"),
-        *("getDayOfWeek", "getHours", "getMinutes", "getSeconds", "getMilliseconds"),
-        *("charAt", "indexOf", "lastIndexOf", "substring", "replace", "split", "join", "lowerAscii"),
-        *("upperAscii", "trim", "reverse", "format", "strings.quote"),
-        *("optional.of", "optional.ofNonZeroValue", "optional.none", "hasValue", "value", "or", "orValue"),
-        *("optMap", "optFlatMap", "cel.bind", "base64.encode", "base64.decode"),
-        *("first", "last", "slice", "flatten", "sort", "sortBy", "distinct", "lists.range"),
-        *("math.greatest", "math.least", "math.abs", "math.sign", "math.ceil", "math.floor", "math.round"),
-        *("math.trunc", "math.isNaN", "math.isInf", "math.isFinite", "math.sqrt", "math.bitOr"),
-        *("math.bitAnd", "math.bitXor", "math.bitNot", "math.bitShiftLeft", "math.bitShiftRight"),
-        *("sets.contains", "sets.equivalent", "sets.intersects"),
-    }
-)
-"""What we suggest for a name that does not exist. The library, which cannot list its functions, says what does."""
 
 ISSUE = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (?:Syntax error: )?(.*)")
 UNDECLARED = re.compile(r"undeclared reference to '([^']*)'")
@@ -76,25 +40,6 @@ CONVERT = "Convert one of them: int(x), double(x) or string(x), and write 2.0 be
 GUARD = "Guard it with has(...), such as `has(event.data.size) && event.data.size > 0`."
 BOUNDED = "Write the pattern of `matches` and the end of `lists.range` into the expression."
 CHEAPER = "Nest fewer comprehensions, read less of the event in each, or decide in a task."
-
-
-class Variables:
-    """Variables of several expressions on the same event.
-
-    They are measured here, and converted once, for the first expression that reads them.
-    """
-
-    __slots__ = ("activation", "plain", "sizes")
-
-    def __init__(self, variables: Mapping[str, object]) -> None:
-        self.plain = variables
-        measure = _Measure(variables)
-        self.sizes = measure.sizes
-        self.activation = _RUNTIME.Activation(
-            {name: _converted(value) for name, value in variables.items()}
-            if measure.is_foreign
-            else dict(variables)
-        )
 
 
 class Expression:
@@ -245,7 +190,7 @@ class _Program:
 
     def unwrapped(self) -> cel.Expression:
         """The library gives no access to an optional value. The line break ends a comment."""
-        return _compiled(f"({self._source}\n).orValue(null)")[0]
+        return compiled_of(f"({self._source}\n).orValue(null)")[0]
 
 
 @lru_cache(maxsize=4096)
@@ -257,24 +202,11 @@ def _program(source: str, variables: frozenset[str]) -> _Program:
             expected=f"1 to {LONGEST_SOURCE} characters",
         )
     try:
-        compiled, tree = _compiled(source)
+        compiled, tree = compiled_of(source)
     except (RuntimeError, ValueError) as error:
         raise _syntax_error(source, str(error)) from None
     _check_names(source, variables)
     return _Program(source, compiled, tree, _cost(source, tree))
-
-
-def _compiled(source: str) -> tuple[cel.Expression, Tree]:
-    """The expression that is evaluated, and the tree of what is written."""
-    compiled = _RUNTIME.compile(source, disable_check=True)
-    serialized = compiled.serialize()
-    chunked = in_chunks(_RUNTIME, serialized)
-    return compiled if chunked is serialized else _RUNTIME.deserialize(chunked), read_tree(serialized)
-
-
-@lru_cache(maxsize=16)
-def _checker(variables: frozenset[str]) -> cel.Env:
-    return cel.NewEnv(config=_CONFIG, variables=dict.fromkeys(variables, cel.Type.DYN))
 
 
 def _check_names(source: str, variables: frozenset[str]) -> None:
@@ -283,7 +215,7 @@ def _check_names(source: str, variables: frozenset[str]) -> None:
     It is right about more, such as `[1] == [1.0]`; but what is an error only for it has a value when it is evaluated.
     """
     try:
-        _checker(variables).compile(source)
+        checker_of(variables).compile(source)
     except (RuntimeError, ValueError) as error:
         for line, column, problem in ISSUE.findall(str(error)):
             if undeclared := UNDECLARED.match(problem):
@@ -352,84 +284,6 @@ def _syntax_error(source: str, message: str) -> ExpressionError:
     )
 
 
-class _Measure:
-    """The sizes of variables. Refuses what the library would misread: it cuts texts at a zero character."""
-
-    def __init__(self, variables: Mapping[str, object]) -> None:
-        self.is_foreign = False
-        self._total = self._text = self._longest = 0
-        characters = depth = 0
-        level: list[object] = list(variables.values())
-        while level:
-            depth += 1
-            if depth > DEEPEST:
-                raise _refused(f"more than {DEEPEST} levels of lists and maps", f"at most {DEEPEST}")
-            self._total += len(level)
-            inner: list[object] = []
-            for value in level:
-                kind = type(value)
-                if kind is str:
-                    length = self._length(value)  # type: ignore[arg-type]
-                    characters += length
-                    self._text = max(self._text, length)
-                elif kind is dict:
-                    self._longest = max(self._longest, len(value))  # type: ignore[arg-type]
-                    inner.extend(value)  # type: ignore[arg-type]
-                    inner.extend(value.values())  # type: ignore[attr-defined]
-                elif kind is list:
-                    self._longest = max(self._longest, len(value))  # type: ignore[arg-type]
-                    inner.extend(value)  # type: ignore[arg-type]
-                elif kind is bytes:
-                    self.is_foreign = True
-                    characters += len(value)  # type: ignore[arg-type]
-                elif kind is datetime:
-                    self.is_foreign = True
-                elif kind not in SCALARS:
-                    raise _refused(f"{kind.__name__} is not a value of CEL", KNOWN)
-            level = inner
-        self.sizes = Sizes(
-            total=self._total + characters / CHARACTERS,
-            longest=float(self._longest),
-            text=1 + self._text / CHARACTERS,
-        )
-
-    def _length(self, text: str) -> int:
-        if "\0" in text:
-            raise _refused(f"the text {text[:40]!r} with a zero character", "texts without zero characters")
-        if text.isascii():
-            return len(text)
-        try:
-            return len(text.encode())
-        except UnicodeEncodeError:
-            raise _refused(f"the text {text[:40]!r} with half a surrogate pair", "Unicode text") from None
-
-
-SCALARS = frozenset({type(None), bool, int, float})
-KNOWN = "null, bool, number, string, bytes, time, list or map"
-
-
-def _refused(found: str, expected: str) -> ExpressionError:
-    return ExpressionError(
-        "the variables hold a value that CEL does not know",
-        found=found,
-        expected=expected,
-        code=ErrorCode.EXPRESSION_FAILED,
-    )
-
-
-def _converted(value: object) -> object:
-    """The library cuts `bytes` at a zero byte but reads a `bytearray` whole, and knows times only as messages."""
-    if isinstance(value, bytes):
-        return bytearray(value)
-    if isinstance(value, datetime):
-        time = Timestamp()
-        time.FromDatetime(value)
-        return time
-    if isinstance(value, dict):
-        return {key: _converted(inner) for key, inner in value.items()}
-    return [_converted(inner) for inner in value] if isinstance(value, list) else value
-
-
 def _at(variables: Mapping[str, object], path: tuple[str, ...]) -> object:
     """What is there, read without the library: large values pass through as they are."""
     value: object = variables if path else ABSENT
@@ -460,15 +314,3 @@ def _problem(status: object) -> str:
 
 def _first_line(problem: object) -> str:
     return str(problem).split("\n", 1)[0]
-
-
-def _keep_none() -> None:
-    """The library returns None without a reference of its own: CPython 3.11 ends the process once none is left.
-
-    From 3.12 on None is immortal. Here it becomes so by a number of references that nobody reaches.
-    """
-    if sys.version_info < (3, 12):
-        ctypes.c_ssize_t.from_address(id(None)).value += 1 << 60
-
-
-_keep_none()

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headrace_coordinator.triggers.cel.library import FUNCTIONS
+from headrace_coordinator.triggers.cel.variables import Variables
 from headrace_coordinator.triggers.expressions import (
-    FUNCTIONS,
     LONGEST_SOURCE,
-    Variables,
     compile_expression,
 )
 from headrace_protocol.errors import ErrorCode, ExpressionError

@@ -11,7 +11,7 @@ from itertools import count
 
 from cel_expr_python import cel
 
-from headrace_coordinator.triggers.expression_tree import Encoded, field, fields
+from headrace_coordinator.triggers.cel.tree import Encoded, field, fields
 
 CHUNK = 32
 """Elements; the fewer, the less is copied for each, and the more chunks there are."""

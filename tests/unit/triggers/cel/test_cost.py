@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headrace_coordinator.triggers.expression_cost import LIMIT, Bound
-from headrace_coordinator.triggers.expressions import DEEPEST, Variables, compile_expression
+from headrace_coordinator.triggers.cel.bound import Bound
+from headrace_coordinator.triggers.cel.cost import LIMIT
+from headrace_coordinator.triggers.cel.variables import DEEPEST, Variables
+from headrace_coordinator.triggers.expressions import compile_expression
 from headrace_protocol.errors import ErrorCode, ExpressionError
 
 ITEMS = [{"sku": f"tea-{number}", "n": number} for number in range(2000)]
