@@ -40,52 +40,48 @@ class _Measure:
 
     def __init__(self, variables: Mapping[str, object]) -> None:
         self.is_foreign = False
-        self._total = self._text = self._longest = 0
-        characters = depth = 0
+        total = characters = text = longest = depth = 0
         level: list[object] = list(variables.values())
         while level:
             depth += 1
             if depth > DEEPEST:
                 raise _refused(f"more than {DEEPEST} levels of lists and maps", f"at most {DEEPEST}")
-            self._total += len(level)
+            total += len(level)
             inner: list[object] = []
             for value in level:
-                kind = type(value)
-                if kind is str:
-                    length = self._length(value)  # type: ignore[arg-type]
+                if isinstance(value, str):
+                    length = len(value) if value.isascii() and "\0" not in value else _length(value)
                     characters += length
-                    self._text = max(self._text, length)
-                elif kind is dict:
-                    self._longest = max(self._longest, len(value))  # type: ignore[arg-type]
-                    inner.extend(value)  # type: ignore[arg-type]
-                    inner.extend(value.values())  # type: ignore[attr-defined]
-                elif kind is list:
-                    self._longest = max(self._longest, len(value))  # type: ignore[arg-type]
-                    inner.extend(value)  # type: ignore[arg-type]
-                elif kind is bytes:
+                    text = max(text, length)
+                elif isinstance(value, dict):
+                    longest = max(longest, len(value))
+                    inner += value
+                    inner += value.values()
+                elif isinstance(value, list):
+                    longest = max(longest, len(value))
+                    inner += value
+                elif isinstance(value, bytes):
                     self.is_foreign = True
-                    characters += len(value)  # type: ignore[arg-type]
-                    self._text = max(self._text, len(value))  # type: ignore[arg-type]
-                elif kind is datetime:
+                    characters += len(value)
+                    text = max(text, len(value))
+                elif isinstance(value, datetime):
                     self.is_foreign = True
-                elif kind not in SCALARS:
-                    raise _refused(f"{kind.__name__} is not a value of CEL", KNOWN)
+                elif type(value) not in SCALARS:
+                    raise _refused(f"{type(value).__name__} is not a value of CEL", KNOWN)
             level = inner
         self.sizes = Sizes(
-            total=self._total + characters / CHARACTERS,
-            longest=float(self._longest),
-            text=1 + self._text / CHARACTERS,
+            total=total + characters / CHARACTERS, longest=float(longest), text=1 + text / CHARACTERS
         )
 
-    def _length(self, text: str) -> int:
-        if "\0" in text:
-            raise _refused(f"the text {text[:40]!r} with a zero character", "texts without zero characters")
-        if text.isascii():
-            return len(text)
-        try:
-            return len(text.encode())
-        except UnicodeEncodeError:
-            raise _refused(f"the text {text[:40]!r} with half a surrogate pair", "Unicode text") from None
+
+def _length(text: str) -> int:
+    """In bytes of UTF-8."""
+    if "\0" in text:
+        raise _refused(f"the text {text[:40]!r} with a zero character", "texts without zero characters")
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError:
+        raise _refused(f"the text {text[:40]!r} with half a surrogate pair", "Unicode text") from None
 
 
 SCALARS = frozenset({type(None), bool, int, float})
