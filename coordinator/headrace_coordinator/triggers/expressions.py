@@ -15,10 +15,16 @@ from functools import lru_cache
 import msgspec
 from cel_expr_python import cel
 
-from headrace_coordinator.triggers.cel.bound import LARGE, SMALL, Bound
-from headrace_coordinator.triggers.cel.cost import LIMIT, TooCostly, cost_of
-from headrace_coordinator.triggers.cel.library import FUNCTIONS, checker_of, compiled_of
-from headrace_coordinator.triggers.cel.tree import NAMESPACES, Tree, path_of
+from headrace_coordinator.triggers.cel.bound import LARGE, SMALL
+from headrace_coordinator.triggers.cel.cost import LIMIT, Proof, TooCostly, proof_of
+from headrace_coordinator.triggers.cel.library import (
+    FUNCTIONS,
+    OptionalInside,
+    checker_of,
+    compiled_of,
+    plain_of,
+)
+from headrace_coordinator.triggers.cel.tree import NAMESPACES, LiteralMessage, Tree, path_of
 from headrace_coordinator.triggers.cel.variables import Variables
 from headrace_coordinator.triggers.condition import ABSENT, fields_of, nothing_in, seen
 from headrace_protocol.errors import ErrorCode, ExpressionError
@@ -69,12 +75,13 @@ class Expression:
                 value = self._execute(self._program.unwrapped(), bound)
             else:
                 raise self._broken(bound.plain, _problem(problem))
+        if not self._program.has_optionals:
+            return self._encoded(value.plain_value())
         try:
-            plain = value.plain_value()
-        except SystemError:
+            return self._encoded(plain_of(value))
+        except OptionalInside:
             fix = "Unwrap it, for example with `orValue(null)`."
             raise self._failed("gave a value that cannot be encoded", "an optional in it", fix=fix) from None
-        return self._encoded(plain)
 
     def _encoded(self, value: object) -> object:
         try:
@@ -178,14 +185,15 @@ def compile_expression(source: str, *, where: str = "", variables: Iterable[str]
 class _Program:
     """What is compiled of a source, once for all places that have it."""
 
-    __slots__ = ("_source", "compiled", "cost", "depends", "path")
+    __slots__ = ("_source", "compiled", "cost", "depends", "has_optionals", "path")
 
-    def __init__(self, source: str, compiled: cel.Expression, tree: Tree, cost: Bound) -> None:
+    def __init__(self, source: str, compiled: cel.Expression, tree: Tree, proof: Proof) -> None:
         self._source = source
         self.compiled = compiled
         self.path = path_of(tree)
-        self.cost = cost
-        self.depends = not cost.at(LARGE) <= LIMIT
+        self.cost = proof.cost
+        self.has_optionals = proof.has_optionals
+        self.depends = not proof.cost.at(LARGE) <= LIMIT
         """Whether its cost depends on the event."""
 
     def unwrapped(self) -> cel.Expression:
@@ -203,10 +211,17 @@ def _program(source: str, variables: frozenset[str]) -> _Program:
         )
     try:
         compiled, tree = compiled_of(source)
+    except LiteralMessage as error:
+        raise ExpressionError(
+            f"the expression `{source}` writes a protobuf message",
+            found=str(error),
+            expected="values that JSON has, times and durations",
+            fix="Write a map, or use `timestamp(...)` and `duration(...)`.",
+        ) from None
     except (RuntimeError, ValueError) as error:
         raise _syntax_error(source, str(error)) from None
     _check_names(source, variables)
-    return _Program(source, compiled, tree, _cost(source, tree))
+    return _Program(source, compiled, tree, _proof(source, tree))
 
 
 def _check_names(source: str, variables: frozenset[str]) -> None:
@@ -245,9 +260,9 @@ def _unknown(source: str, name: str, variables: frozenset[str]) -> ExpressionErr
     )
 
 
-def _cost(source: str, tree: Tree) -> Bound:
+def _proof(source: str, tree: Tree) -> Proof:
     try:
-        return cost_of(tree)
+        return proof_of(tree)
     except TooCostly as error:
         place = tree.positions.get(error.place, 0)
         line, column = source.count("\n", 0, place) + 1, place - source.rfind("\n", 0, place)

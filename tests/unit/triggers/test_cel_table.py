@@ -404,6 +404,9 @@ OPTIONALS = [
     ("[?event.map.?z, 1]", [1]),
     ("{?'k': event.map.?a, ?'l': event.map.?z}", {"k": 1}),
     ("[optional.of(1)]", ERROR),
+    ("{1: optional.none()}", ERROR),
+    ("[[{'a': [optional.of(1)]}]]", ERROR),
+    ("[optional.of(null).value(), {'a': event.list.first().value()}]", [None, {"a": 3}]),
 ]
 
 ROWS = [
@@ -451,7 +454,13 @@ def test_the_value_is_the_one_of_the_language_definition(source: str, expected: 
         *("has(event)", "has(1)", "event.list.all(x)", "for", "event.list.map(x.y, 1)", "now()", "x"),
         *("event.text.upper()", "math.log(2)", "event.list.fold(x, y, x + y)", "substring('abc', 1)"),
         *("'a'.size(1)", "timestamp(event.at).getHours(1)", "duration(true)", "size()", "'a'.contains(1)"),
-        *("{'a': 1}.exists(k, v, v == 1)", "cel.block([1], 1)", "getHours(event.at)"),
+        *(
+            "{'a': 1}.exists(k, v, v == 1)",
+            "cel.block([1], 1)",
+            "getHours(event.at)",
+            "google.protobuf.Struct{}",
+            "Order{id: 1}",
+        ),
     ],
 )
 def test_what_is_no_cel_is_refused_at_deploy(source: str) -> None:

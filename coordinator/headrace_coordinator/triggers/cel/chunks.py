@@ -7,6 +7,7 @@ into chunks, which are mapped one by one, and the results are put together.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from itertools import count
 
 from cel_expr_python import cel
@@ -69,9 +70,6 @@ class _Chunks:
 
     def _chunked(self, node: bytes, iterated: bytes) -> bytes:
         self.used += 1
-        template = dict(
-            fields(_bytes(dict(fields(self._env.compile(TEMPLATE, disable_check=True).serialize()))[2]))
-        )
         chunk = self._named(field(NAME, field(1, CHUNK_NAME)))
         looped = _rebuilt(
             fields(node),
@@ -84,7 +82,7 @@ class _Chunks:
                 return iterated if name == ITERATED else looped
             return self._named(_with_children(part, filled))
 
-        return filled(_bytes(template[2]))
+        return filled(_template(self._env))
 
     def _named(self, node: bytes) -> bytes:
         """With an id and names that nothing else in the expression has."""
@@ -106,6 +104,12 @@ class _Chunks:
         return field(ID, next(self._ids)) + _rebuilt(
             ((number, value) for number, value in fields(node) if number != ID), renamed
         )
+
+
+@lru_cache(maxsize=1)
+def _template(env: cel.Env) -> bytes:
+    parsed = dict(fields(env.compile(TEMPLATE, disable_check=True).serialize()))[2]
+    return _bytes(dict(fields(_bytes(parsed)))[2])
 
 
 def _is_long(iterated: bytes) -> bool:

@@ -43,6 +43,12 @@ LIMIT = 400_000
 """Units of one evaluation: some 20 ms."""
 PER_RESULT = 12
 """Units that one unit of the result takes to become a Python value."""
+PER_RESULT_ITEM = 70
+"""The same, where each value is asked for by itself."""
+OPTIONALS = frozenset(
+    {"_?._", "_[?_]", "optional.of", "optional.ofNonZeroValue", "optional.none", "first", "last"}
+)
+"""The functions that make optionals."""
 
 
 class TooCostly(Exception):
@@ -54,15 +60,27 @@ class TooCostly(Exception):
         self.cost = cost
 
 
-def cost_of(tree: Tree) -> Bound:
-    """The bound for one evaluation, with its result; raises TooCostly."""
+class Proof(msgspec.Struct, frozen=True):
+    """What is known of each evaluation."""
+
+    cost: Bound
+    """With its result."""
+    has_optionals: bool
+    """Whether there may be optionals in the result."""
+
+
+def proof_of(tree: Tree) -> Proof:
+    """Raises TooCostly."""
     analysis = _Analysis()
     value, cost = analysis.of(tree.root)
-    return cost + value.size * PER_RESULT
+    has_optionals = bool(analysis.names & OPTIONALS)
+    return Proof(cost + value.size * (PER_RESULT_ITEM if has_optionals else PER_RESULT), has_optionals)
 
 
 class _Analysis:
     def __init__(self) -> None:
+        self.names: set[str] = set()
+        """Of the functions that are called."""
         self._scope: dict[str, Value] = {}
         self._variable = Value(Bound.of(TOTAL), Bound.of(LONGEST), Bound.of(LONGEST), Bound.of(TEXT))
 
@@ -92,6 +110,7 @@ class _Analysis:
         return self._call(node)
 
     def _call(self, call: Call) -> tuple[Value, Bound]:
+        self.names.add(call.name)
         results = [self.of(operand) for operand in call.operands]
         own = call_of(call, [value for value, _ in results])
         return own[0], own[1] + sum_of(cost for _, cost in results)

@@ -41,8 +41,27 @@ def compiled_of(source: str) -> tuple[cel.Expression, Tree]:
     """The expression that is evaluated, and the tree of what is written."""
     compiled = RUNTIME.compile(source, disable_check=True)
     serialized = compiled.serialize()
+    tree = read_tree(serialized)
     chunked = in_chunks(RUNTIME, serialized)
-    return compiled if chunked is serialized else RUNTIME.deserialize(chunked), read_tree(serialized)
+    return compiled if chunked is serialized else RUNTIME.deserialize(chunked), tree
+
+
+class OptionalInside(Exception):
+    """An optional in a list or map."""
+
+
+def plain_of(value: cel.Value) -> object:
+    """The value, one item after the other: the library crashes when it is asked for an optional in a map.
+
+    Raises OptionalInside.
+    """
+    kind = value.type()
+    if kind == cel.Type.ERROR:
+        raise OptionalInside
+    plain = value.value()
+    if isinstance(plain, list):
+        return [plain_of(item) for item in plain]
+    return {key: plain_of(item) for key, item in plain.items()} if isinstance(plain, dict) else plain
 
 
 @lru_cache(maxsize=16)

@@ -60,7 +60,7 @@ class Call(msgspec.Struct, frozen=True):
 
 
 class Elements(msgspec.Struct, frozen=True):
-    """A literal list; or a literal map or message, as its keys and values."""
+    """A literal list; or a literal map, as its keys and values."""
 
     id: int
     parts: tuple[Node, ...]
@@ -79,6 +79,10 @@ class Comprehension(msgspec.Struct, frozen=True):
 
 
 Node = Constant | Name | Select | Call | Elements | Comprehension
+
+
+class LiteralMessage(Exception):
+    """A protobuf message that is written out: there are none in events, and results cannot be messages."""
 
 
 class Tree(msgspec.Struct, frozen=True):
@@ -113,7 +117,10 @@ class _Message:
 
 
 def read_tree(serialized: bytes) -> Tree:
-    """The tree of a serialized expression, which is an `Any` that holds a ParsedExpr."""
+    """The tree of a serialized expression, which is an `Any` that holds a ParsedExpr.
+
+    Raises LiteralMessage.
+    """
     parsed = _Message(_Message(serialized).bytes(2))
     entries = [_Message(entry) for entry in _Message(parsed.bytes(3)).all(4)]
     return Tree(
@@ -148,7 +155,10 @@ def _node(encoded: bytes) -> Node:
         elements = _nodes(_Message(message.bytes(7)).all(1))
         return Elements(place, elements, len(elements))
     if 8 in message:
-        entries = [_Message(entry) for entry in _Message(message.bytes(8)).all(2)]
+        struct = _Message(message.bytes(8))
+        if name := struct.text(1):
+            raise LiteralMessage(name)
+        entries = [_Message(entry) for entry in struct.all(2)]
         parts = [part for entry in entries for part in (*entry.all(3), *entry.all(4))]
         return Elements(place, _nodes(parts), len(entries))
     if 9 in message:
