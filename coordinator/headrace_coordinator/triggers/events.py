@@ -23,7 +23,7 @@ from headrace_coordinator.triggers.params import (
 )
 from headrace_protocol.cloudevent import CloudEvent, as_json, as_variables
 from headrace_protocol.definition import EventTrigger, WorkflowDefinition
-from headrace_protocol.errors import HeadraceError
+from headrace_protocol.errors import ExpressionError, HeadraceError
 from headrace_protocol.messages import StartRun
 
 if TYPE_CHECKING:
@@ -84,6 +84,27 @@ class _Compiled:
         return {name: data[name] for name in self.names if name in data} if isinstance(data, dict) else {}
 
 
+class _Refused(_Compiled):
+    """A trigger of a definition that was deployed before its expressions were refused: it fails on each event, and the
+    coordinator starts."""
+
+    def __init__(self, definition: WorkflowDefinition, trigger: EventTrigger, error: ExpressionError) -> None:
+        self.workflow = definition.name
+        self.trigger = trigger
+        self.reads_trigger = False
+        self._error = error
+
+    def matches(self, variables: Callable[[], Variables]) -> bool:
+        raise self._error.with_traceback(None)
+
+
+def _compiled(definition: WorkflowDefinition, trigger: EventTrigger) -> _Compiled:
+    try:
+        return _Compiled(definition, trigger)
+    except ExpressionError as error:
+        return _Refused(definition, trigger, error)
+
+
 def _expression(source: str, where: str) -> Expression:
     """CEL takes a while to import, and most coordinators start without any."""
     from headrace_coordinator.triggers.expressions import compile_expression
@@ -137,7 +158,7 @@ class Matcher:
         for definition in definitions:
             for trigger in definition.triggers:
                 if isinstance(trigger, EventTrigger):
-                    by_type.setdefault(trigger.type, []).append(_Compiled(definition, trigger))
+                    by_type.setdefault(trigger.type, []).append(_compiled(definition, trigger))
         self._by_type = by_type
 
     def match(self, event: CloudEvent) -> Match:

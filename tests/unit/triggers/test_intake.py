@@ -136,6 +136,21 @@ async def test_every_trigger_has_its_verdict_and_a_broken_one_harms_only_itself(
     assert (record.verdicts, record.runs) == (taken.verdicts, taken.runs)
 
 
+async def test_a_condition_that_was_deployed_before_it_was_refused_keeps_no_one_from_starting() -> None:
+    where = "[1, 2].all(x, " * 24 + "true" + ")" * 24
+
+    @workflow(triggers=[event("numbers.came", id="endless", where=where, params={"n": "event.data.n"})])
+    def endless(n: int) -> int:
+        return one(n)
+
+    site = await opened(every, endless)
+    for name in ("a", "b"):
+        (taken,) = await site.publication.publish([came(name, n=1)])
+        assert kinds(taken.verdicts) == {"every": "fired", "endless": "broken"}
+        (error,) = (verdict.error for verdict in taken.verdicts if verdict.error is not None)
+        assert error.code == ErrorCode.EXPRESSION_INVALID
+
+
 async def test_params_that_do_not_fit_are_a_dead_letter_of_their_trigger() -> None:
     site = await opened(every, large)
     site.loops.refuse = lambda c: HeadraceError("no int", fix="Send one.") if c.workflow == "every" else None
