@@ -19,6 +19,9 @@ from headrace_protocol.errors import Unavailable
 
 READY_TIMEOUT_S = 30.0
 LINE_LIMIT_BYTES = 1024 * 1024
+LAST_WORDS_S = 1.0
+"""After its end, for what it has printed."""
+LOOK_S = 0.25
 LAST_LINES = 20
 PR_SET_PDEATHSIG = 1
 
@@ -88,7 +91,7 @@ class Child:
             self._process.terminate()
         try:
             async with asyncio.timeout(self._grace_s if grace_s is None else grace_s):
-                await self._process.wait()
+                await _exited(self._process)
         except TimeoutError:
             self.kill()
         if self._watcher is not None:
@@ -103,7 +106,7 @@ class Child:
             self._process.send_signal(signal.SIGHUP)
         try:
             async with asyncio.timeout(grace_s):
-                await self._process.wait()
+                await _exited(self._process)
         except TimeoutError:
             await self.stop()
         if self._watcher is not None:
@@ -184,14 +187,18 @@ class Child:
         )
 
     async def _watch(self, process: asyncio.subprocess.Process) -> None:
-        if process.stdout is not None:
-            await self._read(process.stdout)
-        self.exit_code = await process.wait()
+        """Its end is its end, also when a program that it has left behind keeps its output open."""
+        reading = asyncio.create_task(self._read(process), name=f"{self.name} output")
+        await _exited(process)
+        self.exit_code = process.returncode
+        await asyncio.wait((reading,), timeout=LAST_WORDS_S)
+        reading.cancel()
         if not self._stopping:
             self.died.set()
 
-    async def _read(self, stream: asyncio.StreamReader) -> None:
-        while True:
+    async def _read(self, process: asyncio.subprocess.Process) -> None:
+        stream = process.stdout
+        while stream is not None:
             try:
                 line = await stream.readline()
             except ValueError:  # longer than the limit: what was read so far is dropped by asyncio
@@ -201,6 +208,14 @@ class Child:
             text = line.decode("utf-8", "replace").rstrip("\r\n")
             self._last_lines.append(text)
             self._on_line(self.name, text)
+
+
+async def _exited(process: asyncio.subprocess.Process) -> None:
+    """Wait for the process alone: asyncio's own `wait` may wait for its pipes, too."""
+    waiting = asyncio.ensure_future(process.wait())
+    while process.returncode is None:
+        await asyncio.wait((waiting,), timeout=LOOK_S)
+    waiting.cancel()
 
 
 def _death_signal_setter() -> Callable[[], None]:

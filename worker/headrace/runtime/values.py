@@ -12,6 +12,7 @@ import msgspec
 
 from headrace.authoring.typeforms import type_name
 from headrace.runtime.attempt import Produced, RunnableTask
+from headrace.runtime.forks import only_here
 from headrace.serializers.values import TypedValue, encode, preview_of
 from headrace_protocol.definition import Path
 from headrace_protocol.errors import ErrorCode, HeadraceError
@@ -148,9 +149,11 @@ class TaskCodec:
 
     def call(self, given: Mapping[str, Raw], counts: Sequence[Path]) -> Produced:
         """Decode, call and encode in this thread; a coroutine gets a loop of its own."""
-        value = self.task.function(**self.arguments(given))
-        if inspect.iscoroutine(value):
-            value = asyncio.run(value)
+        arguments = self.arguments(given)
+        with only_here():
+            value = self.task.function(**arguments)
+            if inspect.iscoroutine(value):
+                value = asyncio.run(value)
         return self.produced(value, counts)
 
     def produced(self, value: object, counts: Sequence[Path]) -> Produced:

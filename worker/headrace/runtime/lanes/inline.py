@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Mapping
 
 from headrace.runtime.attempt import Attempt, Produced
+from headrace.runtime.forks import only_here
 from headrace.runtime.lanes.port import Lane
 from headrace.runtime.values import Raw, TaskCodec
 
@@ -14,9 +15,11 @@ class InlineLane(Lane):
     """See `headrace.runtime.lanes.port.Lane`."""
 
     async def run(self, attempt: Attempt, codec: TaskCodec, inputs: Mapping[str, Raw]) -> Produced:
-        value = codec.task.function(**codec.arguments(inputs))
-        if inspect.isawaitable(value):
-            value = await value
+        arguments = codec.arguments(inputs)
+        with only_here():
+            value = codec.task.function(**arguments)
+            if inspect.isawaitable(value):
+                value = await value
         return codec.produced(value, attempt.message.counts)
 
     async def close(self) -> None:
