@@ -209,6 +209,7 @@ TOKENS = [
     *("1", "1u", "1.5", "1e400", "9223372036854775808", "'a'", "b'a'", "r'\\d'", "'é'", '"""', "null"),
     *("true", "+", "-", "*", "/", "%", "!", "&&", "||", "==", "<", "in", "x", "has(", "size(", "map("),
     *(".all(", "timestamp(", "duration(", "matches(", "substring(", "optional.of("),
+    *(".?", "[?", "optional.none()", ".first()", ".filter(", "cel.bind(", ".orValue(", "lists.range("),
 ]
 
 
