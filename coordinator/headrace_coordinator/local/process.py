@@ -192,7 +192,9 @@ class Child:
         await _exited(process)
         self.exit_code = process.returncode
         await asyncio.wait((reading,), timeout=LAST_WORDS_S)
-        reading.cancel()
+        if not reading.done():
+            reading.cancel()
+            process._transport.close()  # type: ignore[attr-defined]  # it keeps our end of the pipe
         if not self._stopping:
             self.died.set()
 

@@ -176,6 +176,33 @@ def terminates() -> int:
     return child.exitcode or 0
 
 
+def _forks(how: str) -> str:
+    child = os.fork()
+    if child == 0:
+        if how == "exit":
+            sys.exit(3)
+        if how == "raise":
+            raise ValueError("from the child")
+        return "from the child"
+    return f"from the parent, {os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}"
+
+
+@task(isolation="process")
+def forks(how: str) -> str:
+    """The child comes back out of the task, as in scripts that fork."""
+    return _forks(how)
+
+
+@task
+def forks_in_a_thread(how: str) -> str:
+    return _forks(how)
+
+
+@task
+async def forks_on_the_loop(how: str) -> str:
+    return _forks(how)
+
+
 @task(isolation="process")
 def exits(code: int) -> None:
     os._exit(code)

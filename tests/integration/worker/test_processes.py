@@ -227,6 +227,21 @@ async def test_a_forked_process_ends_on_sigterm(fleet: Fleet, settings: WorkerSe
         assert value(await fleet.run(in_process("terminates"))) == -signal.SIGTERM
 
 
+@pytest.mark.parametrize(("how", "code"), [("exit", 3), ("raise", 1), ("return", 0)])
+@pytest.mark.parametrize(
+    ("task", "isolation"),
+    [("forks", "process"), ("forks_in_a_thread", "thread"), ("forks_on_the_loop", "async")],
+)
+async def test_a_forked_process_does_not_go_on_as_the_worker(
+    fleet: Fleet, settings: WorkerSettings, task: str, isolation: str, how: str, code: int
+) -> None:
+    """It comes back out of the task, and ends there; the next tasks run as ever."""
+    async with running(Worker(msgspec.structs.replace(settings, processes=1))):
+        for _ in range(2):
+            message = task_message(task, {"how": how}, isolation=Isolation(isolation))
+            assert value(await fleet.run(message)) == f"from the parent, {code}"
+
+
 @pytest.mark.parametrize("how", ["kill", "drain", "second signal"])
 @pytest.mark.parametrize("task", ["shell", "orphans", "holds_the_lock"])
 async def test_nothing_outlives_the_worker(

@@ -179,3 +179,21 @@ async def test_long_lines_do_not_stop_it() -> None:
     await part.start()
     await part.ended()
     assert lines[-1] == "after"
+
+
+async def test_a_child_has_ended_also_when_what_it_left_behind_holds_its_output(tmp_path: Path) -> None:
+    """A program that a task has started, and that outlives the worker."""
+    pid = tmp_path / "pid"
+    lines: list[str] = []
+    child = Child(
+        "worker",
+        ["sh", "-c", f"echo begun; sleep 60 & echo $! > {pid}; exit 7"],
+        lambda _, line: lines.append(line),
+    )
+    await child.start()
+    try:
+        await asyncio.wait_for(child.died.wait(), 20)
+        assert (child.exit_code, lines) == (7, ["begun"])
+        await asyncio.wait_for(child.stop(), 20)
+    finally:
+        os.kill(int(pid.read_text()), signal.SIGKILL)
