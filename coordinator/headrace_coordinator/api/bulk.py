@@ -25,7 +25,7 @@ TOGETHER = 100
 """Commands that wait for their commits at the same time."""
 
 
-class RunSelection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class RunSelection(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True, omit_defaults=True):
     """Which runs, as the list's parameters say it."""
 
     workflow: str | None = None
@@ -39,7 +39,7 @@ class RunSelection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     q: str | None = None
 
 
-class RunsCommand(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class RunsCommand(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True, omit_defaults=True):
     """What to do with many runs: those named, or those that `where` finds and for which it can be done."""
 
     run_ids: tuple[str, ...] | None = None

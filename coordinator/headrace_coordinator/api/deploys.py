@@ -38,7 +38,7 @@ class DeployProblem(Problem, frozen=True, kw_only=True, omit_defaults=True):
     """Every workflow of the set: those that are refused, and what would have become of the others."""
 
 
-class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class OrderRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True, omit_defaults=True):
     """Who orders it, and why."""
 
     by: str = ""

@@ -27,21 +27,27 @@ MOST = 1_000
 """Letters in one request."""
 
 
-class LetterCommand(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class LetterCommand(
+    msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True, omit_defaults=True
+):
     """Who does it, and why."""
 
     by: str = ""
     reason: str = ""
 
 
-class LetterSelection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class LetterSelection(
+    msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True, omit_defaults=True
+):
     """Which open letters: those named, or those that a search finds."""
 
     q: str = ""
     """Part of the id, the subject, the error's code, message or place; empty: all open ones."""
 
 
-class LettersCommand(LetterCommand, frozen=True, kw_only=True, omit_defaults=True):
+class LettersCommand(
+    LetterCommand, forbid_unknown_fields=True, frozen=True, kw_only=True, omit_defaults=True
+):
     """What to do with many letters: those named, or the open ones that `where` finds."""
 
     letter_ids: tuple[str, ...] | None = None

@@ -64,7 +64,7 @@ class InputFormat(StrEnum):
     MSGPACK = "msgpack"
 
 
-class RunRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class RunRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True, omit_defaults=True):
     """Who orders it, and why."""
 
     reason: str = ""

@@ -43,7 +43,7 @@ class DeployReply(msgspec.Struct, frozen=True, kw_only=True):
     """False when this content was the current version already."""
 
 
-class StartRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class StartRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True, omit_defaults=True):
     """Which run to start."""
 
     params: dict[str, object] = {}

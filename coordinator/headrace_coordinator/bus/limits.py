@@ -18,6 +18,10 @@ def is_subject(text: str) -> bool:
     return _SUBJECT.fullmatch(text) is not None
 
 
+MAX_HEADER_BYTES = 65_535
+"""JetStream stores no more than that of a message, whatever its payload limit."""
+
+
 def size_of(headers: Mapping[str, str] | None, body: bytes) -> int:
     """What the server counts against its payload limit: headers too."""
     lines = sum(len(name.encode()) + len(value.encode()) + 4 for name, value in (headers or {}).items())
@@ -29,6 +33,16 @@ def check_size(
 ) -> None:
     """Raises ProtocolError for a message that the bus would never take."""
     size = size_of(headers, body)
+    if size - len(body) > MAX_HEADER_BYTES:
+        longest = max(headers, key=lambda name: len(headers[name]))
+        raise ProtocolError(
+            "the headers of a message are larger than JetStream stores",
+            where=subject,
+            found=f"{size - len(body)} bytes, the longest of them {longest}",
+            expected=f"at most {MAX_HEADER_BYTES}",
+            fix="Shorten the attributes of the event (id, source, subject, extensions), or put them into its data.",
+            code=ErrorCode.PROTOCOL_TOO_LARGE,
+        )
     if size > limit_bytes:
         raise ProtocolError(
             "a message is larger than the bus takes",

@@ -117,3 +117,18 @@ async def test_the_grid_has_a_code_for_each_node_of_each_run(
 async def test_the_form_for_starting_a_run(http: httpx.AsyncClient) -> None:
     schema = (await http.get("/api/v1/workflows/flights")).json()["params_schema"]
     assert (schema["type"], schema["properties"]) == ("object", {"month": {"type": "string"}})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"where": {"stats": ["cancelled"]}, "preview": True},
+        {"where": {"workflow": "flights"}, "dry_run": True},
+    ],
+)
+async def test_what_is_not_known_widens_no_selection(
+    http: httpx.AsyncClient, body: dict[str, object]
+) -> None:
+    answer = await http.post("/api/v1/runs/cancel", json=body)
+    assert answer.status_code == 400
+    assert "unknown field" in answer.text

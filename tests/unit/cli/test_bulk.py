@@ -51,6 +51,25 @@ def test_a_dry_run_does_nothing(server: Server) -> None:
     assert "would retry 2 runs" in done.output
 
 
+@pytest.mark.parametrize("verb", ["cancel", "retry"])
+def test_a_dry_run_of_one_run_does_nothing(server: Server, verb: str) -> None:
+    run_id = "r" * 26
+    answer = msgspec.json.encode({"run_id": run_id, "state": "running"})
+    server.answers[f"/api/v1/runs/{run_id}"] = (200, answer)
+    arguments = ["runs", verb, run_id, "--api", server.url]
+    done = CliRunner().invoke(app, [*arguments, "--dry-run"])
+    assert done.exit_code == 0, done.output
+    assert f"would {verb} {run_id}, which is running" in done.output
+    assert all(f"/{verb}" not in path for path, _ in server.asked)
+
+
+@pytest.mark.parametrize("verb", ["cancel", "retry"])
+def test_a_run_and_a_selection_contradict_each_other(server: Server, verb: str) -> None:
+    done = CliRunner().invoke(app, ["runs", verb, "r" * 26, "--workflow", "other", "--api", server.url])
+    assert done.exit_code != 0
+    assert not [path for path, _ in server.asked if verb in path]
+
+
 def test_all_runs_are_never_meant_by_saying_nothing(server: Server) -> None:
     done = CliRunner().invoke(app, ["runs", "cancel", "--api", server.url])
     assert done.exit_code != 0

@@ -40,8 +40,20 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     """Only say what it would be."""
 
 
-def order_one(client: Api, path: str, order: Order) -> None:
-    """Order something of one run."""
+def order_one(client: Api, path: str, where: Selection, order: Order) -> None:
+    """Order something of one run. Raises RequestError when a selection is given beside it."""
+    if where != Selection():
+        raise RequestError(
+            "a run is named, and flags choose runs",
+            where="RUN",
+            found="both",
+            expected="a run, or flags that choose runs",
+            fix=f"Leave one of them out, as in `headrace runs {order.verb} --workflow NAME`.",
+        )
+    if order.dry_run:
+        found = client.get(path, RunState)
+        output.say(f"would {order.verb} {found.run_id}, which is {output.state(found.state)}")
+        return
     reply = client.post(f"{path}/{order.verb}", {"reason": order.reason, "by": getpass.getuser()}, RunState)
     output.say(f"{reply.run_id} {output.state(reply.state)}")
 

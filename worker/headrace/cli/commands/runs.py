@@ -266,7 +266,7 @@ def _order(api: str | None, run: str | None, where: Selection, order: Order) -> 
     if run is None:
         order_many(Api(api_url(api)), where, order)
     else:
-        order_one(*_found(api, run), order)
+        order_one(*_found(api, run), where, order)
 
 
 def _found(api: str | None, run: str) -> tuple[Api, str]:
