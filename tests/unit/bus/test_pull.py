@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from types import SimpleNamespace
 from typing import cast
 
 import msgspec
@@ -35,6 +36,10 @@ class Recorded:
 
     def jetstream(self) -> "Recorded":
         return self
+
+    async def consumer_info(self, stream: str, durable: str) -> SimpleNamespace:
+        await asyncio.sleep(0)
+        return SimpleNamespace(config=SimpleNamespace(ack_wait=SPEC.ack_wait_s))
 
     async def add_consumer(self, stream: str, config: ConsumerConfig) -> None:
         await asyncio.sleep(0)
