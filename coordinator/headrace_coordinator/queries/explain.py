@@ -144,7 +144,10 @@ def _failed(stored: StoredRun, definition: WorkflowDefinition) -> Told:
 def _failure(name: str, node: Node) -> Reason:
     message = node.error.message if node.error is not None else "no error was recorded"
     done = "" if node.map is None else f" with {node.map.done} of {node.map.total} items done"
-    text = f"node {name} failed at {_clock(node.finished_at_us)}, attempt {node.attempt}{done}: {message}"
+    attempt = (
+        f", attempt {node.attempt}" if node.attempt else ""
+    )  # a map's items have attempts, the map has none
+    text = f"node {name} failed at {_clock(node.finished_at_us)}{attempt}{done}: {message}"
     return Reason(kind="failed", node=name, attempt=node.attempt, text=text, error=node.error)
 
 

@@ -5,8 +5,20 @@ import subprocess
 import pytest
 
 from headrace import shell
+from headrace.runtime.attempt import CURRENT
 from headrace.runtime.uncaptured import NOTICE
+from headrace_protocol.definition import Isolation
 from tests.unit.worker.capturing import captured
+
+
+def test_the_process_for_an_attempt_is_not_a_program_of_its_task() -> None:
+    """The worker starts it while it works for the attempt."""
+    with captured() as kept, kept.inside("process"):
+        attempt = CURRENT.get()
+        assert attempt is not None
+        attempt.isolation = Isolation.PROCESS
+        subprocess.run(["true"], check=True)
+    assert kept.of("process") == []
 
 
 def test_a_program_that_prints_into_the_workers_terminal_is_told_of_once(

@@ -12,6 +12,7 @@ from functools import wraps
 from headrace.runtime.attempt import CURRENT
 from headrace.runtime.lines import Sink, line_about
 from headrace.runtime.streams import printed_of
+from headrace_protocol.definition import Isolation
 
 NOTICE = (
     "a program that this task has started prints into the worker's terminal, not into this log: start it with "
@@ -38,8 +39,8 @@ class ProgramNotice:
 
 def _tell(sink: Sink, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
     attempt = CURRENT.get()
-    if attempt is None:
-        return
+    if attempt is None or attempt.isolation in (Isolation.PROCESS, Isolation.FRESH):
+        return  # it is the process for the attempt that is started here
     # Popen(args, bufsize, executable, stdin, stdout, stderr, ...)
     given = dict(zip(("stdout", "stderr"), args[4:6], strict=False)) | kwargs
     printed = printed_of(attempt)
