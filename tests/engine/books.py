@@ -296,6 +296,8 @@ class Books:
             self.won[key[:2]] = outcome.result or Result(raw(None))
             if outcome.item is None:
                 assert self.run.nodes[outcome.node].state is NodeState.SUCCEEDED
+            else:  # nothing is remembered of a finished item; it may run again when its result is lost
+                self.losses[key[:2]].clear()
         return {key}
 
     def _unfinished(self, place: Place) -> bool:
